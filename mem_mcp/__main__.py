@@ -1,0 +1,27 @@
+"""The command `mem-mcp`, also `python -m mem_mcp`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it quietly, whenever it comes."""
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments[:1] == ["serve"]:
+        from mem_mcp.cli.serve import main as serve  # noqa: PLC0415 - one of the two is needed
+
+        sys.exit(serve(arguments[1:]))
+    from mem_mcp.cli.app import app  # noqa: PLC0415 - typer delays the server's first answer
+
+    app(prog_name="mem-mcp")
+
+
+if __name__ == "__main__":
+    main()

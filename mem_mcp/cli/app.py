@@ -1,0 +1,73 @@
+"""The commands of `mem-mcp`, except that `serve` is usually reached without them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mem_mcp import __version__
+from mem_mcp.cli import demo, doctor, evaluate, read, serve, settings, store, transfer, write
+from mem_mcp.cli.failure import report
+from mem_mcp.errors import MemError
+
+
+class _Commands(TyperGroup):
+    """The one place where errors raised on purpose are shown."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer hides the type
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has enough; typer ends quietly
+            raise
+        except (MemError, OSError) as error:
+            raise typer.Exit(report(error)) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mem-mcp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Give any MCP agent a memory."""
+
+
+def _serve(ctx: typer.Context) -> None:
+    """Serve the memory over MCP: stdio, or HTTP on this machine."""
+    raise typer.Exit(serve.main(ctx.args))
+
+
+# Its options are argparse's; see serve.py.
+_untouched = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("serve", context_settings=_untouched, add_help_option=False)(_serve)
+app.command("demo")(demo.demo)
+app.command("remember")(write.remember)
+app.command("recall")(read.recall)
+app.command("list")(read.list_memories)
+app.command("get")(read.get_memory)
+app.command("forget")(write.forget)
+app.command("import")(transfer.import_memories)
+app.command("export")(transfer.export_memories)
+app.command("stats")(store.stats)
+app.command("maintain")(store.maintain)
+app.command("doctor")(doctor.doctor)
+app.command("config")(settings.config)
+app.command("evaluate")(evaluate.evaluate)

@@ -1,0 +1,69 @@
+"""What commands print: JSON for programs, short lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+import typer
+from pydantic import BaseModel
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def show(result: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+    """Print a result.
+
+    Args:
+        result: what to print.
+        lines: makes the lines for people.
+        as_json: print one line of JSON instead.
+    """
+    if as_json:
+        # As bytes: programs are promised UTF-8, whatever the terminal speaks.
+        typer.echo(result.model_dump_json().encode())
+        return
+    for line in lines(result):
+        typer.echo(line)
+    for note in getattr(result, "degraded", ()):
+        typer.echo(f"note: {note}", err=True)
+
+
+def one_line(text: str, longest: int = 0) -> str:
+    """Put a stored text on one line; what would steer the terminal is replaced.
+
+    Args:
+        text: what is stored.
+        longest: cut to so many characters; 0 for all.
+    """
+    line = "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for char in " ".join(text.split())
+    )
+    return line if not longest or len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def said(actor_id: str | None, text: str, longest: int = 0) -> str:
+    """Name the speaker before the text of a message."""
+    return one_line(f"{actor_id}: {text}" if actor_id else text, longest)
+
+
+def day(moment: datetime) -> str:
+    """Write the date of a time, in UTC."""
+    return f"{moment:%Y-%m-%d}"
+
+
+def minute(moment: datetime) -> str:
+    """Write a time to the minute, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M}Z"
+
+
+def size(count: int | None) -> str:
+    """Write a number of bytes; None is unknown."""
+    return "?" if count is None else f"{count / 1e6:,.1f} MB"
+
+
+def counted(number: int, thing: str = "memory", things: str = "memories") -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {thing if number == 1 else things}"

@@ -1,0 +1,28 @@
+"""Opening the memory for one command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import mem_mcp
+from mem_mcp.config import load_settings
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[mem_mcp.AsyncMemory], Awaitable[T]], *, any_embedder: bool = False) -> T:
+    """Open the memory that the settings describe, do something with it, and close it.
+
+    Args:
+        work: what to do.
+        any_embedder: also with a store whose vectors another embedder made; for reading only.
+    """
+    settings = load_settings()
+
+    async def opened() -> T:
+        async with mem_mcp.AsyncMemory.open(settings, any_embedder=any_embedder) as memory:
+            return await work(memory)
+
+    return asyncio.run(opened())

@@ -1,0 +1,144 @@
+"""mem-mcp import, export: JSON Lines, one memory a line."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from pydantic import BaseModel
+
+import mem_mcp
+from mem_mcp.cli.options import Json, User
+from mem_mcp.cli.output import counted, one_line, show
+from mem_mcp.cli.session import run
+from mem_mcp.errors import MemError
+from mem_mcp.models import ImportResult
+
+
+class Exported(BaseModel):
+    """Count of one export."""
+
+    exported: int
+
+
+def import_memories(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines; - reads stdin.")],
+    user: Annotated[str, typer.Option("--user", help="Owner of lines that name none.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Store the memories of a file, one a line of JSON.
+
+    A bad line is named and skipped; the exit code is then 1.
+    """
+    with _source(file) as source, _bar("importing", _bytes(file)) as advance:
+        lines = _lines(source, advance)
+        result = run(lambda memory: memory.import_lines(lines, user_id=user))
+    show(result, _imported, as_json=as_json)
+    if result.errors:
+        raise typer.Exit(1)
+
+
+def export_memories(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Written whole or not at all; - prints.")
+    ],
+    user: User = "",
+    as_json: Json = False,
+) -> None:
+    """Write every memory as a line of JSON.
+
+    Everybody's, unless a user is named; without earlier versions.
+    """
+    with _target(file) as target:
+        result = run(lambda memory: _export(memory, target, user), any_embedder=True)
+    if file != "-":
+        show(result, lambda r: [f"{counted(r.exported)} exported to {file}"], as_json=as_json)
+
+
+async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> Exported:
+    total = 0 if user else (await memory.stats()).memories
+    exported = 0
+    with _bar("exporting", total) as advance:
+        async for line in memory.export_lines(user_id=user):
+            target.write(line.encode() + b"\n")
+            exported += 1
+            advance(1)
+    return Exported(exported=exported)
+
+
+@contextmanager
+def _source(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        # asyncio's own handler waits for the event loop, which a read holds.
+        signal.signal(signal.SIGINT, _interrupt)
+        yield sys.stdin.buffer
+        return
+    with Path(name).open("rb") as file:
+        yield file
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _bytes(name: str) -> int:
+    """Return how much there is to read; 0 where that cannot be known."""
+    return 0 if name == "-" else Path(name).stat().st_size
+
+
+def _lines(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    for number, line in enumerate(file):
+        yield line if number else line.removeprefix(codecs.BOM_UTF8)
+        advance(len(line))
+
+
+@contextmanager
+def _target(name: str) -> Iterator[BinaryIO]:
+    """Open what is written beside its place and moved there when it is complete."""
+    if name == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(name).resolve()
+    if path.exists() and not path.is_file():
+        raise MemError(f"{name}: is not a file; name one, or - to print")
+    if not path.parent.is_dir():
+        raise MemError(f"{name}: there is no folder {path.parent}")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        Path(beside).replace(path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+
+
+@contextmanager
+def _bar(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """Show progress on a terminal."""
+    with typer.progressbar(
+        length=length,
+        label=label,
+        file=sys.stderr,
+        hidden=not (length and sys.stderr.isatty()),
+        update_min_steps=max(1, length // 200),
+    ) as bar:
+        yield bar.update
+        bar.update(length)  # to the end: it moves in whole steps
+
+
+def _imported(result: ImportResult) -> Iterator[str]:
+    for error in result.errors:
+        yield f"line {error.line}: {one_line(error.error)}"
+    known, bad = result.duplicates, len(result.errors)
+    yield f"{counted(result.imported)} imported, {known:,} known already, {bad:,} bad"

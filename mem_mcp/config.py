@@ -1,0 +1,255 @@
+"""Settings: arguments > environment > YAML file > defaults."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from mem_mcp.errors import ConfigError
+
+PREFIX = "MEM_MCP_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+CORE_TOOLS = ("remember", "recall", "update_memory", "forget")
+"""What a model is offered by default."""
+ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class StoreSettings(Section):
+    """How the store writes and keeps itself tidy."""
+
+    durability: Literal["fsync", "os"] = "fsync"
+    """fsync: an answer waits until the disk has the write. os: the operating system decides."""
+    maintain_every: int = Field(default=50, ge=1, le=100_000)
+    """Commits between two passes of compaction and index updates."""
+
+
+class RememberSettings(Section):
+    """What `remember` accepts and reports."""
+
+    max_characters: int = Field(default=100_000, ge=1, le=10_000_000)
+    """Longest text of one memory."""
+    similar_score: float = Field(default=0.85, ge=0, le=1)
+    """Cosine from which a stored memory is named as similar to a new one."""
+
+
+class RecallSettings(Section):
+    """How `recall` searches."""
+
+    pool: int = Field(default=200, ge=10, le=5_000)
+    """Candidates taken from each side (meaning, words) where the scope is larger than `whole`."""
+    whole: int = Field(default=2_000, ge=0, le=20_000)
+    """Scopes up to this many memories are ranked whole."""
+
+
+class EmbeddingSettings(Section):
+    """What turns text into vectors."""
+
+    model: Literal["bundled"] = "bundled"
+    """The model inside the package; it needs no network and no key."""
+
+
+class LLMSettings(Section):
+    """The language model that manages memory; none can be used by this version."""
+
+    model: Literal[""] = ""
+    """Name of a model; must stay empty."""
+    api_base: Literal[""] = ""
+    """Address of the model's server; must stay empty."""
+
+
+class AuthSettings(Section):
+    """Who may call over HTTP; this version listens on 127.0.0.1 only and asks for no token."""
+
+    tokens: dict[str, str] = Field(default={}, max_length=0)
+    """Token to user; must stay empty."""
+
+
+class Settings(BaseSettings):
+    """Every setting of a memory; immutable once made.
+
+    Raises:
+        ConfigError: from `load_settings`, naming the setting and what is allowed.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("mem_mcp", appauthor=False))
+    )
+    """Folder of the store. Default: the platform's folder for user data."""
+    storage_uri: str = ""
+    """Where the table lives instead of data_dir: s3://, gs://, az:// or db://."""
+    user_id: str = Field(default="default", min_length=1)
+    """User of a call that names none."""
+    tools: str = "default"
+    """Tools offered to the model: default, all, or names separated by commas."""
+    log_level: LogLevel = "WARNING"
+    """Least severe level that is written to stderr."""
+    store: StoreSettings = StoreSettings()
+    remember: RememberSettings = RememberSettings()
+    recall: RecallSettings = RecallSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    llm: LLMSettings = LLMSettings()
+    auth: AuthSettings = AuthSettings()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        # LanceDB takes relative paths that begin with "db" for its cloud service.
+        return path.expanduser().absolute()
+
+    @field_validator("storage_uri")
+    @classmethod
+    def _known_scheme(cls, uri: str) -> str:
+        if uri and not uri.startswith(("s3://", "gs://", "az://", "db://")):
+            raise ValueError("must start with s3://, gs://, az:// or db://, or be empty")
+        return uri
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _known_tools(cls, tools: object) -> object:
+        names = tools.split(",") if isinstance(tools, str) else tools
+        if not isinstance(names, Iterable):
+            return tools
+        names = [str(name).strip() for name in names]
+        if names in (["default"], ["all"]):
+            return names[0]
+        if unknown := [name for name in names if name not in ALL_TOOLS]:
+            raise ValueError(
+                f"no tool {unknown[0]!r}; allowed: default, all, or some of {', '.join(ALL_TOOLS)}"
+            )
+        return ",".join(names)
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """The names behind `tools`, in the order they are offered."""
+        if self.tools == "all":
+            return ALL_TOOLS
+        if self.tools == "default":
+            return CORE_TOOLS
+        return tuple(name for name in ALL_TOOLS if name in self.tools.split(","))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a stray .env is not ours to read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not offered
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, then the YAML file where one is named."""
+        file = os.environ.get(CONFIG_VARIABLE)
+        if not file:
+            return init_settings, env_settings
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_yaml(file))
+
+
+def load_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings from every source.
+
+    Args:
+        arguments: what overrides the environment and the file; None values count as absent.
+
+    Raises:
+        ConfigError: a setting or the file is wrong; one line that says which and what is allowed.
+    """
+    _refuse_unknown_variables()
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+    except SettingsError as error:  # a variable that should hold JSON and does not
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - most starts need no file
+
+    try:
+        content = yaml.safe_load(Path(file).expanduser().read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{CONFIG_VARIABLE}: there is no file {file!r}") from error
+    except OSError as error:
+        raise ConfigError(f"{CONFIG_VARIABLE}: {file!r}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content or {}, dict):
+        raise ConfigError(f"{file}: must be settings and their values")
+    for name in content or {}:
+        if not isinstance(name, str):
+            raise ConfigError(f"{file}: {name!r} is no setting; allowed: {_allowed()}")
+    return content or {}
+
+
+def _allowed() -> str:
+    return ", ".join(setting_names())
+
+
+def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
+    """List every setting with its default, as `section.name`."""
+    names: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            names |= setting_names(field.annotation, f"{prefix}{name}.")
+        else:
+            names[prefix + name] = field.get_default(call_default_factory=True)
+    return names
+
+
+def variable(setting: str) -> str:
+    """Name the environment variable of a setting such as `store.durability`."""
+    return PREFIX + setting.upper().replace(".", "__")
+
+
+def _refuse_unknown_variables() -> None:
+    known = {variable(name) for name in setting_names()} | {CONFIG_VARIABLE}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(known))}"
+            raise ConfigError(f"{name}: no such setting; {hint}")
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"no such setting; allowed: {_allowed()}"
+    if name == "log_level":
+        message = f"{first['input']!r} is not one of {', '.join(get_args(LogLevel))}"
+    return f"{name}: {message}"

@@ -1,0 +1,239 @@
+"""The embedder inside the package: all-MiniLM-L6-v2 in ONNX, run in one thread of its own.
+
+Importing this module and making a `BundledEmbedder` cost nothing: the runtime and the model are
+loaded by the first `embed`, in the worker thread, or by `load` when a caller wants them warm.
+"""
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mem_mcp.embedding.embedder import Vectors
+from mem_mcp.errors import EmbedderUnavailable
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+MODEL_DIR = Path(__file__).parent / "model"
+DIMENSION = 384
+MAX_TOKENS = 256
+
+_MODEL, _TOKENIZER, _CHECKSUMS = "model.onnx", "tokenizer.json", "SHA256SUMS"
+# No text needs more characters than this to fill MAX_TOKENS; the rest would only cost time.
+_MAX_CHARACTERS = MAX_TOKENS * 40
+# Larger batches are no faster on a few cores and take twice the memory.
+_BATCH = 16
+# What the worker takes at a time: the longest a query has to wait behind a bulk import.
+_TURN = 128
+
+
+class BundledEmbedder:
+    """Embeds with the model in the package; needs no network and no key.
+
+    Calls that arrive while the worker is busy are embedded together in its next turn. A text has
+    the same vector whatever it is embedded with: the model quantises each row by itself.
+    """
+
+    def __init__(self, model_dir: Path = MODEL_DIR) -> None:
+        self._dir = model_dir
+        self._model: _Model | None = None
+        self._loading = threading.Lock()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mem-mcp-embedder")
+        self._queue = threading.Lock()
+        self._pending: deque[_Call] = deque()
+        self._closed = False
+
+    @property
+    def identity(self) -> str:
+        """Name of the model and the start of its checksum; known without loading it.
+
+        Raises:
+            EmbedderUnavailable: The list of checksums is missing or damaged.
+        """
+        return f"all-MiniLM-L6-v2-int8:{self._checksums[_MODEL][:12]}"
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return DIMENSION
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts; see `Embedder.embed`. Longer texts count up to 256 tokens."""
+        rows = np.empty((len(texts), DIMENSION), np.float32)
+        for start in range(0, len(texts), _TURN):
+            part = await asyncio.wrap_future(self._enqueue(texts[start : start + _TURN]))
+            rows[start : start + _TURN] = part
+        return rows
+
+    def load(self) -> None:
+        """Check and load the model unless it is loaded; blocks, and is safe from any thread.
+
+        Raises:
+            EmbedderUnavailable: A file is missing or damaged, or the runtime refuses the model.
+        """
+        self._loaded()
+
+    def close(self) -> None:
+        """Stop the worker after its current turn; calls that still wait get an error."""
+        with self._queue:
+            self._closed = True
+            abandoned = list(self._pending)
+            self._pending.clear()
+        for call in abandoned:
+            if call.result.set_running_or_notify_cancel():
+                call.result.set_exception(_closed())
+        self._worker.shutdown()
+        self._model = None
+
+    @cached_property
+    def _checksums(self) -> dict[str, str]:
+        lines = _read(self._dir / _CHECKSUMS).decode(errors="replace").splitlines()
+        sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        if not {_MODEL, _TOKENIZER} <= sums.keys():
+            raise _broken(self._dir / _CHECKSUMS, "is damaged")
+        return sums
+
+    def _enqueue(self, texts: Sequence[str]) -> Future[Vectors]:
+        call = _Call(texts)
+        with self._queue:
+            if self._closed:
+                raise _closed()
+            self._pending.append(call)
+            # One turn per call: a turn that serves several calls leaves later turns nothing to do.
+            self._worker.submit(self._turn)
+        return call.result
+
+    def _turn(self) -> None:
+        calls = [c for c in self._take() if c.result.set_running_or_notify_cancel()]
+        if not calls:
+            return
+        try:
+            rows = self._loaded().encode([text for call in calls for text in call.texts])
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            for call in calls:
+                call.result.set_exception(error)
+            return
+        start = 0
+        for call in calls:
+            end = start + len(call.texts)
+            call.result.set_result(rows[start:end])
+            start = end
+
+    def _take(self) -> list["_Call"]:
+        taken: list[_Call] = []
+        room = _TURN
+        with self._queue:
+            while self._pending and (not taken or len(self._pending[0].texts) <= room):
+                taken.append(self._pending.popleft())
+                room -= len(taken[-1].texts)
+        return taken
+
+    def _loaded(self) -> "_Model":
+        with self._loading:
+            if self._model is None:
+                model = self._verified(_MODEL)
+                tokenizer = self._verified(_TOKENIZER)
+                try:
+                    self._model = _Model(model, tokenizer)
+                except Exception as error:
+                    raise _broken(self._dir / _MODEL, f"cannot be loaded ({error})") from error
+            return self._model
+
+    def _verified(self, name: str) -> bytes:
+        content = _read(self._dir / name)
+        if hashlib.sha256(content).hexdigest() != self._checksums[name]:
+            raise _broken(self._dir / name, "is damaged")
+        return content
+
+
+class _Call:
+    """The texts of one caller, and the promise of their vectors."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = list(texts)
+        self.result: Future[Vectors] = Future()
+
+
+class _Model:
+    """The tokenizer and the ONNX session; heavy to make, used by the worker only."""
+
+    def __init__(self, model: bytes, tokenizer: bytes) -> None:
+        self._session = _session(model)
+        self._tokenizer = _tokenizer(tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit vector per text."""
+        encodings = self._tokenizer.encode_batch([_clean(text) for text in texts])
+        tokens = [encoding.ids for encoding in encodings]
+        # Neighbours of one length need little padding.
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
+        rows = np.empty((len(tokens), DIMENSION), np.float32)
+        for start in range(0, len(order), _BATCH):
+            batch = order[start : start + _BATCH]
+            rows[batch] = self._run([tokens[index] for index in batch])
+        if not np.isfinite(rows).all():
+            raise EmbedderUnavailable("the bundled model gave no usable vector; report it")
+        return rows
+
+    def _run(self, batch: list[list[int]]) -> Vectors:
+        ids = np.zeros((len(batch), max(map(len, batch))), np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        try:
+            (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+        except Exception as error:
+            raise EmbedderUnavailable(f"the bundled model failed ({error})") from error
+        return np.asarray(vectors, np.float32)
+
+
+def _session(model: bytes) -> "InferenceSession":
+    import onnxruntime  # noqa: PLC0415 - heavy: not before the model is needed
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(4, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin between two queries would burn the host's processors.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _tokenizer(content: bytes) -> "Tokenizer":
+    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy: not before the model is needed
+
+    tokenizer = Tokenizer.from_buffer(content)
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _clean(text: str) -> str:
+    # A lone surrogate is no valid text for the tokenizer.
+    return text.strip()[:_MAX_CHARACTERS].encode(errors="replace").decode()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _broken(path, f"cannot be read ({error.strerror})") from error
+
+
+def _broken(path: Path, problem: str) -> EmbedderUnavailable:
+    return EmbedderUnavailable(f"{path} {problem}; reinstall mem-mcp")
+
+
+def _closed() -> EmbedderUnavailable:
+    return EmbedderUnavailable("the embedder is closed; open the memory again")

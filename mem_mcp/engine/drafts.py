@@ -1,0 +1,185 @@
+"""Memories on their way into the store: identity, duplicates and places in a run.
+
+`remember` and import share what stands here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from mem_mcp.engine.visibility import every
+from mem_mcp.models import Event, Memory, Scope
+from mem_mcp.store import Store, Vector, Version
+from mem_mcp.text import content_hash, digest
+
+DEDUPLICATED = ("fact", "procedure", "lesson")
+_SEEN = ("active", "pending", "probation", "hidden")
+_KEY_COLUMNS = (
+    "version_id", "memory_id", "version", "kind", "user_id", "agent_id", "run_id", "position",
+    "content_hash", "status", "superseded_at", "expires_at", "recorded_at", "text",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory to be added: its fields but identity, and its vector."""
+
+    memory: Memory
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What becomes of a draft: a new version, or the memory that already says the same."""
+
+    version: Version | None
+    memory_id: str
+    text: str
+    event: Event
+
+
+def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:  # noqa: ANN401
+    """Return the first version of a memory whose identity is still to be found."""
+    fields.setdefault("occurred_at", now)
+    return Memory(
+        version_id="",
+        memory_id="",
+        version=1,
+        event="ADD",
+        actor=scope.user_id,
+        text=text,
+        user_id=scope.user_id,
+        agent_id=scope.agent_id,
+        run_id=scope.run_id,
+        content_hash=content_hash(text),
+        recorded_at=now,
+        **fields,
+    )
+
+
+def spoken(memory: Memory) -> str:
+    """Return what is embedded: a message counts with who says it."""
+    return f"{memory.actor_id}: {memory.text}" if memory.actor_id else memory.text
+
+
+async def place(
+    store: Store,
+    drafts: Sequence[Draft],
+    now: datetime,
+    written: Collection[tuple[str, datetime]] = (),
+) -> list[Placed]:
+    """Give drafts their ids, find those already stored, and number messages.
+
+    Messages without a position go on from the last one of their run, so whoever appends keeps
+    other processes from it (`store.alone`) until the rows are written.
+
+    Args:
+        store: where.
+        drafts: what is to be added.
+        now: transaction time.
+        written: version_id and time of rows that this call wrote itself when it lost the race for
+            others of them.
+    """
+    numbered = await _number(store, drafts)
+    stored = await _stored_alike(store, numbered)
+    placed: list[Placed] = []
+    for index, draft in enumerate(numbered):
+        # Within a batch, rows keep their order: newest and oldest lists sort by this time.
+        moment = now + timedelta(microseconds=index)
+        memory = draft.memory.model_copy(update={"recorded_at": moment})
+        key = _key(memory)
+        alike = stored.setdefault(key, []) if key else []
+        twin = next((row for row in alike if _is_live(row, now)), None)
+        if twin is not None:
+            ours = (twin.version_id, twin.recorded_at) in written
+            placed.append(Placed(None, twin.memory_id, twin.text, "ADD" if ours else "NONE"))
+            continue
+        memory_id = _new_id(key, {row.memory_id for row in alike})
+        memory = memory.model_copy(
+            update={"memory_id": memory_id, "version_id": f"{memory_id}.{memory.version}"}
+        )
+        alike.append(memory)
+        placed.append(Placed(Version(memory, draft.vector), memory_id, memory.text, "ADD"))
+    return placed
+
+
+async def _number(store: Store, drafts: Sequence[Draft]) -> list[Draft]:
+    last: dict[tuple[str, str | None], int] = {}
+    numbered: list[Draft] = []
+    for draft in drafts:
+        memory = draft.memory
+        if memory.kind != "message" or memory.position is not None:
+            numbered.append(draft)
+            continue
+        run = (memory.user_id, memory.run_id)
+        if run not in last:
+            given = [d.memory.position for d in drafts if _run(d.memory) == run]
+            stored = await _last_position(store, *run)
+            last[run] = max([stored, *(place for place in given if place is not None)])
+        last[run] += 1
+        numbered.append(replace(draft, memory=memory.model_copy(update={"position": last[run]})))
+    return numbered
+
+
+def _run(memory: Memory) -> tuple[str, str | None] | None:
+    return (memory.user_id, memory.run_id) if memory.kind == "message" else None
+
+
+async def _last_position(store: Store, user_id: str, run_id: str | None) -> int:
+    run = {"run_id": run_id} if run_id is not None else {"run_id": {"exists": False}}
+    rows = await store.read(
+        every({"user_id": user_id, "kind": "message", "position": {"exists": True}}, run),
+        columns=["position"],
+        order=[("position", False)],
+        limit=1,
+    )
+    return rows[0].memory.position if rows and rows[0].memory.position is not None else -1
+
+
+async def _stored_alike(
+    store: Store, drafts: Sequence[Draft]
+) -> dict[tuple[Any, ...] | None, list[Memory]]:
+    hashes = {d.memory.content_hash for d in drafts if d.memory.kind in DEDUPLICATED}
+    places = [d.memory for d in drafts if d.memory.kind == "message"]
+    conditions: list[dict[str, Any]] = []
+    if hashes:
+        users = sorted({d.memory.user_id for d in drafts})
+        conditions.append({"user_id": {"in": users}, "content_hash": {"in": sorted(hashes)}})
+    for user_id, run_id in {(memory.user_id, memory.run_id) for memory in places}:
+        positions = [m.position for m in places if (m.user_id, m.run_id) == (user_id, run_id)]
+        run = {"run_id": run_id} if run_id is not None else {"run_id": {"exists": False}}
+        conditions.append(
+            {"user_id": user_id, "kind": "message", "position": {"in": positions}, **run}
+        )
+    alike: dict[tuple[Any, ...] | None, list[Memory]] = {}
+    if conditions:
+        for row in await store.read({"OR": conditions}, columns=_KEY_COLUMNS):
+            alike.setdefault(_key(row.memory), []).append(row.memory)
+    return alike
+
+
+def _key(memory: Memory) -> tuple[Any, ...] | None:
+    """Return what two memories share when one is the other's duplicate; None if nothing can."""
+    if memory.kind in DEDUPLICATED:
+        return (memory.kind, memory.user_id, memory.agent_id, memory.content_hash)
+    if memory.kind == "message":
+        return (memory.kind, memory.user_id, memory.run_id, memory.position)
+    return None
+
+
+def _is_live(memory: Memory, now: datetime) -> bool:
+    expired = memory.expires_at is not None and memory.expires_at <= now
+    return memory.superseded_at is None and memory.status in _SEEN and not expired
+
+
+def _new_id(key: tuple[Any, ...] | None, taken: set[str]) -> str:
+    if key is None:
+        return secrets.token_hex(16)
+    generation = 0
+    while (memory_id := digest(*key, generation)) in taken:
+        generation += 1
+    return memory_id

@@ -1,0 +1,81 @@
+"""maintain: keep the store small, its indices current and every memory embedded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from mem_mcp.engine.drafts import spoken
+from mem_mcp.engine.find import EVERY_FIELD
+from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.visibility import current, every
+from mem_mcp.errors import MemError
+from mem_mcp.models import Maintained
+from mem_mcp.store import Maintenance
+
+AT_ONCE = 1_000
+logger = logging.getLogger(__name__)
+
+_WITHOUT_VECTOR = every(current(), {"embedder": {"exists": False}, "status": {"nin": ["deleted"]}})
+
+
+async def embed_missing(resources: Resources) -> int:
+    """Embed current memories that were stored while the embedder could not work.
+
+    Returns:
+        How many have a vector now that had none.
+    """
+    embedded = 0
+    while True:
+        rows = await resources.store.read(_WITHOUT_VECTOR, columns=EVERY_FIELD, limit=AT_ONCE)
+        vectors, degraded = await resources.embed([spoken(row.memory) for row in rows])
+        if not rows or degraded:
+            return embedded
+        made_by = {"embedder": resources.identity}
+        await resources.store.replace(
+            [
+                replace(row, memory=row.memory.model_copy(update=made_by), vector=vector)
+                for row, vector in zip(rows, vectors, strict=True)
+            ]
+        )
+        embedded += len(rows)
+
+
+class Upkeep:
+    """Maintenance that nobody asks for: off the path of answers, one pass at a time."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._maintenance = Maintenance(resources.store, resources.settings.store.maintain_every)
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, *, thorough: bool = False) -> Maintained:
+        """Do everything now.
+
+        Args:
+            thorough: also remove old files that do little harm.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        embedded = await embed_missing(self._resources)
+        done = await self._maintenance.run(thorough=thorough)
+        return done.model_copy(update={"embedded": embedded})
+
+    def after_write(self) -> None:
+        """Start a pass in the background when it is due."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._if_due())
+
+    async def close(self) -> None:
+        """Wait for a pass under way."""
+        if self._task is not None:
+            await self._task
+
+    async def _if_due(self) -> None:
+        try:
+            if await self._maintenance.due():
+                await self.run()
+        except MemError as error:  # nothing is lost, and the next write tries again
+            logger.warning("maintenance failed: %s", error)

@@ -1,0 +1,465 @@
+"""The facade: every verb as a method, async and blocking."""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from mem_mcp.config import Settings, load_settings
+from mem_mcp.embedding import BundledEmbedder
+from mem_mcp.engine import (
+    forget,
+    get_memory,
+    list_memories,
+    recall,
+    remember,
+    transfer,
+    update_memory,
+)
+from mem_mcp.engine.arguments import Time
+from mem_mcp.engine.maintain import Upkeep
+from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.stats import stats
+from mem_mcp.errors import EmbedderUnavailable, InvalidInput
+from mem_mcp.models import (
+    ForgetResult,
+    GetResult,
+    ImportResult,
+    Infer,
+    ListResult,
+    Maintained,
+    RecallResult,
+    RememberResult,
+    Stats,
+    UpdateResult,
+)
+from mem_mcp.store import Filters, open_store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncMemory:
+    """A memory; made by `AsyncMemory.open`.
+
+    Methods have the tools' names and arguments. Empty user_id: the settings' user. On reads an
+    empty agent_id or run_id means any. Times are ISO 8601 with a time zone, or aware datetimes.
+    Every method raises InvalidInput for an argument it refuses and StoreError where the store
+    fails; nothing is half done then.
+    """
+
+    def __init__(self, resources: Resources, upkeep: Upkeep) -> None:
+        self._resources = resources
+        self._upkeep = upkeep
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings | None = None, *, any_embedder: bool = False
+    ) -> AsyncIterator[AsyncMemory]:
+        """Open the memory that settings describe; the store is made at first use.
+
+        Args:
+            settings: None reads the environment and the configuration file.
+            any_embedder: accept a store whose vectors another embedder made, to read or export.
+
+        Raises:
+            ConfigError: a setting is wrong.
+            StoreError: the data directory cannot be used.
+        """
+        settings = settings or load_settings()
+        embedder = BundledEmbedder()
+        try:
+            identity: str | None = embedder.identity
+        except EmbedderUnavailable:  # each answer says so; words still find
+            identity = None
+        try:
+            async with open_store(
+                settings.storage_uri or settings.data_dir,
+                dimension=embedder.dimension,
+                embedder=identity,
+                durable=settings.store.durability == "fsync",
+                any_embedder=any_embedder,
+            ) as store:
+                resources = Resources(settings, store, embedder)
+                upkeep = Upkeep(resources)
+                try:
+                    yield cls(resources, upkeep)
+                finally:
+                    await upkeep.close()
+        finally:
+            embedder.close()
+
+    async def remember(
+        self,
+        content: str = "",
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        kind: str = "",
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        entities: Sequence[str] | None = None,
+        relations: Sequence[Mapping[str, str]] | None = None,
+        occurred_at: Time = None,
+        expires_at: Time = None,
+        infer: Infer = "auto",
+        instructions: str = "",
+        idempotency_key: str = "",
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> RememberResult:
+        """Store one text, or the messages of a conversation in order.
+
+        A text that this user and agent have stored already under the same kind is not stored
+        again: its event is NONE. Messages are numbered on from the last of their run.
+
+        Args:
+            content: the text; or messages, not both.
+            messages: {role, content, name?, occurred_at?}, content a text or a list of parts.
+            kind: fact (default), message or procedure.
+            tags: labels to filter by.
+            metadata: the caller's own fields, filterable as metadata.<key>.
+            entities: who or what it is about.
+            relations: {source, relation, target}.
+            occurred_at: when it happened or was said; now by default.
+            expires_at: from when on it is no longer recalled.
+            infer: what a language model may make of it; without one all is stored as given.
+            instructions: extra rules for a language model.
+            idempotency_key: a repeat with the same key and scope gets the first answer. A first
+                answer of NONE stored nothing, so it holds only while that memory is there.
+            user_id: whose memory; "global" for everybody's.
+            agent_id: of which agent.
+            run_id: of which conversation or task.
+        """
+        request = remember.Request(
+            content=content,
+            messages=messages,
+            kind=kind,
+            tags=tags,
+            metadata=metadata,
+            entities=entities,
+            relations=relations,
+            occurred_at=occurred_at,
+            expires_at=expires_at,
+            infer=infer,
+            instructions=instructions,
+            idempotency_key=idempotency_key,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await self._written(remember.remember(self._resources, request))
+
+    async def remember_many(self, items: Sequence[Mapping[str, Any]]) -> RememberResult:
+        """Store up to 1,000 memories with one embedding batch and one commit.
+
+        Args:
+            items: arguments of `remember` each; `similar` is not looked for, and
+                idempotency_key is refused.
+        """
+        requests = []
+        for index, item in enumerate(items):
+            try:
+                requests.append(remember.Request(**item))
+            except TypeError as error:
+                raise InvalidInput(f"items[{index}]", str(error).partition(") ")[2]) from error
+        return await self._written(remember.remember_many(self._resources, requests))
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        max_tokens: int = 0,
+        kinds: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        filters: Filters | None = None,
+        since: Time = None,
+        until: Time = None,
+        as_of: Time = None,
+        min_score: float = 0.0,
+        include_global: bool = True,
+        explain: bool = False,
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> RecallResult:
+        """Find the memories that a question is about, best first.
+
+        Args:
+            query: the question, at most 50,000 characters.
+            limit: at most so many memories, 1..200.
+            max_tokens: bound on their estimated tokens together; 0 for none.
+            kinds: any of these kinds.
+            tags: any of these tags.
+            filters: further conditions in the filter language.
+            since: occurred then or later.
+            until: occurred then or earlier.
+            as_of: answer as of this moment: what was stored and believed then.
+            min_score: leave out what is less relevant, 0..1.
+            include_global: also what is shared by all users.
+            explain: show the parts of each score; they add up to it.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = recall.Request(
+            query=query,
+            limit=limit,
+            max_tokens=max_tokens,
+            kinds=kinds,
+            tags=tags,
+            filters=filters,
+            since=since,
+            until=until,
+            as_of=as_of,
+            min_score=min_score,
+            include_global=include_global,
+            explain=explain,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await recall.recall(self._resources, request)
+
+    async def update_memory(
+        self,
+        memory_id: str,
+        *,
+        content: str | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: Time = None,
+        valid_until: Time = None,
+        outcome: str | None = None,
+        status: str | None = None,
+        reason: str = "",
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> UpdateResult:
+        """Change a memory; earlier versions stay. What is absent or None stays as it is.
+
+        Args:
+            memory_id: which.
+            content: the new text.
+            tags: the new tags; [] for none.
+            metadata: merged by key; a None value deletes its key.
+            expires_at: from when on it is no longer recalled.
+            valid_until: from when on it was no longer true.
+            outcome: what an outcome really was.
+            status: active or archived.
+            reason: why; kept with the version.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = update_memory.Request(
+            memory_id=memory_id,
+            content=content,
+            tags=tags,
+            metadata=metadata,
+            expires_at=expires_at,
+            valid_until=valid_until,
+            outcome=outcome,
+            status=status,
+            reason=reason,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await self._written(update_memory.update_memory(self._resources, request))
+
+    async def forget(
+        self,
+        memory_id: str = "",
+        *,
+        filters: Filters | None = None,
+        confirm: bool = False,
+        purge: bool = False,
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> ForgetResult:
+        """End a memory, or with confirm all that match; history stays unless purged.
+
+        Args:
+            memory_id: which; or filters.
+            filters: conditions in the filter language; without confirm they only count.
+            confirm: forget what matches.
+            purge: delete the rows of every version.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = forget.Request(
+            memory_id=memory_id,
+            filters=filters,
+            confirm=confirm,
+            purge=purge,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await self._written(forget.forget(self._resources, request))
+
+    async def get_memory(
+        self,
+        memory_id: str,
+        *,
+        history: bool = False,
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> GetResult:
+        """Read every field of a memory; with history all versions, also of a forgotten one."""
+        return await get_memory.get_memory(
+            self._resources,
+            memory_id,
+            history=history,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+
+    async def list_memories(
+        self,
+        *,
+        filters: Filters | None = None,
+        kinds: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        limit: int = 50,
+        cursor: str = "",
+        order: str = "newest",
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> ListResult:
+        """List a user's memories by the time they were recorded.
+
+        Args:
+            filters: conditions in the filter language; asking about status or superseded_at
+                shows what is otherwise left out.
+            kinds: any of these kinds.
+            tags: any of these tags.
+            limit: memories of a page, 1..200.
+            cursor: next_cursor of the page before.
+            order: newest or oldest first.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = list_memories.Request(
+            filters=filters,
+            kinds=kinds,
+            tags=tags,
+            limit=limit,
+            cursor=cursor,
+            order=order,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await list_memories.list_memories(self._resources, request)
+
+    async def import_lines(
+        self,
+        lines: Iterable[bytes],
+        *,
+        user_id: str = "",
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> ImportResult:
+        """Store one memory a line of JSON; bad lines are skipped and named.
+
+        Args:
+            lines: UTF-8 JSON objects with the fields of a memory; only the text is required.
+            user_id: owner of lines that name none.
+            progress: called with the number of lines done since its last call.
+        """
+        return await self._written(
+            transfer.import_lines(self._resources, lines, user_id=user_id, progress=progress)
+        )
+
+    async def export_lines(self, *, user_id: str = "") -> AsyncIterator[str]:
+        """Yield current memories as lines of JSON, oldest first; everybody's by default."""
+        async for line in transfer.export_lines(self._resources, user_id=user_id):
+            yield line
+
+    async def stats(self) -> Stats:
+        """Count what the store holds."""
+        return await stats(self._resources)
+
+    async def maintain(self) -> Maintained:
+        """Compact the store, bring its indices up to date and embed what has no vector."""
+        return await self._upkeep.run(thorough=True)
+
+    async def warm(self) -> None:
+        """Load the embedding model now rather than at the first call that needs it."""
+        await self._resources.embed(["warm"])
+
+    async def _written(self, work: Awaitable[T]) -> T:
+        result = await work
+        self._upkeep.after_write()
+        return result
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncMemory, P], Awaitable[T]],
+) -> Callable[Concatenate[Memory, P], T]:
+    def call(self: Memory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.wait(lambda: method(self.asynchronous, *args, **kwargs))
+
+    call.__name__, call.__doc__ = method.__name__, method.__doc__
+    return call
+
+
+class Memory:
+    """The methods of AsyncMemory, blocking; made by `Memory.open`."""
+
+    def __init__(self, portal: BlockingPortal, asynchronous: AsyncMemory) -> None:
+        self._portal = portal
+        self.asynchronous = asynchronous
+
+    @classmethod
+    @contextmanager
+    def open(cls, settings: Settings | None = None) -> Iterator[Memory]:
+        """Open a memory; see `AsyncMemory.open`."""
+        with (
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(AsyncMemory.open(settings)) as memory,
+        ):
+            yield cls(portal, memory)
+
+    def wait(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run something on the memory's event loop and wait for it."""
+        return self._portal.call(work)
+
+    def export_lines(self, *, user_id: str = "") -> Iterator[str]:
+        """Yield current memories as lines of JSON; see `AsyncMemory.export_lines`."""
+        lines = self.asynchronous.export_lines(user_id=user_id)
+        with suppress(StopAsyncIteration):
+            while True:
+                yield self.wait(lines.__anext__)
+
+    remember = _blocking(AsyncMemory.remember)
+    remember_many = _blocking(AsyncMemory.remember_many)
+    recall = _blocking(AsyncMemory.recall)
+    update_memory = _blocking(AsyncMemory.update_memory)
+    forget = _blocking(AsyncMemory.forget)
+    get_memory = _blocking(AsyncMemory.get_memory)
+    list_memories = _blocking(AsyncMemory.list_memories)
+    import_lines = _blocking(AsyncMemory.import_lines)
+    stats = _blocking(AsyncMemory.stats)
+    maintain = _blocking(AsyncMemory.maintain)

@@ -1,0 +1,301 @@
+"""remember: store texts, each once, and say what is already known that is like them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from mem_mcp.engine import arguments
+from mem_mcp.engine.arguments import Time
+from mem_mcp.engine.drafts import Draft, Placed, new_memory, place, spoken
+from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
+from mem_mcp.engine.visibility import every, owned, recallable
+from mem_mcp.errors import InvalidInput, WriteConflict
+from mem_mcp.models import Infer, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.store import Vector
+from mem_mcp.text import check_text
+from mem_mcp.times import optional_time, utc_now
+
+KINDS = ("fact", "message", "procedure")
+MOST_AT_ONCE = 1_000
+MOST_SIMILAR = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `remember`, as the caller gave them."""
+
+    content: str = ""
+    messages: Sequence[Mapping[str, Any]] | None = None
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+    kind: str = ""
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
+    entities: Sequence[str] | None = None
+    relations: Sequence[Mapping[str, str]] | None = None
+    occurred_at: Time = None
+    expires_at: Time = None
+    infer: Infer = "auto"
+    instructions: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    scope: Scope
+    memories: list[Memory]
+    request_key: str | None
+    degraded: list[str] = field(default_factory=list)
+
+
+async def remember(resources: Resources, request: Request) -> RememberResult:
+    """Store one text or the messages of a conversation.
+
+    Raises:
+        InvalidInput: an argument was refused; nothing was stored.
+        WriteConflict: other writers kept winning; nothing was stored.
+    """
+    checked = _check(resources, request, utc_now())
+    drafts, degraded = await _drafted(resources, checked.memories)
+    vectors = [draft.vector for draft in drafts]
+    similar = await _similar(resources, checked.scope, vectors, utc_now())
+    first, placed = await _write(resources, drafts, checked)
+    if first:
+        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+    results = [
+        _result(one, [s for s in near if s.memory_id != one.memory_id][:MOST_SIMILAR])
+        for one, near in zip(placed, similar, strict=True)
+    ]
+    return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
+
+
+async def remember_many(resources: Resources, requests: Sequence[Request]) -> RememberResult:
+    """Store many texts with one embedding batch and one commit; `similar` is not looked for.
+
+    Args:
+        resources: what to work with.
+        requests: at most MOST_AT_ONCE memories in all.
+
+    Raises:
+        InvalidInput: an item was refused, named by its index; nothing was stored.
+        WriteConflict: other writers kept winning; nothing was stored.
+    """
+    now = utc_now()
+    memories: list[Memory] = []
+    for index, request in enumerate(requests):
+        try:
+            if request.idempotency_key:
+                raise InvalidInput("idempotency_key", "is for single calls of remember")
+            checked = _check(resources, request, now)
+        except InvalidInput as error:
+            raise InvalidInput(f"items[{index}]", str(error)) from error
+        memories += checked.memories
+    if len(memories) > MOST_AT_ONCE:
+        raise InvalidInput("items", f"{len(memories)} memories; at most {MOST_AT_ONCE} at once")
+    return await remember_drafted(resources, memories)
+
+
+async def remember_drafted(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
+    """Store memories that have every field but their identity, in one batch and one commit."""
+    drafts, degraded = await _drafted(resources, memories)
+    _, placed = await _write(resources, drafts, None)
+    return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
+
+
+async def _drafted(
+    resources: Resources, memories: Sequence[Memory]
+) -> tuple[list[Draft], list[str]]:
+    vectors, degraded = await resources.embed([spoken(memory) for memory in memories])
+    made_by = {"embedder": resources.identity}
+    drafts = [
+        Draft(memory if vector is None else memory.model_copy(update=made_by), vector)
+        for memory, vector in zip(memories, vectors, strict=True)
+    ]
+    return drafts, degraded
+
+
+async def _write(
+    resources: Resources, drafts: Sequence[Draft], checked: _Checked | None
+) -> tuple[list[Memory], list[Placed]]:
+    """Write drafts in one commit.
+
+    Returns:
+        The memories that an earlier call with the same key made, else what became of each draft.
+    """
+    store = resources.store
+    key = checked.request_key if checked else None
+    appends = any(d.memory.kind == "message" and d.memory.position is None for d in drafts)
+    written: set[tuple[str, datetime]] = set()
+    for _ in range(WRITE_ATTEMPTS):
+        # Who goes on from a run's last position, or may repeat a request, waits for its turn.
+        async with store.alone("append") if appends or key else nullcontext():
+            if checked and (first := await _made_before(resources, checked)):
+                await store.settle()
+                return first, []
+            placed = await place(store, drafts, utc_now(), written)
+            add = [one.version for one in placed if one.version]
+            if not add:
+                await store.settle()
+                return [], placed
+            written |= {(v.memory.version_id, v.memory.recorded_at) for v in add}
+            if await store.apply(add):
+                return [], placed
+    raise WriteConflict("others keep storing the same memories; try again")
+
+
+async def _made_before(resources: Resources, checked: _Checked) -> list[Memory]:
+    if checked.request_key is None:
+        return []
+    scope = checked.scope
+    same = {name: value or {"exists": False} for name, value in scope.model_dump().items()}
+    rows = await resources.store.read(
+        {"request_key": checked.request_key, **same}, order=[("recorded_at", True)]
+    )
+    return [row.memory for row in rows]
+
+
+async def _first_answer(
+    resources: Resources, scope: Scope, made: Sequence[Memory]
+) -> list[Remembered]:
+    ids = [memory.version_id for memory in made]
+    rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
+    vectors = {row.memory.version_id: row.vector for row in rows}
+    known = [vectors.get(version_id) for version_id in ids]
+    near = await _similar(resources, scope, known, made[0].recorded_at, before=True)
+    return [
+        Remembered(memory_id=m.memory_id, event=m.event, text=m.text, similar=s[:MOST_SIMILAR])
+        for m, s in zip(made, near, strict=True)
+    ]
+
+
+async def _similar(
+    resources: Resources,
+    scope: Scope,
+    vectors: Sequence[Vector | None],
+    moment: datetime,
+    *,
+    before: bool = False,
+) -> list[list[Similar]]:
+    found: list[list[Similar]] = [[] for _ in vectors]
+    present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
+    if not present:
+        return found
+    visible = every(owned(Scope(user_id=scope.user_id)), recallable(moment))
+    if before:
+        visible = every(visible, {"recorded_at": {"lt": moment}})
+    rows = await resources.store.nearest(
+        np.stack([vector for _, vector in present]),
+        visible,
+        ["memory_id", "text"],
+        limit=MOST_SIMILAR + 1,  # one may turn out to be the memory itself
+        least_cosine=resources.settings.remember.similar_score,
+    )
+    for (index, _), near in zip(present, rows, strict=True):
+        found[index] = [
+            Similar(memory_id=r["memory_id"], text=r["text"], score=round(r["cosine"], 4))
+            for r in near
+        ]
+    return found
+
+
+def _result(one: Placed, similar: list[Similar]) -> Remembered:
+    return Remembered(memory_id=one.memory_id, event=one.event, text=one.text, similar=similar)
+
+
+def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
+    settings = resources.settings
+    scope = arguments.scope(settings, request.user_id, request.agent_id, request.run_id)
+    arguments.one_of(request.infer, "infer", arguments.literal(Infer))
+    key = arguments.name(request.idempotency_key, "idempotency_key")
+    fields = {
+        "tags": arguments.names(request.tags, "tags"),
+        "metadata": arguments.metadata(request.metadata),
+        "entities": arguments.names(request.entities, "entities"),
+        "relations": arguments.relations(request.relations),
+        "expires_at": optional_time(request.expires_at, "expires_at"),
+        "request_key": key,
+    }
+    occurred_at = optional_time(request.occurred_at, "occurred_at") or now
+    most = settings.remember.max_characters
+    degraded = _without_model(request)
+    if request.messages is None:
+        memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
+        return _Checked(scope, [memory], key, degraded)
+    if request.content:
+        raise InvalidInput("content", "give either content or messages, not both")
+    if request.kind not in ("", "message"):
+        raise InvalidInput("kind", "messages are stored as kind message; leave it out")
+    if isinstance(request.messages, str) or not isinstance(request.messages, Sequence):
+        raise InvalidInput("messages", "must be a list of {role, content}")
+    if not 1 <= len(request.messages) <= MOST_AT_ONCE:
+        raise InvalidInput("messages", f"takes 1 to {MOST_AT_ONCE} messages")
+    memories = []
+    for index, message in enumerate(request.messages):
+        spoken_fields, text, pictures = _message(message, f"messages[{index}]", most)
+        degraded += [f"messages[{index}]: a picture was not described"] * pictures
+        spoken_fields["occurred_at"] = spoken_fields["occurred_at"] or occurred_at
+        memories.append(new_memory(scope, text, now, kind="message", **{**fields, **spoken_fields}))
+    return _Checked(scope, memories, key, degraded)
+
+
+def _content(
+    request: Request, scope: Scope, now: datetime, fields: dict[str, Any], most: int
+) -> Memory:
+    text = arguments.required_text(request.content, "content", most)
+    if request.kind in ("outcome", "lesson"):
+        raise InvalidInput("kind", f"{request.kind!r} is what record_outcome stores, not remember")
+    kind = arguments.one_of(request.kind or "fact", "kind", KINDS)
+    return new_memory(scope, text, now, kind=kind, **fields)
+
+
+def _message(
+    message: Mapping[str, Any], argument: str, most: int
+) -> tuple[dict[str, Any], str, int]:
+    if not isinstance(message, Mapping):
+        raise InvalidInput(argument, "must be {role, content}, with name and occurred_at if known")
+    if unknown := set(message) - {"role", "content", "name", "occurred_at"}:
+        raise InvalidInput(
+            argument,
+            f"has no field {min(unknown)!r}; allowed: role, content, name, occurred_at",
+        )
+    text, pictures = _message_text(message.get("content"), f"{argument}.content", most)
+    fields = {
+        "role": arguments.name(message.get("role"), f"{argument}.role"),
+        "actor_id": arguments.name(message.get("name"), f"{argument}.name"),
+        "occurred_at": optional_time(message.get("occurred_at"), f"{argument}.occurred_at"),
+    }
+    return fields, text, pictures
+
+
+def _message_text(content: object, argument: str, most: int) -> tuple[str, int]:
+    if not isinstance(content, list | tuple):
+        return arguments.required_text(content, argument, most), 0
+    texts, pictures = [], 0
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind == "text":
+            texts.append(check_text(part.get("text"), argument, most))
+        elif kind in ("image", "image_url"):
+            pictures += 1
+        else:
+            raise InvalidInput(argument, "parts have the type text, image or image_url")
+    text = "\n".join(texts)
+    if not text.strip() and pictures:
+        raise InvalidInput(argument, "has only pictures, which this version cannot describe")
+    return arguments.required_text(text, argument, most), pictures
+
+
+def _without_model(request: Request) -> list[str]:
+    notes = []
+    if request.infer == "always":
+        notes.append("no language model is configured: the text was stored as given")
+    if check_text(request.instructions, "instructions", 10_000).strip():
+        notes.append("no language model is configured: instructions were not applied")
+    return notes

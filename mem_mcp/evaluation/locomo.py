@@ -1,0 +1,132 @@
+"""LoCoMo's original format: long conversations of two people, and questions about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from mem_mcp.errors import InvalidInput
+from mem_mcp.evaluation.dataset import Case, Dataset, Item, read_json
+
+# By the authors' code; most published tables permute the names. 5, adversarial, has no answer.
+CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
+_DATE = "%I:%M %p on %d %B, %Y"
+_SESSION = r"session_\d+"
+
+
+class _Turn(BaseModel):
+    # The field `query` is left out on purpose: it gives answers away.
+    speaker: str
+    dia_id: str = Field(pattern=r"^D:?\d+:\d+$")
+    text: str
+    blip_caption: str | None = None
+
+    @property
+    def said(self) -> str:
+        shared = f" [shares an image: {self.blip_caption}]" if self.blip_caption else ""
+        return f"{self.text}{shared}".strip()
+
+
+class _Question(BaseModel):
+    question: str
+    category: int
+    evidence: list[str] = []
+
+
+class _Conversation(BaseModel):
+    sample_id: str
+    conversation: dict[str, Any]
+    qa: list[_Question]
+
+
+_File = TypeAdapter(list[_Conversation])
+_Sessions = TypeAdapter(dict[str, list[_Turn]])
+
+
+def load(path: Path, first: int | None = None) -> Dataset:
+    """Read a file.
+
+    Args:
+        path: the data set's JSON file.
+        first: only so many conversations; None for all.
+
+    Raises:
+        InvalidInput: the file is missing, cut off, or of another format.
+    """
+    content = read_json(path)
+    try:
+        conversations = _File.validate_python(content)[:first]
+        items = [item for one in conversations for item in _sessions(one)]
+    except ValidationError as error:
+        raise InvalidInput("data", f"{path} is not in LoCoMo's format: {_place(error)}") from error
+    keys = [key for item in items for key in item.keys]
+    if not keys:
+        raise InvalidInput("data", f"{path} holds no conversation")
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidInput("data", f"{path} has the turn {twice!r} twice")
+    cases = [case for one in conversations for case in _cases(one, frozenset(keys))]
+    scorable = tuple(case for case in cases if case.relevant)
+    return Dataset(tuple(items), scorable, skipped=len(cases) - len(scorable))
+
+
+def _sessions(one: _Conversation) -> Iterator[Item]:
+    written = {name: x for name, x in one.conversation.items() if re.fullmatch(_SESSION, name)}
+    sessions = _Sessions.validate_python(written)
+    for name in sorted(sessions, key=lambda name: int(name.removeprefix("session_"))):
+        turns = [turn for turn in sessions[name] if turn.said]
+        messages = [{"role": "user", "name": t.speaker, "content": t.said} for t in turns]
+        if messages:
+            yield Item(
+                keys=tuple(_key(one, _turn_ids(turn.dia_id)[0]) for turn in turns),
+                arguments={
+                    "messages": messages,
+                    "user_id": one.sample_id,
+                    "run_id": name,
+                    "occurred_at": _moment(one.conversation, f"{name}_date_time"),
+                },
+            )
+
+
+def _cases(one: _Conversation, keys: frozenset[str]) -> Iterator[Case]:
+    for number, question in enumerate(one.qa, start=1):
+        if question.category not in CATEGORIES:
+            continue
+        named = {_key(one, turn) for text in question.evidence for turn in _turn_ids(text)}
+        yield Case(
+            name=f"{one.sample_id} question {number}",
+            category=CATEGORIES[question.category],
+            arguments={"query": question.question, "user_id": one.sample_id},
+            relevant=keys & named,
+        )
+
+
+def _turn_ids(text: str) -> list[str]:
+    """Read "D8:6; D9:17", "D:11:26" and "D30:05" as the turns they mean."""
+    return [f"D{int(session)}:{int(turn)}" for session, turn in re.findall(r"D:?(\d+):(\d+)", text)]
+
+
+def _key(one: _Conversation, turn_id: str) -> str:
+    return f"{one.sample_id} {turn_id}"
+
+
+def _moment(conversation: dict[str, Any], field: str) -> datetime | None:
+    """Read a session's date, taken as UTC: the format names no time zone."""
+    if (written := conversation.get(field)) is None:
+        return None
+    try:
+        return datetime.strptime(str(written), _DATE).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise InvalidInput(
+            "data", f"{field}: {written!r} is not like '1:56 pm on 8 May, 2023'"
+        ) from error
+
+
+def _place(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"

@@ -1,0 +1,8 @@
+"""Which memories answer a question: pure functions, `now` is an argument."""
+
+from mem_mcp.ranking.budget import count_tokens
+from mem_mcp.ranking.candidates import Candidates, Query, Ranking
+from mem_mcp.ranking.rank import rank
+from mem_mcp.ranking.select import select
+
+__all__ = ["Candidates", "Query", "Ranking", "count_tokens", "rank", "select"]

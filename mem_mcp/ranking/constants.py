@@ -1,0 +1,114 @@
+"""Every constant of the ranking, each with how it was chosen.
+
+"LoCoMo", "lessons" and "intents" are the evaluation's data sets. "Alike" names a plateau: within it
+the results differ by less than the noise, and a round number was taken. Chosen by leaving out one
+conversation of LoCoMo at a time, all constants but `NAMED_SHARE` and the typicality stay as here.
+"""
+
+BM25_K1 = 1.2
+"""Saturation of a repeated term: the standard value of Robertson and Zaragoza (2009)."""
+
+BM25_B = 0.75
+"""Share of the length normalisation: standard; 0.5 alike on LoCoMo, worse on lessons."""
+
+QUERY_TERMS = 128
+"""Terms of a query that count, the weightiest first: bounds the cost of a very long query."""
+
+CENTRING_PRIOR = 10.0
+"""Candidates' worth of "no common direction" in the mean that is taken out of the vectors.
+
+It matters for few candidates only: of one alone the mean would be all there is.
+"""
+
+WORDS_AT_MOST = 1.2
+"""Weight of words, meaning having 1, where nothing speaks for meaning: 1 to 1.6 alike on LoCoMo."""
+
+WORDS_AT_LEAST = 0.2
+"""The same where the evidence for meaning is full: 0.1 to 0.3 alike on lessons and intents."""
+
+FEW_TERMS, MANY_TERMS = 8, 32
+"""Distinct query terms from which on words begin to lose to meaning, and have wholly lost.
+
+Questions have 3 to 8, issue reports 80.
+"""
+
+ANOTHER_KIND, SAME_KIND = -1.0, 0.0
+"""Typicality of the query at which it begins to be, and is, a text like the candidates.
+
+Issues among issues and messages among messages have about 0, questions about a chat -1.7.
+"""
+
+LIKE, ALIKE = 0.7, 0.9
+"""Cosine of the nearest candidate at which it begins to say, and says, the same as the query."""
+
+CLOSE, CLOSEST = 0.5, 0.8
+"""Mean cosine of the nearest few at which the alike begin to speak for each other, and fully do."""
+
+ALIKE_SHARE = 0.5
+"""Longest step towards the mean score of the alike.
+
+Gains 1 to 2 of nDCG@10 on intents at no cost in hits; 0.7 gains little more and costs hits.
+"""
+
+ALIKE_NEIGHBOURS = 10
+"""Nearest candidates that speak for each: 10 and 20 alike on intents."""
+
+ALIKE_POOL = 100
+"""Best candidates among which it is done; 200 gained nothing."""
+
+ALIKE_SHARPNESS = 10.0
+"""Weight of an alike candidate: exp(sharpness * (cosine - 1)); 5 and 10 alike, 20 worse."""
+
+NAMED_SHARE = 0.1
+"""What a memory gains by the one speaker, or an entity, that the query names.
+
+0.2 gains 0.5 points on LoCoMo, and loses 8 to 15 where the wrong one of two is named.
+"""
+
+REPLY_SHARE = 0.1
+"""What a question in a conversation hands on to its reply: 0.05 to 0.15 alike on LoCoMo."""
+
+REMARK_TERMS = 1.0
+"""Terms of a message in a conversation at which half its worth is gone: "Thanks!" tells little.
+
+0.5 to 2 alike on LoCoMo.
+"""
+
+WHEN_SHARE = 0.1
+"""What a memory that tells a time gains on a question for one: 0.05 to 0.2 alike on LoCoMo."""
+
+STRANGERS, COMPANIONS = 0.05, 0.15
+"""Mean cosine of neighbours at which a run begins to be a conversation, and fully is one.
+
+In LoCoMo it is 0.18 to 0.28; of texts in random order it is 0.
+"""
+
+COHERENCE_SAMPLE = 128
+"""Pairs of neighbours looked at to tell whether a run is a conversation."""
+
+CONTEXT_TERMS = 40.0
+"""Mean terms of two messages at which each counts half in the other's window.
+
+25 to 80 alike on LoCoMo (13 a turn); with six turns joined into one (80) windows must be faint.
+"""
+
+LIKENESS_OF_NEIGHBOURS = 0.2
+"""Usual cosine of two messages that follow each other, after centring (LoCoMo)."""
+
+DUPLICATE_COSINE = 0.97
+"""From this cosine on two memories say the same (different numbers or negations: not)."""
+
+REMARK_WORDS = 4
+"""A message of so few words lives by its context, and repeats nobody."""
+
+BYTES_PER_TOKEN = 4
+"""English text under the common byte-pair vocabularies."""
+
+CACHED_TEXTS = 50_000
+"""Texts whose terms are kept: the candidates of many recalls."""
+
+CACHED_CHARACTERS = 20_000_000
+"""Characters of the texts whose terms are kept: bounds the cache where texts are long."""
+
+LONGEST_WORD = 64
+"""Characters of a word that count: a longer one is data, not language."""

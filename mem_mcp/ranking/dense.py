@@ -1,0 +1,65 @@
+"""Meaning: how near the candidates are to the query as vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mem_mcp.ranking.constants import CENTRING_PRIOR
+
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near each candidate is to the query."""
+
+    plain: NDArray[np.float64]
+    """(n,) cosines, -1..1; NaN where there is no vector."""
+    centred: NDArray[np.float64]
+    """(n,) the same once what all candidates have in common is taken out."""
+    nearest: float
+    """The largest plain cosine, 0 where there is none."""
+    typical: float
+    """How near the query is to the candidates' mean, in standard deviations of their own."""
+
+
+def nearness(query: NDArray[np.float32] | None, vectors: NDArray[np.float32]) -> Nearness:
+    """Compare the query with each candidate.
+
+    Centring subtracts the candidates' mean vector on both sides: what all of them have in common
+    says nothing about which one is meant (Mu and Viswanath 2018, "All-but-the-Top"; without the
+    principal components, whose removal lost on every data set). Of few candidates the mean is
+    shrunk towards 0.
+
+    Args:
+        query: (d,) of any length; None where there is no vector.
+        vectors: (n, d) of any length; a row that is not finite has no vector.
+    """
+    present = np.asarray(np.isfinite(vectors).all(axis=1))
+    if query is None or not np.isfinite(query).all() or not vectors.size or not present.any():
+        nothing = np.full(len(vectors), np.nan)
+        return Nearness(nothing, nothing, 0.0, 0.0)
+    rows = vectors if present.all() else vectors[present]
+    lengths = np.maximum(np.linalg.norm(rows, axis=1), _TINY)
+    unit = query / max(float(np.linalg.norm(query)), _TINY)
+    plain = rows @ unit / lengths
+    mean = (1 / lengths) @ rows / (len(rows) + CENTRING_PRIOR)
+    with_mean = rows @ mean / lengths
+    aim = unit - mean
+    # |row - mean|^2 from its terms spares a copy of all vectors.
+    squares = 1 - 2 * with_mean + mean @ mean
+    scale = np.sqrt(np.maximum(squares, _TINY)) * max(float(np.linalg.norm(aim)), _TINY)
+    spread = max(float(with_mean.std()), _TINY)
+    return Nearness(
+        _spread(plain, present),
+        _spread((plain - with_mean - mean @ aim) / scale, present),
+        min(float(plain.max()), 1.0),
+        (float(unit @ mean) - float(with_mean.mean())) / spread,
+    )
+
+
+def _spread(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    out = np.full(present.size, np.nan)
+    out[present] = np.clip(values, -1.0, 1.0)
+    return out

@@ -1,0 +1,112 @@
+"""The one entry: from a question and its candidates to their order and scores."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mem_mcp.ranking.alike import by_the_alike
+from mem_mcp.ranking.candidates import Candidates, Query, Ranking
+from mem_mcp.ranking.constants import NAMED_SHARE, REMARK_TERMS, REPLY_SHARE, WHEN_SHARE
+from mem_mcp.ranking.context import SPANS, Neighbours, neighbours, window, window_cosines
+from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
+from mem_mcp.ranking.lexical import Matches, attainable, bm25, coverage, match
+from mem_mcp.ranking.people import (
+    about_the_named,
+    by_the_speaker,
+    entities_named,
+    speakers_named,
+)
+from mem_mcp.ranking.score import level
+from mem_mcp.ranking.terms import names, terms
+from mem_mcp.ranking.times import asks_for_time, tell_time
+
+Column = NDArray[np.float64]
+Parts = dict[str, Column]
+
+QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+_DIGITS = 6
+_TINY = 1e-9
+
+
+def rank(query: Query, candidates: Candidates) -> Ranking:
+    """Order all candidates by how well they answer the query.
+
+    Args:
+        query: The question; its vector and the candidates' come from one embedder.
+        candidates: Every memory that may be an answer, and their neighbours in their runs.
+
+    Returns:
+        The order and the absolute scores. Equal scores stand newest first, then by id, so that the
+        candidates' own order does not matter.
+    """
+    if not len(candidates):
+        return Ranking(np.zeros(0, np.int64), np.zeros(0), {})
+    named = speakers_named(query.text, candidates.actor_ids)
+    asked = terms(query.text, without=frozenset().union(*map(names, named)))
+    texts = [terms(text) for text in candidates.texts]
+    matches = match(asked, texts)
+    found = nearness(query.vector, candidates.vectors)
+    near = neighbours(candidates.run_ids, candidates.positions, matches.lengths, candidates.vectors)
+    weight = weight_of_words(asked.ids.size, found.typical, found.nearest)
+    parts = _by_content(weight, matches, found.centred, near)
+    parts["reply"] = _handed_on(_sum(parts), candidates.texts, matches.lengths, near)
+    parts["alike"] = by_the_alike(_sum(parts), found.plain, candidates.vectors)
+    content = _sum(parts)
+    if asks_for_time(query.text):
+        parts["time"] = WHEN_SHARE * content * tell_time(texts)
+    about = about_the_named(entities_named(query.text, candidates.entities), candidates.entities)
+    meant = np.maximum(by_the_speaker(named, candidates.actor_ids), about)
+    parts["people"] = NAMED_SHARE * content.max() * meant
+    return _absolute(parts, level(found.plain, coverage(matches)), candidates)
+
+
+def _by_content(weight: float, matches: Matches, cosines: Column, near: Neighbours) -> Parts:
+    """Mix words and meaning over the message itself and over its windows, all alike."""
+    best = attainable(matches)
+    words = scale_of_words(bm25(matches), best)
+    meaning = scale_of_meaning(cosines, words)
+    mixes = [weight * words + meaning]
+    known = np.nan_to_num(cosines)
+    for span in SPANS if any(side.weight.any() for side in near.values()) else ():
+        said = scale_of_words(bm25(_widened(matches, span, near)), best)
+        meant = np.where(np.isnan(cosines), np.nan, window_cosines(known, span, near))
+        mixes.append(weight * said + scale_of_meaning(meant, said))
+    return {
+        "words": weight * words,
+        "meaning": meaning,
+        "context": np.mean(mixes, axis=0) - mixes[0],
+    }
+
+
+def _widened(matches: Matches, span: tuple[int, ...], near: Neighbours) -> Matches:
+    counts, lengths = (window(each, span, near) for each in (matches.counts, matches.lengths))
+    return Matches(counts, lengths, matches.weights, matches.absent)
+
+
+def _handed_on(scores: Column, texts: Sequence[str], lengths: Column, near: Neighbours) -> Column:
+    """Return what each message of a conversation gives and gets.
+
+    A question hands on to its reply, since who asks the same does not answer it; and a remark of
+    few words owes its score to its context.
+    """
+    asks = np.array([text.rstrip().endswith(QUESTION_MARKS) for text in texts])
+    given = REPLY_SHARE * scores * asks
+    left = scores - given * near[1].weight
+    talk = np.maximum(near[-1].weight, near[1].weight)
+    kept = left * (1 - talk * REMARK_TERMS / (REMARK_TERMS + lengths))
+    return np.asarray(kept + near[-1].of(given) - scores)
+
+
+def _absolute(parts: Parts, best: float, candidates: Candidates) -> Ranking:
+    """Scale the parts so that the best candidate's score is `best`."""
+    total = _sum(parts)
+    scale = best / max(float(total.max()), _TINY)
+    score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
+    order = np.lexsort((np.array(candidates.memory_ids), -candidates.recorded_at, -score))
+    return Ranking(order, score, {name: part * scale for name, part in parts.items()})
+
+
+def _sum(parts: Parts) -> Column:
+    return np.asarray(np.sum(list(parts.values()), axis=0))

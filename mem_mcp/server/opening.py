@@ -1,0 +1,68 @@
+"""The process's one memory, opened when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from mem_mcp.config import Settings
+from mem_mcp.errors import MemError
+
+if TYPE_CHECKING:
+    from mem_mcp.engine.memory import AsyncMemory
+
+logger = logging.getLogger(__name__)
+
+
+class LazyMemory:
+    """Opens a memory once, whoever asks first and whatever a transport does with its sessions.
+
+    LanceDB, ONNX Runtime and the model are imported here, in a thread, so that the handshake is
+    answered without them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stack = AsyncExitStack()
+        self._memory: AsyncMemory | None = None
+        self._opening = asyncio.Lock()
+        self._preload: asyncio.Task[None] | None = None
+
+    async def get(self) -> AsyncMemory:
+        """Return the open memory; one that could not be opened is tried again.
+
+        Raises:
+            StoreError: the data directory cannot be used.
+        """
+        async with self._opening:
+            if self._memory is None:
+                engine = await asyncio.to_thread(importlib.import_module, "mem_mcp.engine.memory")
+                self._memory = await self._stack.enter_async_context(self._open(engine))
+            return self._memory
+
+    def _open(self, engine: ModuleType) -> AbstractAsyncContextManager[AsyncMemory]:
+        opening: AbstractAsyncContextManager[AsyncMemory] = engine.AsyncMemory.open(self.settings)
+        return opening
+
+    def preload(self) -> None:
+        """Begin to open the memory and load its model, unless that was begun before."""
+        if self._preload is None:
+            self._preload = asyncio.create_task(self._warm())
+
+    async def close(self) -> None:
+        """Close the memory; what was answered is durable already."""
+        if self._preload is not None:
+            self._preload.cancel()
+            await asyncio.gather(self._preload, return_exceptions=True)
+        await self._stack.aclose()
+        self._memory = None
+
+    async def _warm(self) -> None:
+        try:
+            await (await self.get()).warm()
+        except MemError as error:  # the call that needs the memory will say so to its caller
+            logger.error("%s", error)

@@ -1,0 +1,18 @@
+"""The only door to LanceDB."""
+
+from mem_mcp.store.filters import Filters, check_filters, fields_of
+from mem_mcp.store.maintenance import Maintenance
+from mem_mcp.store.schema import Vector, Version, matrix
+from mem_mcp.store.table import Store, open_store
+
+__all__ = [
+    "Filters",
+    "Maintenance",
+    "Store",
+    "Vector",
+    "Version",
+    "check_filters",
+    "fields_of",
+    "matrix",
+    "open_store",
+]

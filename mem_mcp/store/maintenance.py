@@ -1,0 +1,112 @@
+"""Keeping the table small and its indices current, by one process at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from filelock import Timeout
+
+from mem_mcp.models import Maintained
+from mem_mcp.store.processes import Processes
+from mem_mcp.store.table import Store, mapped
+
+_KEEP_ALL = timedelta(days=36_500)
+# Other processes may still read files of an older version.
+_KEEP_FOR_OTHERS = timedelta(hours=1)
+# Nobody else has the store open, and this process waits.
+_KEEP_ALONE = timedelta(milliseconds=1)
+# Old files are removed past either bound: so many files, or so much beyond twice the lean size.
+_MOST_FILES = 1_000
+_SLACK_BYTES = 16_000_000
+
+
+class Maintenance:
+    """Compaction, index updates and removal of old files, every so many commits."""
+
+    def __init__(self, store: Store, every: int) -> None:
+        self._store = store
+        self._every = every
+        self._last = 0
+        self._lean_bytes = 0
+
+    async def due(self) -> bool:
+        """Tell whether enough commits were made, by any process, since the last pass."""
+        version = await self._store.version()
+        if version - self._last < self._every:
+            return False
+        self._last = max(self._last, self._recorded())
+        return version - self._last >= self._every
+
+    async def run(self, *, thorough: bool = False) -> Maintained:
+        """Do one pass, unless another process is at it.
+
+        Args:
+            thorough: remove old files however few they are.
+
+        Raises:
+            StoreError: LanceDB or the disk refused; nothing is lost and the next pass tries again.
+        """
+        processes = self._store.processes
+        if processes is None:
+            await self._rewrite()
+            await self._optimize(_KEEP_FOR_OTHERS)
+            return Maintained(ran=True)
+        try:
+            async with processes.alone_at("maintain", wait=False):
+                return await self._local_pass(processes, thorough=thorough)
+        except Timeout:
+            return Maintained(ran=False, reason="another process is at it")
+
+    async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
+        before = self._store.size()
+        await self._rewrite()
+        after = self._store.size()
+        grown = after[0] > _MOST_FILES or after[1] > 2 * self._lean_bytes + _SLACK_BYTES
+        if thorough or grown:
+            await self._remove_old_files(processes)
+            after = self._store.size()
+            self._lean_bytes = after[1]
+        self._last = await self._store.version()
+        self._record_file().write_text(str(self._last))
+        return Maintained(
+            ran=True,
+            files_before=before[0],
+            files_after=after[0],
+            bytes_before=before[1],
+            bytes_after=after[1],
+        )
+
+    async def _remove_old_files(self, processes: Processes) -> None:
+        # Rows join the older ones only when they are indexed; after this second time nothing
+        # large is left to rewrite while others wait.
+        await self._rewrite()
+        async with processes.alone_at("create"):  # nobody opens the store meanwhile
+            if processes.others_alive():
+                await self._optimize(_KEEP_FOR_OTHERS)
+                return
+            async with self._store.gate.closed():
+                await self._rewrite()
+                await self._optimize(_KEEP_ALONE)
+
+    async def _rewrite(self) -> None:
+        """Compact and index; what it replaces may be removed only when its result is on disk."""
+        await self._optimize(_KEEP_ALL)
+        with mapped("tidy"):
+            version = int(await self._store.table.version())
+        await self._store.make_durable(version)
+
+    async def _optimize(self, keep: timedelta) -> None:
+        with mapped("tidy"):
+            # A handle that has not seen another process's commits loses every rewrite.
+            await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
+            await self._store.table.optimize(cleanup_older_than=keep)
+
+    def _record_file(self) -> Path:
+        return Path(self._store.location) / "locks" / "maintained"
+
+    def _recorded(self) -> int:
+        if self._store.processes is None or not self._record_file().is_file():
+            return 0
+        recorded = self._record_file().read_text()
+        return int(recorded) if recorded.isdigit() else 0

@@ -1,0 +1,65 @@
+"""Processes that share one data directory: who is alive, and who may do what alone."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import AsyncFileLock, FileLock, Timeout
+
+_ALIVE = "alive-"
+
+
+class Processes:
+    """Locks in a folder; the operating system drops those of a dead process.
+
+    `alone_at("append")` and the like are exclusive among all processes on the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._presence = FileLock(folder / f"{_ALIVE}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+    def __enter__(self) -> Self:
+        self._presence.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._presence.release()
+        Path(self._presence.lock_file).unlink(missing_ok=True)
+
+    def alone_at(self, work: str, *, wait: bool = True) -> AsyncFileLock:
+        """Return a lock for one kind of work.
+
+        Args:
+            work: its name.
+            wait: whether to wait for the turn; without, `filelock.Timeout` is raised at once.
+        """
+        timeout = -1 if wait else 0
+        return AsyncFileLock(self._folder / work, timeout=timeout, poll_interval=0.005)
+
+    def others_alive(self) -> bool:
+        """Tell whether another open store uses the folder; traces of dead ones are removed."""
+        return any(
+            self._held(path)
+            for path in self._folder.glob(f"{_ALIVE}*")
+            if path != Path(self._presence.lock_file)
+        )
+
+    def _held(self, path: Path) -> bool:
+        probe = FileLock(path, timeout=0)
+        try:
+            with probe:
+                path.unlink(missing_ok=True)
+        except Timeout:
+            return True
+        return False

@@ -1,0 +1,357 @@
+"""The store: the only door to LanceDB. It neither embeds nor ranks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb.index import FTS, Bitmap, BTree, LabelList
+from lancedb.query import ColumnOrdering
+
+from mem_mcp.errors import StoreError
+from mem_mcp.models import Memory
+from mem_mcp.store import schema
+from mem_mcp.store.durability import disk_sync
+from mem_mcp.store.filters import Filters, compile_filters
+from mem_mcp.store.gate import Gate
+from mem_mcp.store.processes import Processes
+from mem_mcp.store.schema import Vector, Version
+
+# Whoever comes second finds the row closed, or its own new row already there, and changes nothing.
+_CLOSES_OPEN_ROW = "target.superseded_at IS NULL AND source.superseded_at IS NOT NULL"
+# Embedder of a store that was made while none could work.
+_UNKNOWN = "unknown"
+_TEXT_INDEX = FTS(
+    base_tokenizer="icu/split",
+    language="English",
+    stem=True,
+    remove_stop_words=True,
+    ascii_folding=True,
+    lower_case=True,
+    with_position=True,
+)
+ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
+
+
+class Store:
+    """One table of memories. Open it with `open_store`.
+
+    Every method raises StoreError where LanceDB or the disk refuses, and InvalidInput for filters
+    that do not compile. Reads see every commit of every process.
+    """
+
+    def __init__(
+        self,
+        table: lancedb.AsyncTable,
+        rows: pa.Schema,
+        location: str,
+        processes: Processes | None,
+        sync: Callable[[], None] | None,
+    ) -> None:
+        self.table = table
+        self.location = location
+        self.processes = processes
+        self._sync = sync
+        self.gate = Gate()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._durable_version = 0
+        # Not the table's own: rows laid out by what table.schema() says of the JSON column
+        # are stored as damaged JSON.
+        self._schema = rows
+
+    async def apply(self, add: Sequence[Version], close: Sequence[Version] = ()) -> bool:
+        """Write one commit: new versions, and the versions they supersede.
+
+        Args:
+            add: versions whose version_id is new.
+            close: stored versions with superseded_at set.
+
+        Returns:
+            True when every new version was written and is durable; False when another writer
+            took at least one version_id first: read again and decide again.
+        """
+        merge = self.table.merge_insert("version_id").when_not_matched_insert_all()
+        if close:
+            # With the index, LanceDB 0.40 panics on a conditional merge of a JSON column.
+            merge = merge.when_matched_update_all(where=_CLOSES_OPEN_ROW).use_index(use_index=False)
+        async with self.calling("write"):
+            rows = schema.to_arrow([*close, *add], self._schema)
+            async with self.alone("write"):
+                result = await merge.execute(rows, on_bad_vectors="null")
+        await self.make_durable(result.version)
+        return bool(result.num_inserted_rows == len(add))
+
+    async def replace(self, versions: Sequence[Version]) -> None:
+        """Overwrite stored versions that are still current, for instance with their vectors."""
+        async with self.calling("write"):
+            rows = schema.to_arrow(versions, self._schema)
+            merge = self.table.merge_insert("version_id")
+            merge = merge.when_matched_update_all(where="target.superseded_at IS NULL")
+            merge = merge.use_index(use_index=False)  # as in `apply`
+            async with self.alone("write"):
+                result = await merge.execute(rows, on_bad_vectors="null")
+        await self.make_durable(result.version)
+
+    async def delete(self, filters: Filters) -> None:
+        """Remove rows; their text may stay in old files until these are cleaned up."""
+        async with self.calling("write"), self.alone("write"):
+            result = await self.table.delete(compile_filters(filters))
+        await self.make_durable(result.version)
+
+    async def settle(self) -> None:
+        """Make durable what has been read: an answer may rely on another process's commit."""
+        await self.make_durable(await self.version())
+
+    async def version(self) -> int:
+        """Return the number of the newest commit."""
+        async with self.calling("read"):
+            return int(await self.table.version())
+
+    def size(self) -> tuple[int, int]:
+        """Return the number of files of a local store and their bytes."""
+        files = total = 0
+        for root, _, names in os.walk(self.location):
+            for name in names:
+                with suppress(FileNotFoundError):  # removed meanwhile, by a commit or a cleanup
+                    total += Path(root, name).stat().st_size
+                    files += 1
+        return files, total
+
+    async def read(
+        self,
+        filters: Filters,
+        *,
+        columns: Sequence[str] = ROW_COLUMNS,
+        order: Sequence[tuple[str, bool]] = (),
+        limit: int | None = None,
+    ) -> list[Version]:
+        """Read versions.
+
+        Args:
+            filters: which.
+            columns: fields to read, beside those of the order; others take their defaults.
+                `vector` is one only when named.
+            order: (column, ascending) pairs.
+            limit: at most so many; None for all.
+        """
+        return schema.from_arrow(await self.scan(filters, columns, order=order, limit=limit))
+
+    async def scan(
+        self,
+        filters: Filters,
+        columns: Sequence[str],
+        *,
+        order: Sequence[tuple[str, bool]] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Read rows as an Arrow table; arguments as in `read`."""
+        # LanceDB cannot order an indexed read by a column that it does not return.
+        selected = list(dict.fromkeys([*columns, *(name for name, _ in order)]))
+        query = self.table.query().where(compile_filters(filters)).select(selected)
+        if order:
+            query = query.order_by(
+                [ColumnOrdering(column_name=name, ascending=ascending) for name, ascending in order]
+            )
+        if limit is not None:
+            query = query.limit(limit)
+        async with self.calling("read"):
+            return await query.to_arrow()
+
+    async def count(self, filters: Filters) -> int:
+        """Count rows."""
+        async with self.calling("read"):
+            return int(await self.table.count_rows(compile_filters(filters)))
+
+    async def nearest(
+        self,
+        vectors: Vector,
+        filters: Filters,
+        columns: Sequence[str],
+        *,
+        limit: int,
+        least_cosine: float = -1.0,
+    ) -> list[list[dict[str, Any]]]:
+        """Find the rows nearest to each of some vectors, exactly.
+
+        Args:
+            vectors: (n, dimension), normalised.
+            filters: applied before the search.
+            columns: fields of the result, which also has `cosine`.
+            limit: rows for each vector.
+            least_cosine: nearest rows below it are left out.
+
+        Returns:
+            A list of rows for each vector, nearest first.
+        """
+        found: list[list[dict[str, Any]]] = [[] for _ in vectors]
+        query = self.table.query().nearest_to([np.asarray(row) for row in vectors])
+        query = query.distance_type("cosine").bypass_vector_index().limit(limit)
+        query = query.distance_range(upper_bound=1.000001 - least_cosine)
+        query = query.where(compile_filters(filters)).select([*columns, "_distance"])
+        async with self.calling("read"):
+            table = await query.to_arrow()
+        for row in table.sort_by("_distance").to_pylist():
+            row["cosine"] = 1.0 - row.pop("_distance")
+            found[row.pop("query_index", 0)].append(row)
+        return found
+
+    async def matching(self, words: str, filters: Filters, *, limit: int) -> list[str]:
+        """Find the version_ids whose text shares words with a query, best match first.
+
+        The order follows the statistics of the whole table, so it may only choose candidates.
+        """
+        query = self.table.query().nearest_to_text(words).limit(limit)
+        query = query.where(compile_filters(filters)).select(["version_id", "_score"])
+        async with self.calling("read"):
+            found = await query.to_arrow()
+        return [str(version_id) for version_id in found["version_id"].to_pylist()]
+
+    @asynccontextmanager
+    async def alone(self, work: str) -> AsyncIterator[None]:
+        """Keep other tasks from one kind of work, and on a local store other processes.
+
+        Commits are safe without: racing ones are rebased, and the later of two with the same
+        version_id writes nothing. In turn they are faster and nobody starves.
+        """
+        lock = self.processes.alone_at(work) if self.processes else nullcontext()
+        async with self._turns.setdefault(work, asyncio.Lock()), lock:
+            yield
+
+    @asynccontextmanager
+    async def calling(self, deed: str) -> AsyncIterator[None]:
+        """Wrap one call of LanceDB: its errors are mapped, and the gate stays open."""
+        async with self.gate.passing():
+            with mapped(deed):
+                yield
+
+    async def make_durable(self, version: int) -> None:
+        """Wait until the disk has all commits up to a version."""
+        if self._sync is None or version <= self._durable_version:
+            return
+        try:
+            await asyncio.to_thread(self._sync)
+        except OSError as error:
+            raise StoreError(
+                f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
+            ) from error
+        self._durable_version = max(version, self._durable_version)
+
+
+@asynccontextmanager
+async def open_store(
+    location: Path | str,
+    *,
+    dimension: int,
+    embedder: str | None,
+    durable: bool,
+    any_embedder: bool = False,
+) -> AsyncIterator[Store]:
+    """Open a store, made at first use.
+
+    Args:
+        location: a local folder, or the URI of an object store.
+        dimension: length of the vectors.
+        embedder: identity of what makes the vectors; None while it cannot work.
+        durable: whether a write waits until the disk has it.
+        any_embedder: accept a store with vectors of another one, to read it.
+
+    Raises:
+        StoreError: not writable, not a store, made by a newer version or for another embedder.
+    """
+    async with AsyncExitStack() as stack:
+        processes, sync = None, None
+        if isinstance(location, Path):
+            processes = stack.enter_context(_folder(location))
+            sync = disk_sync(location) if durable else None
+        with mapped("open", str(location)):
+            database = await lancedb.connect_async(
+                str(location), read_consistency_interval=timedelta(0)
+            )
+            stack.callback(database.close)
+            async with processes.alone_at("create") if processes else nullcontext():
+                table = await _open_table(database, dimension, embedder or _UNKNOWN)
+        found = await table.schema()
+        _check_schema(str(location), found)
+        if embedder and not any_embedder:
+            _check_embedder(str(location), found, embedder)
+        rows = schema.table_schema(dimension, embedder or _UNKNOWN)
+        yield Store(table, rows, str(location), processes, sync)
+
+
+async def _open_table(
+    database: lancedb.AsyncConnection, dimension: int, embedder: str
+) -> lancedb.AsyncTable:
+    if schema.TABLE in (await database.list_tables()).tables:
+        table = await database.open_table(schema.TABLE)
+    else:
+        table = await database.create_table(
+            schema.TABLE, schema=schema.table_schema(dimension, embedder)
+        )
+    if schema.VERSION_KEY in ((await table.schema()).metadata or {}):
+        await _ensure_indices(table)
+    return table
+
+
+async def _ensure_indices(table: lancedb.AsyncTable) -> None:
+    present = {column for index in await table.list_indices() for column in index.columns}
+    wanted: dict[str, Any] = {"text": _TEXT_INDEX}
+    wanted |= dict.fromkeys(schema.BTREE, BTree())
+    wanted |= dict.fromkeys(schema.BITMAP, Bitmap())
+    wanted |= dict.fromkeys(schema.LABEL_LIST, LabelList())
+    for column, config in wanted.items():
+        if column not in present:
+            await table.create_index(column, config=config)
+
+
+def _folder(path: Path) -> Processes:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return Processes(path / "locks")
+    except OSError as error:
+        raise StoreError(
+            f"data_dir: {str(path)!r} cannot be used ({error.strerror}); "
+            "choose a folder you can write to with MEM_MCP_DATA_DIR"
+        ) from error
+
+
+def _check_schema(location: str, found: pa.Schema) -> None:
+    metadata = found.metadata or {}
+    version = metadata.get(schema.VERSION_KEY, b"")
+    if not version.isdigit():
+        raise StoreError(
+            f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make; "
+            "choose another folder with MEM_MCP_DATA_DIR"
+        )
+    if int(version) > schema.SCHEMA_VERSION:
+        raise StoreError(
+            f"{location!r} was written by a newer mem-mcp (schema {int(version)}, this one knows "
+            f"{schema.SCHEMA_VERSION}); upgrade mem-mcp"
+        )
+
+
+def _check_embedder(location: str, found: pa.Schema, embedder: str) -> None:
+    stored = found.metadata[schema.EMBEDDER_KEY].decode()
+    if stored not in (embedder, _UNKNOWN):
+        raise StoreError(
+            f"{location!r} holds vectors of {stored!r}, this mem-mcp makes those of {embedder!r}; "
+            "move them with: mem-mcp export FILE, then mem-mcp import FILE into a new data_dir"
+        )
+
+
+@contextmanager
+def mapped(deed: str, location: str = "") -> Iterator[None]:
+    """Turn what LanceDB raises into StoreError."""
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError) as error:
+        place = f"the store at {location!r}" if location else "the store"
+        reason = " ".join(str(error).split())[:300]
+        raise StoreError(f"cannot {deed} {place}: {reason}") from error

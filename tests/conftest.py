@@ -1,0 +1,36 @@
+"""Fixtures that every test may use: an environment of its own, and an open memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mem_mcp import AsyncMemory, Settings
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point every default at the test's own folder, also for subprocesses."""
+    for name in os.environ:
+        if name.startswith("MEM_MCP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MEM_MCP_DATA_DIR", str(tmp_path / "memory"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "memory")
+
+
+@pytest.fixture
+async def memory(settings: Settings) -> AsyncIterator[AsyncMemory]:
+    async with AsyncMemory.open(settings) as opened:
+        yield opened

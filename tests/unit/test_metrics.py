@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mem_mcp.evaluation.metrics import (
+    bootstrap_interval,
+    hit_at,
+    measure,
+    ndcg_at,
+    ranks_of,
+    recall_at,
+    reciprocal_rank,
+)
+
+examples = settings(max_examples=50, deadline=None)
+NAMES = ("MRR", "recall@5", "hit@5", "nDCG@5")
+judged = st.sets(st.integers(1, 40), max_size=12).flatmap(
+    lambda ranks: st.tuples(
+        st.just(sorted(ranks)), st.integers(max(1, len(ranks)), len(ranks) + 12)
+    )
+)
+
+
+def test_ranks_are_the_places_of_what_is_relevant():
+    assert ranks_of(["b", "a", "x", "c"], {"a", "c", "never found"}) == [2, 4]
+    assert ranks_of([], {"a"}) == []
+
+
+def test_recall_is_the_share_found_among_the_first_k():
+    assert recall_at([1, 6], relevant=3, k=5) == pytest.approx(1 / 3)
+    assert recall_at([1, 6], relevant=3, k=6) == pytest.approx(2 / 3)
+    assert recall_at([], relevant=3, k=5) == 0
+
+
+def test_a_hit_needs_one_relevant_memory_among_the_first_k():
+    assert hit_at([6], k=5) == 0
+    assert hit_at([5, 6], k=5) == 1
+
+
+def test_the_reciprocal_rank_is_that_of_the_best_found():
+    assert reciprocal_rank([4, 2]) == 0.5
+    assert reciprocal_rank([]) == 0
+
+
+def test_ndcg_discounts_by_the_logarithm_of_the_rank():
+    ideal = 1 + 1 / math.log2(3)
+    assert ndcg_at([1, 3], relevant=2, k=10) == pytest.approx((1 + 1 / 2) / ideal)
+    assert ndcg_at([1, 2], relevant=2, k=10) == 1
+
+
+def test_ndcg_is_perfect_when_k_is_full_although_more_is_relevant():
+    assert ndcg_at([1, 2, 3], relevant=50, k=3) == 1
+
+
+@pytest.mark.parametrize("name", ["recall", "precision@5", "recall@x", ""])
+def test_an_unknown_metric_is_refused(name):
+    with pytest.raises(ValueError, match=r"no metric|invalid literal"):
+        measure(name, [1], 1)
+
+
+def test_a_case_without_anything_relevant_cannot_be_scored():
+    with pytest.raises(ValueError, match="cannot be scored"):
+        measure("recall@5", [], 0)
+
+
+@examples
+@given(judged)
+def test_every_metric_lies_between_nothing_and_everything(case):
+    ranks, relevant = case
+    for name in NAMES:
+        value = measure(name, ranks, relevant)
+        assert 0 <= value <= 1 + 1e-12
+        assert (value > 0) == any(rank <= 5 for rank in ranks) or name == "MRR"
+
+
+@examples
+@given(judged, st.integers(1, 30), st.integers(1, 30))
+def test_looking_further_down_never_finds_less(case, one, other):
+    ranks, relevant = case
+    low, high = sorted((one, other))
+    assert recall_at(ranks, relevant, low) <= recall_at(ranks, relevant, high)
+    assert hit_at(ranks, low) <= hit_at(ranks, high)
+
+
+@examples
+@given(st.integers(1, 12))
+def test_the_ideal_order_scores_everything(relevant):
+    ranks = list(range(1, relevant + 1))
+    for name in ("MRR", "recall@12", "hit@12", "nDCG@12", "nDCG@5"):
+        assert measure(name, ranks, relevant) == pytest.approx(1)
+
+
+@examples
+@given(judged)
+def test_moving_everything_one_place_down_never_helps(case):
+    ranks, relevant = case
+    lower = [rank + 1 for rank in ranks]
+    for name in NAMES:
+        assert measure(name, lower, relevant) <= measure(name, ranks, relevant) + 1e-12
+
+
+@examples
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.integers(0, 2**32))
+def test_a_bootstrap_interval_repeats_and_stays_within_the_values(values, seed):
+    low, high = bootstrap_interval(values, seed=seed)
+    assert (low, high) == bootstrap_interval(values, seed=seed)
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+
+
+def test_a_bootstrap_interval_of_a_fair_coin_has_the_known_width():
+    low, high = bootstrap_interval([0, 1] * 200, seed=7)
+    assert low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.01)
+    assert high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.01)
+
+
+def test_a_difference_that_is_always_the_same_has_no_width():
+    assert bootstrap_interval([2.0] * 30, seed=0) == (2.0, 2.0)

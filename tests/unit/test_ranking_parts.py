@@ -1,0 +1,155 @@
+"""The ranking's parts, each alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mem_mcp.ranking.alike import by_the_alike
+from mem_mcp.ranking.context import neighbours, window, window_cosines
+from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
+from mem_mcp.ranking.people import (
+    about_the_named,
+    by_the_speaker,
+    entities_named,
+    speakers_named,
+)
+from mem_mcp.ranking.score import level
+from mem_mcp.ranking.terms import terms
+from mem_mcp.ranking.times import asks_for_time, tell_time
+
+
+def rows(n, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, 16)).astype(np.float32)
+
+
+def near(run_ids, positions, lengths=None):
+    n = len(run_ids)
+    lengths = np.zeros(n) if lengths is None else np.array(lengths, dtype=np.float64)
+    return neighbours(run_ids, np.array(positions), lengths, np.full((n, 2), np.nan, np.float32))
+
+
+def test_cosines_ignore_the_length_of_vectors():
+    vectors = rows(5)
+    found = nearness(vectors[2] * 9, vectors)
+    assert found.plain[2] == pytest.approx(1.0, abs=1e-6)
+    assert found.plain.argmax() == found.centred.argmax() == 2
+
+
+def test_what_all_candidates_have_in_common_counts_for_nothing():
+    vectors = rows(200) + 5
+    found = nearness(rows(1, seed=1)[0] + 5, vectors)
+    assert found.plain.min() > 0.8
+    assert abs(found.centred.mean()) < 0.2
+
+
+def test_the_typical_query_is_one_of_the_candidates_kind():
+    vectors = rows(200) + 1
+    assert nearness(vectors[0], vectors[1:]).typical > nearness(rows(1)[0], vectors).typical
+
+
+def test_no_vectors_no_nearness():
+    for query, vectors in ((None, rows(2)), (rows(1)[0], rows(2) * np.nan), (rows(1)[0], rows(0))):
+        assert np.isnan(nearness(query, vectors).plain).all()
+
+
+def test_neighbours_are_of_the_same_run_at_the_next_position():
+    links = near(["a", "b", "a", None, "a", "a"], [0, 1, 1, 2, 3, -1])
+    assert links[1].weight.tolist() == [1, 0, 0, 0, 0, 0]
+    assert links[1].rows[0] == 2
+    assert links[-1].weight.tolist() == [0, 0, 1, 0, 0, 0]
+    assert not links[2].weight.any()
+
+
+def test_the_longer_two_messages_are_the_less_each_counts_for_the_other():
+    short, long = (near(["a", "a"], [0, 1], [n, n])[1].weight[0] for n in (10, 300))
+    assert short > 0.9
+    assert long < 0.05
+
+
+def test_a_window_sums_what_is_in_it():
+    links = near(["a"] * 5, range(5))
+    values = np.arange(5.0)
+    assert window(values, (-2, -1, 1, 2), links).tolist() == [3, 6, 10, 10, 9]
+    assert window(np.stack([values, values], axis=1), (-1,), links)[:, 1].tolist() == [
+        0,
+        1,
+        3,
+        5,
+        7,
+    ]
+
+
+def test_without_neighbours_a_window_is_the_message_itself():
+    cosines = np.array([0.5, -0.5])
+    assert window_cosines(cosines, (-1, 1), near([None, None], [-1, -1])).tolist() == [0.5, -0.5]
+
+
+def test_one_named_speaker_is_told_from_none_and_from_two():
+    actors = ["Ann Lee", "Bo", None, "Ann Lee"]
+    assert speakers_named("what did ann say?", actors) == {"Ann Lee"}
+    assert by_the_speaker(frozenset({"Ann Lee"}), actors).tolist() == [1, 0, 0, 1]
+    assert not by_the_speaker(speakers_named("Ann and Bo?", actors), actors).any()
+    assert not by_the_speaker(speakers_named("and annual?", actors), actors).any()
+    assert not by_the_speaker(frozenset({"Bo"}), ["Bo", "Bo"]).any()
+
+
+def test_a_memory_about_a_named_entity_is_told_from_the_others():
+    entities = [["New York", "Ann"], [], ["York"], ["", "?"]]
+    assert entities_named("Where in new york?", entities) == {"New York", "York"}
+    assert about_the_named(frozenset({"York"}), entities).tolist() == [0, 0, 1, 0]
+    assert not about_the_named(frozenset({"York"}), [["York"], ["York"]]).any()
+    assert not about_the_named(frozenset(), entities).any()
+
+
+def test_words_weigh_less_in_long_queries_and_in_those_that_are_like_the_candidates():
+    asked = weight_of_words(4, -3.0, 0.5)
+    assert weight_of_words(80, -3.0, 0.5) < asked
+    assert weight_of_words(4, 0.5, 0.5) < asked
+    assert weight_of_words(4, -3.0, 1.0) < asked
+
+
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=9), st.floats(0, 100))
+def test_words_are_brought_to_the_scale_of_cosines(scores, attainable):
+    scaled = scale_of_words(np.array(scores), attainable)
+    assert ((scaled >= 0) & (scaled <= 1 + 1e-9)).all()
+
+
+def test_meaning_is_filled_in_from_words_where_there_is_no_vector():
+    cosines = np.array([0.5, np.nan, -0.1])
+    found = scale_of_meaning(cosines, np.array([0.2, 0.4, 0.0]))
+    np.testing.assert_allclose(found, [0.6, 0.6, 0.0])
+    assert scale_of_meaning(np.array([np.nan]), np.array([1.0])).tolist() == [0.0]
+
+
+def test_many_alike_candidates_lift_one_that_scored_low_alone():
+    centre = np.ones(16, np.float32)
+    vectors = np.concatenate([centre + 0.2 * rows(20), rows(60, seed=1)])
+    cosines = nearness(centre, vectors).plain
+    scores = cosines.copy()
+    scores[3] = 0.1
+    gains = by_the_alike(scores, cosines, vectors)
+    assert gains[3] > 0.1
+    assert np.abs(gains[20:]).max() < np.abs(gains[:20]).max()
+
+
+def test_candidates_far_from_the_query_do_not_speak_for_each_other():
+    assert not by_the_alike(np.ones(30), np.full(30, 0.3), rows(30)).any()
+    assert not by_the_alike(np.ones(3), np.ones(3), rows(3)).any()
+    assert not by_the_alike(np.ones(3), np.full(3, np.nan), rows(3) * np.nan).any()
+
+
+def test_the_level_is_of_one_and_the_same_candidate():
+    assert level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
+    assert level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.6)
+    assert level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
+
+
+def test_questions_for_a_time_and_texts_that_tell_one_are_known():
+    assert asks_for_time("When did Ann move?")
+    assert asks_for_time("in which year was that")
+    assert not asks_for_time("What did Ann do when it rained?")
+    assert not asks_for_time("whenever possible, use tabs")
+    told = tell_time([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
+    assert told.tolist() == [1, 0, 1, 1, 0]
