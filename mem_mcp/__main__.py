@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, whenever it comes."""
+    # The products of the ranking are too small to share: OpenBLAS's threads would wait for each
+    # other, for a hundred times as long on a busy machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -63,12 +63,13 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     limit = arguments.limit(request.limit)
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
     min_score = arguments.fraction(request.min_score, "min_score")
-    visible = _visible(resources, request, now)
+    as_of = optional_time(request.as_of, "as_of")
+    visible = _visible(resources, request, now, as_of)
     (vector,), degraded = await resources.embed([query])
     rows = await gather(resources, query, vector, visible, CANDIDATE_COLUMNS)
     candidates = candidates_of(rows)
     ranking = await asyncio.to_thread(
-        rank, Query(text=query, vector=vector, now=now.timestamp()), candidates
+        rank, Query(text=query, vector=vector, now=(as_of or now).timestamp()), candidates
     )
     best = select(ranking, candidates, limit=limit, max_tokens=max_tokens, min_score=min_score)
     memories = await _results(resources, rows, ranking, best, explain=request.explain)
@@ -104,10 +105,11 @@ def _seconds(times: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.asarray(times.cast(pa.int64()).to_numpy(), dtype=np.float64) / 1e6
 
 
-def _visible(resources: Resources, request: Request, now: datetime) -> dict[str, Any]:
+def _visible(
+    resources: Resources, request: Request, now: datetime, as_of: datetime | None
+) -> dict[str, Any]:
     scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
     since, until = arguments.window(request.since, request.until)
-    as_of = optional_time(request.as_of, "as_of")
     return every(
         owned(scope, include_global=request.include_global),
         recallable(now, as_of),

@@ -15,7 +15,7 @@ class Query:
     vector: NDArray[np.float32] | None
     """Its embedding, of any length other than 0; None where there is no embedder."""
     now: float
-    """Epoch seconds. No part asks for it yet: age alone did not help on any data set."""
+    """Epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,15 @@ REMARK_TERMS = 1.0
 WHEN_SHARE = 0.1
 """What a memory that tells a time gains on a question for one: 0.05 to 0.2 alike on LoCoMo."""
 
+RECENCY_SHARE = 0.03
+"""What a memory of this moment gains: enough to put the newer of two alike first, and no more.
+
+No data set of ours tests age; the bound keeps it from deciding between unlike memories.
+"""
+
+RECENCY_HALF_LIFE = 30 * 86_400.0
+"""Seconds in which that gain halves: a month, as other memory servers have it."""
+
 STRANGERS, COMPANIONS = 0.05, 0.15
 """Mean cosine of neighbours at which a run begins to be a conversation, and fully is one.
 

@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from mem_mcp.ranking.alike import by_the_alike
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
-from mem_mcp.ranking.constants import NAMED_SHARE, REMARK_TERMS, REPLY_SHARE, WHEN_SHARE
+from mem_mcp.ranking.constants import (
+    NAMED_SHARE,
+    RECENCY_SHARE,
+    REMARK_TERMS,
+    REPLY_SHARE,
+    WHEN_SHARE,
+)
 from mem_mcp.ranking.context import SPANS, Neighbours, neighbours, window, window_cosines
 from mem_mcp.ranking.dense import nearness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
@@ -18,6 +24,7 @@ from mem_mcp.ranking.people import (
     entities_named,
     speakers_named,
 )
+from mem_mcp.ranking.recency import freshness
 from mem_mcp.ranking.score import level
 from mem_mcp.ranking.terms import names, terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
@@ -58,6 +65,8 @@ def rank(query: Query, candidates: Candidates) -> Ranking:
         parts["time"] = WHEN_SHARE * content * tell_time(texts)
     about = about_the_named(entities_named(query.text, candidates.entities), candidates.entities)
     meant = np.maximum(by_the_speaker(named, candidates.actor_ids), about)
+    fresh = freshness(candidates.occurred_at, query.now)
+    parts["recency"] = RECENCY_SHARE * np.maximum(content, 0.0) * fresh
     parts["people"] = NAMED_SHARE * content.max() * meant
     return _absolute(parts, level(found.plain, coverage(matches)), candidates)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mem_mcp.ranking.alike import by_the_alike
+from mem_mcp.ranking.constants import RECENCY_HALF_LIFE
 from mem_mcp.ranking.context import neighbours, window, window_cosines
 from mem_mcp.ranking.dense import nearness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
@@ -15,6 +16,7 @@ from mem_mcp.ranking.people import (
     entities_named,
     speakers_named,
 )
+from mem_mcp.ranking.recency import freshness
 from mem_mcp.ranking.score import level
 from mem_mcp.ranking.terms import terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
@@ -153,3 +155,9 @@ def test_questions_for_a_time_and_texts_that_tell_one_are_known():
     assert not asks_for_time("whenever possible, use tabs")
     told = tell_time([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
     assert told.tolist() == [1, 0, 1, 1, 0]
+
+
+def test_of_equal_memories_the_newer_comes_first_by_a_bounded_gain():
+    now, month = 1e9, RECENCY_HALF_LIFE
+    fresh = freshness(np.array([now, now - month, now - 2 * month, now + month]), now)
+    assert fresh.tolist() == [1.0, 0.5, 0.25, 1.0]
