@@ -1,6 +1,7 @@
 """Text to vectors: the bundled model, or a remote one behind the same protocol."""
 
 from mem_mcp.embedding.bundled import BundledEmbedder
+from mem_mcp.embedding.cached import CachedEmbedder
 from mem_mcp.embedding.embedder import Embedder
 
-__all__ = ["BundledEmbedder", "Embedder"]
+__all__ = ["BundledEmbedder", "CachedEmbedder", "Embedder"]

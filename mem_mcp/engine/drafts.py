@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mem_mcp.engine.visibility import every
 from mem_mcp.models import Event, Memory, Scope
-from mem_mcp.store import Store, Vector, Version
+from mem_mcp.store import Store
 from mem_mcp.text import content_hash, digest
 
 DEDUPLICATED = ("fact", "procedure", "lesson")
@@ -25,21 +25,12 @@ _KEY_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A memory to be added: its fields but identity, and its vector."""
+class Placed:
+    """What becomes of a new memory: itself with its identity, or the one that says the same."""
 
     memory: Memory
-    vector: Vector | None
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """What becomes of a draft: a new version, or the memory that already says the same."""
-
-    version: Version | None
-    memory_id: str
-    text: str
     event: Event
+    is_new: bool
 
 
 def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:  # noqa: ANN401
@@ -68,60 +59,60 @@ def spoken(memory: Memory) -> str:
 
 async def place(
     store: Store,
-    drafts: Sequence[Draft],
+    memories: Sequence[Memory],
     now: datetime,
     written: Collection[tuple[str, datetime]] = (),
 ) -> list[Placed]:
-    """Give drafts their ids, find those already stored, and number messages.
+    """Give new memories their ids, find those already stored, and number messages.
 
     Messages without a position go on from the last one of their run, so whoever appends keeps
     other processes from it (`store.alone`) until the rows are written.
 
     Args:
         store: where.
-        drafts: what is to be added.
+        memories: what is to be added.
         now: transaction time.
         written: version_id and time of rows that this call wrote itself when it lost the race for
             others of them.
     """
-    numbered = await _number(store, drafts)
+    numbered = await _number(store, memories)
     stored = await _stored_alike(store, numbered)
     placed: list[Placed] = []
-    for index, draft in enumerate(numbered):
-        # Within a batch, rows keep their order: newest and oldest lists sort by this time.
-        moment = now + timedelta(microseconds=index)
-        memory = draft.memory.model_copy(update={"recorded_at": moment})
+    for index, memory in enumerate(numbered):
         key = _key(memory)
         alike = stored.setdefault(key, []) if key else []
         twin = next((row for row in alike if _is_live(row, now)), None)
         if twin is not None:
             ours = (twin.version_id, twin.recorded_at) in written
-            placed.append(Placed(None, twin.memory_id, twin.text, "ADD" if ours else "NONE"))
+            placed.append(Placed(twin, "ADD" if ours else "NONE", is_new=False))
             continue
         memory_id = _new_id(key, {row.memory_id for row in alike})
-        memory = memory.model_copy(
-            update={"memory_id": memory_id, "version_id": f"{memory_id}.{memory.version}"}
-        )
-        alike.append(memory)
-        placed.append(Placed(Version(memory, draft.vector), memory_id, memory.text, "ADD"))
+        identity = {
+            "memory_id": memory_id,
+            "version_id": f"{memory_id}.{memory.version}",
+            # Within a batch, rows keep their order: lists sort by this time.
+            "recorded_at": now + timedelta(microseconds=index),
+        }
+        new = memory.model_copy(update=identity)
+        alike.append(new)
+        placed.append(Placed(new, "ADD", is_new=True))
     return placed
 
 
-async def _number(store: Store, drafts: Sequence[Draft]) -> list[Draft]:
+async def _number(store: Store, memories: Sequence[Memory]) -> list[Memory]:
     last: dict[tuple[str, str | None], int] = {}
-    numbered: list[Draft] = []
-    for draft in drafts:
-        memory = draft.memory
-        if memory.kind != "message" or memory.position is not None:
-            numbered.append(draft)
+    numbered: list[Memory] = []
+    for memory in memories:
+        run = _run(memory)
+        if run is None or memory.position is not None:
+            numbered.append(memory)
             continue
-        run = (memory.user_id, memory.run_id)
         if run not in last:
-            given = [d.memory.position for d in drafts if _run(d.memory) == run]
+            given = [other.position for other in memories if _run(other) == run]
             stored = await _last_position(store, *run)
             last[run] = max([stored, *(place for place in given if place is not None)])
         last[run] += 1
-        numbered.append(replace(draft, memory=memory.model_copy(update={"position": last[run]})))
+        numbered.append(memory.model_copy(update={"position": last[run]}))
     return numbered
 
 
@@ -141,20 +132,26 @@ async def _last_position(store: Store, user_id: str, run_id: str | None) -> int:
 
 
 async def _stored_alike(
-    store: Store, drafts: Sequence[Draft]
+    store: Store, memories: Sequence[Memory]
 ) -> dict[tuple[Any, ...] | None, list[Memory]]:
-    hashes = {d.memory.content_hash for d in drafts if d.memory.kind in DEDUPLICATED}
-    places = [d.memory for d in drafts if d.memory.kind == "message"]
+    hashes = {memory.content_hash for memory in memories if memory.kind in DEDUPLICATED}
     conditions: list[dict[str, Any]] = []
     if hashes:
-        users = sorted({d.memory.user_id for d in drafts})
+        users = sorted({memory.user_id for memory in memories})
         conditions.append({"user_id": {"in": users}, "content_hash": {"in": sorted(hashes)}})
-    for user_id, run_id in {(memory.user_id, memory.run_id) for memory in places}:
-        positions = [m.position for m in places if (m.user_id, m.run_id) == (user_id, run_id)]
-        run = {"run_id": run_id} if run_id is not None else {"run_id": {"exists": False}}
-        conditions.append(
-            {"user_id": user_id, "kind": "message", "position": {"in": positions}, **run}
-        )
+    places: dict[tuple[str, str | None], list[int | None]] = {}
+    for memory in memories:
+        if (run := _run(memory)) is not None:
+            places.setdefault(run, []).append(memory.position)
+    conditions += [
+        {
+            "user_id": user_id,
+            "run_id": {"exists": False} if run_id is None else run_id,
+            "kind": "message",
+            "position": {"in": positions},
+        }
+        for (user_id, run_id), positions in places.items()
+    ]
     alike: dict[tuple[Any, ...] | None, list[Memory]] = {}
     if conditions:
         for row in await store.read({"OR": conditions}, columns=_KEY_COLUMNS):

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from mem_mcp.config import Settings, load_settings
-from mem_mcp.embedding import BundledEmbedder
+from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.engine import (
     forget,
     get_memory,
@@ -92,7 +92,7 @@ class AsyncMemory:
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
             ) as store:
-                resources = Resources(settings, store, embedder)
+                resources = Resources(settings, store, CachedEmbedder(embedder))
                 upkeep = Upkeep(resources)
                 try:
                     yield cls(resources, upkeep)

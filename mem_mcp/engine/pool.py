@@ -12,6 +12,7 @@ import pyarrow as pa
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import every
 from mem_mcp.store import Filters, Store, Vector
+from mem_mcp.telemetry import span
 
 # Words past these add nothing to the choice of candidates and make the search slow.
 _MOST_WORDS = 64
@@ -21,31 +22,51 @@ _REACH = 2
 
 
 async def gather(
-    resources: Resources,
-    query: str,
-    vector: Vector | None,
-    visible: Filters,
-    columns: Sequence[str],
-) -> pa.Table:
+    resources: Resources, query: str, visible: Filters, columns: Sequence[str]
+) -> tuple[Vector | None, pa.Table, list[str]]:
     """Read the candidates of a question.
 
     Args:
         resources: what to work with.
         query: the question.
-        vector: its embedding, or None for a search by words only.
         visible: which rows may be seen at all; applied before any limit.
         columns: fields of a row.
 
     Returns:
-        Rows, each once.
+        The question's vector, or None for a search by words only; rows, each once; and what of
+        the answer is degraded.
     """
     store, settings = resources.store, resources.settings.recall
-    if await store.count(visible) <= settings.whole:
-        return await store.scan(visible, columns)
+    embedding = asyncio.create_task(resources.embed([query]))
+    try:
+        # Where the scope is small, its rows are read while the question is embedded.
+        with span("count"):
+            matches = await store.count(visible)
+        whole = matches <= settings.whole
+        if whole:
+            with span("read"):
+                rows = await store.scan(visible, columns)
+    except BaseException:
+        embedding.cancel()
+        raise
+    (vector,), degraded = await embedding
+    if not whole:
+        with span("search"):
+            rows = await _nearest(store, query, vector, visible, columns, settings.pool)
+    return vector, rows, degraded
+
+
+async def _nearest(
+    store: Store,
+    query: str,
+    vector: Vector | None,
+    visible: Filters,
+    columns: Sequence[str],
+    limit: int,
+) -> pa.Table:
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
     dense, lexical = await asyncio.gather(
-        _dense(store, vector, visible, settings.pool),
-        store.matching(words, visible, limit=settings.pool),
+        _dense(store, vector, visible, limit), store.matching(words, visible, limit=limit)
     )
     ids = list(dict.fromkeys([*dense, *lexical]))
     found = await store.scan(every(visible, {"version_id": {"in": ids}}), columns)

@@ -20,15 +20,16 @@ from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import chosen, every, owned, recallable
 from mem_mcp.models import Kind, Memory, Recalled, RecallResult
 from mem_mcp.ranking import Candidates, Query, Ranking, rank, select
-from mem_mcp.store import Filters, matrix
+from mem_mcp.store import Filters, from_arrow, matrix
+from mem_mcp.telemetry import span
 from mem_mcp.times import optional_time, utc_now
 
 MAX_QUERY = 50_000
-CANDIDATE_COLUMNS = (
-    "version_id", "memory_id", "text", "vector", "kind", "user_id", "run_id", "actor_id", "role",
-    "position", "entities", "occurred_at", "recorded_at",
+COLUMNS = (
+    "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
+    "actor_id", "role", "position", "tags", "entities", "relations", "metadata", "occurred_at",
+    "valid_until", "recorded_at",
 )  # fmt: skip
-RESULT_COLUMNS = ("version_id", "tags", "metadata", "agent_id", "valid_until", "relations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +66,18 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     min_score = arguments.fraction(request.min_score, "min_score")
     as_of = optional_time(request.as_of, "as_of")
     visible = _visible(resources, request, now, as_of)
-    (vector,), degraded = await resources.embed([query])
-    rows = await gather(resources, query, vector, visible, CANDIDATE_COLUMNS)
-    candidates = candidates_of(rows)
-    ranking = await asyncio.to_thread(
-        rank, Query(text=query, vector=vector, now=(as_of or now).timestamp()), candidates
+    async with resources.recalls:
+        vector, rows, degraded = await gather(resources, query, visible, COLUMNS)
+        candidates = candidates_of(rows)
+        with span("rank"):
+            asked = Query(text=query, vector=vector, now=(as_of or now).timestamp())
+            ranking = await asyncio.to_thread(rank, asked, candidates)
+            best = select(ranking, candidates, limit, max_tokens, min_score)
+    return RecallResult(
+        recall_id=f"r{secrets.token_hex(12)}",
+        memories=_results(rows, ranking, best, explain=request.explain),
+        degraded=degraded,
     )
-    best = select(ranking, candidates, limit=limit, max_tokens=max_tokens, min_score=min_score)
-    memories = await _results(resources, rows, ranking, best, explain=request.explain)
-    return RecallResult(recall_id=f"r{secrets.token_hex(12)}", memories=memories, degraded=degraded)
 
 
 def candidates_of(rows: pa.Table) -> Candidates:
@@ -123,45 +127,32 @@ def _visible(
     )
 
 
-async def _results(
-    resources: Resources,
-    rows: pa.Table,
-    ranking: Ranking,
-    best: Sequence[int],
-    *,
-    explain: bool,
+def _results(
+    rows: pa.Table, ranking: Ranking, best: Sequence[int], *, explain: bool
 ) -> list[Recalled]:
-    if not best:
-        return []
-    found = rows.drop_columns("vector").take(pa.array(best)).to_pylist()
-    ids = [row["version_id"] for row in found]
-    shown = await resources.store.read({"version_id": {"in": ids}}, columns=RESULT_COLUMNS)
-    details = {version.memory.version_id: version.memory for version in shown}
+    versions = from_arrow(rows.drop_columns("vector").take(pa.array(best, pa.int64())))
     return [
-        _recalled(row, details[row["version_id"]], ranking, index, explain=explain)
-        for row, index in zip(found, best, strict=True)
-        if row["version_id"] in details  # purged this moment
+        _recalled(version.memory, ranking, index, explain=explain)
+        for version, index in zip(versions, best, strict=True)
     ]
 
 
-def _recalled(
-    row: dict[str, Any], detail: Memory, ranking: Ranking, index: int, *, explain: bool
-) -> Recalled:
+def _recalled(memory: Memory, ranking: Ranking, index: int, *, explain: bool) -> Recalled:
     parts = {name: round(float(part[index]), 6) for name, part in ranking.parts.items()}
     return Recalled(
-        memory_id=row["memory_id"],
-        text=row["text"],
-        kind=row["kind"],
+        memory_id=memory.memory_id,
+        text=memory.text,
+        kind=memory.kind,
         score=float(ranking.score[index]),
         scores=parts if explain else None,
-        tags=detail.tags,
-        metadata=detail.metadata,
-        user_id=row["user_id"],
-        agent_id=detail.agent_id,
-        run_id=row["run_id"],
-        actor_id=row["actor_id"],
-        occurred_at=row["occurred_at"],
-        recorded_at=row["recorded_at"],
-        valid_until=detail.valid_until,
-        relations=detail.relations,
+        tags=memory.tags,
+        metadata=memory.metadata,
+        user_id=memory.user_id,
+        agent_id=memory.agent_id,
+        run_id=memory.run_id,
+        actor_id=memory.actor_id,
+        occurred_at=memory.occurred_at,
+        recorded_at=memory.recorded_at,
+        valid_until=memory.valid_until,
+        relations=memory.relations,
     )

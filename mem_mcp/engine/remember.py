@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -12,18 +13,20 @@ import numpy as np
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.drafts import Draft, Placed, new_memory, place, spoken
+from mem_mcp.engine.drafts import Placed, new_memory, place, spoken
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
 from mem_mcp.engine.visibility import every, owned, recallable
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import Infer, Memory, Remembered, RememberResult, Scope, Similar
-from mem_mcp.store import Vector
+from mem_mcp.store import Vector, Version
+from mem_mcp.telemetry import span
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 
 KINDS = ("fact", "message", "procedure")
 MOST_AT_ONCE = 1_000
 MOST_SIMILAR = 3
+Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +66,18 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
         WriteConflict: other writers kept winning; nothing was stored.
     """
     checked = _check(resources, request, utc_now())
-    drafts, degraded = await _drafted(resources, checked.memories)
-    vectors = [draft.vector for draft in drafts]
-    similar = await _similar(resources, checked.scope, vectors, utc_now())
-    first, placed = await _write(resources, drafts, checked)
+    embedding = _embedding(resources, checked.memories)
+    similar, (first, placed) = await asyncio.gather(
+        _similar(resources, checked.scope, embedding, utc_now()),
+        _write(resources, checked.memories, embedding, checked),
+    )
     if first:
         return RememberResult(results=await _first_answer(resources, checked.scope, first))
     results = [
-        _result(one, [s for s in near if s.memory_id != one.memory_id][:MOST_SIMILAR])
+        _result(one, [s for s in near if s.memory_id != one.memory.memory_id])
         for one, near in zip(placed, similar, strict=True)
     ]
+    _, degraded = await embedding
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
 
 
@@ -99,55 +104,66 @@ async def remember_many(resources: Resources, requests: Sequence[Request]) -> Re
         memories += checked.memories
     if len(memories) > MOST_AT_ONCE:
         raise InvalidInput("items", f"{len(memories)} memories; at most {MOST_AT_ONCE} at once")
-    return await remember_drafted(resources, memories)
+    return await store_memories(resources, memories)
 
 
-async def remember_drafted(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
+async def store_memories(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
     """Store memories that have every field but their identity, in one batch and one commit."""
-    drafts, degraded = await _drafted(resources, memories)
-    _, placed = await _write(resources, drafts, None)
+    embedding = _embedding(resources, memories)
+    _, placed = await _write(resources, memories, embedding, None)
+    _, degraded = await embedding
     return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
 
 
-async def _drafted(
-    resources: Resources, memories: Sequence[Memory]
-) -> tuple[list[Draft], list[str]]:
-    vectors, degraded = await resources.embed([spoken(memory) for memory in memories])
-    made_by = {"embedder": resources.identity}
-    drafts = [
-        Draft(memory if vector is None else memory.model_copy(update=made_by), vector)
-        for memory, vector in zip(memories, vectors, strict=True)
-    ]
-    return drafts, degraded
+def _embedding(resources: Resources, memories: Sequence[Memory]) -> Embedding:
+    return asyncio.create_task(resources.embed([spoken(memory) for memory in memories]))
 
 
 async def _write(
-    resources: Resources, drafts: Sequence[Draft], checked: _Checked | None
+    resources: Resources,
+    memories: Sequence[Memory],
+    embedding: Embedding,
+    checked: _Checked | None,
 ) -> tuple[list[Memory], list[Placed]]:
-    """Write drafts in one commit.
+    """Write memories in one commit.
 
     Returns:
-        The memories that an earlier call with the same key made, else what became of each draft.
+        The memories that an earlier call with the same key made, else what became of each.
     """
     store = resources.store
     key = checked.request_key if checked else None
-    appends = any(d.memory.kind == "message" and d.memory.position is None for d in drafts)
+    appends = any(memory.kind == "message" and memory.position is None for memory in memories)
+    if takes_turns := appends or key is not None:
+        await embedding  # others wait for the turn: nothing long is done in it
     written: set[tuple[str, datetime]] = set()
     for _ in range(WRITE_ATTEMPTS):
         # Who goes on from a run's last position, or may repeat a request, waits for its turn.
-        async with store.alone("append") if appends or key else nullcontext():
+        async with store.alone("append") if takes_turns else nullcontext():
             if checked and (first := await _made_before(resources, checked)):
                 await store.settle()
                 return first, []
-            placed = await place(store, drafts, utc_now(), written)
-            add = [one.version for one in placed if one.version]
+            with span("place"):
+                placed = await place(store, memories, utc_now(), written)
+            vectors, _ = await embedding
+            add = _versions(resources, placed, vectors)
             if not add:
                 await store.settle()
                 return [], placed
-            written |= {(v.memory.version_id, v.memory.recorded_at) for v in add}
+            written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             if await store.apply(add):
                 return [], placed
     raise WriteConflict("others keep storing the same memories; try again")
+
+
+def _versions(
+    resources: Resources, placed: Sequence[Placed], vectors: Sequence[Vector | None]
+) -> list[Version]:
+    made_by = {"embedder": resources.identity}
+    return [
+        Version(one.memory if vector is None else one.memory.model_copy(update=made_by), vector)
+        for one, vector in zip(placed, vectors, strict=True)
+        if one.is_new
+    ]
 
 
 async def _made_before(resources: Resources, checked: _Checked) -> list[Memory]:
@@ -168,33 +184,38 @@ async def _first_answer(
     rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
     vectors = {row.memory.version_id: row.vector for row in rows}
     known = [vectors.get(version_id) for version_id in ids]
-    near = await _similar(resources, scope, known, made[0].recorded_at, before=True)
+    near = await _close(resources, scope, known, made[0].recorded_at)
     return [
-        Remembered(memory_id=m.memory_id, event=m.event, text=m.text, similar=s[:MOST_SIMILAR])
-        for m, s in zip(made, near, strict=True)
+        _result(Placed(memory, memory.event, is_new=False), similar)
+        for memory, similar in zip(made, near, strict=True)
     ]
 
 
 async def _similar(
-    resources: Resources,
-    scope: Scope,
-    vectors: Sequence[Vector | None],
-    moment: datetime,
-    *,
-    before: bool = False,
+    resources: Resources, scope: Scope, embedding: Embedding, moment: datetime
 ) -> list[list[Similar]]:
+    vectors, _ = await embedding
+    with span("similar"):
+        return await _close(resources, scope, vectors, moment)
+
+
+async def _close(
+    resources: Resources, scope: Scope, vectors: Sequence[Vector | None], moment: datetime
+) -> list[list[Similar]]:
+    """Find what had been stored before a moment and is close to each of some vectors."""
     found: list[list[Similar]] = [[] for _ in vectors]
     present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
     if not present:
         return found
-    visible = every(owned(Scope(user_id=scope.user_id)), recallable(moment))
-    if before:
-        visible = every(visible, {"recorded_at": {"lt": moment}})
     rows = await resources.store.nearest(
         np.stack([vector for _, vector in present]),
-        visible,
+        every(
+            owned(Scope(user_id=scope.user_id)),
+            recallable(moment),
+            {"recorded_at": {"lt": moment}},
+        ),
         ["memory_id", "text"],
-        limit=MOST_SIMILAR + 1,  # one may turn out to be the memory itself
+        limit=MOST_SIMILAR + 1,  # a duplicate's own memory is left out
         least_cosine=resources.settings.remember.similar_score,
     )
     for (index, _), near in zip(present, rows, strict=True):
@@ -206,7 +227,13 @@ async def _similar(
 
 
 def _result(one: Placed, similar: list[Similar]) -> Remembered:
-    return Remembered(memory_id=one.memory_id, event=one.event, text=one.text, similar=similar)
+    memory = one.memory
+    return Remembered(
+        memory_id=memory.memory_id,
+        event=one.event,
+        text=memory.text,
+        similar=similar[:MOST_SIMILAR],
+    )
 
 
 def _check(resources: Resources, request: Request, now: datetime) -> _Checked:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import Embedder
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.store import Store, Vector
+from mem_mcp.telemetry import span
 
 WRITE_ATTEMPTS = 50
 """Races for the same memory that one call loses before it gives up."""
+
+_AT_ONCE = (os.cpu_count() or 1) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class Resources:
     settings: Settings
     store: Store
     embedder: Embedder
+    recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    """Recalls that may be under way at once: more would only wait for each other's processor."""
 
     @property
     def identity(self) -> str | None:
@@ -38,6 +45,7 @@ class Resources:
             `degraded`.
         """
         try:
-            return list(await self.embedder.embed(texts)), []
+            with span("embed"):
+                return list(await self.embedder.embed(texts)), []
         except EmbedderUnavailable as error:
             return [None] * len(texts), [f"no embedder, so search is by words only: {error}"]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.drafts import new_memory
-from mem_mcp.engine.remember import remember_drafted
+from mem_mcp.engine.remember import store_memories
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import current, every
 from mem_mcp.errors import InvalidInput, MemError
@@ -62,7 +62,7 @@ async def import_lines(
     async def store() -> None:
         nonlocal imported, duplicates
         if batch:
-            results = (await remember_drafted(resources, [memory for _, memory in batch])).results
+            results = (await store_memories(resources, [memory for _, memory in batch])).results
             added = sum(result.event == "ADD" for result in results)
             imported, duplicates = imported + added, duplicates + len(results) - added
             progress(len(batch))

@@ -2,7 +2,7 @@
 
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.maintenance import Maintenance
-from mem_mcp.store.schema import Vector, Version, matrix
+from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store, open_store
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Version",
     "check_filters",
     "fields_of",
+    "from_arrow",
     "matrix",
     "open_store",
 ]

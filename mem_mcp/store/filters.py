@@ -200,17 +200,15 @@ def _exists(condition: _Condition, kind: str, *, negated: bool) -> str:
         raise condition.wrong("true or false")
     wanted = condition.value is not negated
     if kind in ("list", "relations"):
-        return (
-            f"array_length({condition.field}) > 0"
-            if wanted
-            else (
-                f"(array_length({condition.field}) IS NULL OR array_length({condition.field}) = 0)"
-            )
-        )
+        return _is_filled(condition.field) if wanted else f"NOT {_is_filled(condition.field)}"
     if kind == "any":
         return f"json_extract(metadata, '$') {'!=' if wanted else '='} '{{}}'"
     column = _extract(condition.field) if kind == "metadata" else condition.field
     return f"{column} IS {'NOT ' if wanted else ''}NULL"
+
+
+def _is_filled(field: str) -> str:
+    return f"(coalesce(array_length({field}), 0) > 0)"
 
 
 def _text(condition: _Condition) -> str:
@@ -270,7 +268,8 @@ def _list(condition: _Condition) -> str:
     if condition.operator == "icontains":
         # A separator keeps a match from reaching across two elements.
         joined = f"lower(array_to_string({condition.field}, '\x1f'))"
-        return f"contains({joined}, lower({_word(condition, condition.value)}))"
+        part = f"contains({joined}, lower({_word(condition, condition.value)}))"
+        return f"({_is_filled(condition.field)} AND {part})"
     values = _values(condition) if condition.operator == "in" else [condition.value]
     literals = ", ".join(_word(condition, value) for value in values)
     return f"array_has_any({condition.field}, [{literals}])" if literals else "false"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from filelock import Timeout
+from lancedb.index import IvfRq
 
 from mem_mcp.models import Maintained
 from mem_mcp.store.processes import Processes
@@ -19,6 +20,8 @@ _KEEP_ALONE = timedelta(milliseconds=1)
 # Old files are removed past either bound: so many files, or so much beyond twice the lean size.
 _MOST_FILES = 1_000
 _SLACK_BYTES = 16_000_000
+# Vectors from which an index over them is worth its upkeep.
+_INDEX_FROM = 50_000
 
 
 class Maintenance:
@@ -50,6 +53,7 @@ class Maintenance:
         processes = self._store.processes
         if processes is None:
             await self._rewrite()
+            await self._index_vectors()
             await self._optimize(_KEEP_FOR_OTHERS)
             return Maintained(ran=True)
         try:
@@ -61,6 +65,7 @@ class Maintenance:
     async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
         before = self._store.size()
         await self._rewrite()
+        await self._index_vectors()
         after = self._store.size()
         grown = after[0] > _MOST_FILES or after[1] > 2 * self._lean_bytes + _SLACK_BYTES
         if thorough or grown:
@@ -88,6 +93,13 @@ class Maintenance:
             async with self._store.gate.closed():
                 await self._rewrite()
                 await self._optimize(_KEEP_ALONE)
+
+    async def _index_vectors(self) -> None:
+        table = self._store.table
+        with mapped("index"):
+            indexed = any("vector" in index.columns for index in await table.list_indices())
+            if not indexed and await table.count_rows("vector IS NOT NULL") >= _INDEX_FROM:
+                await table.create_index("vector", config=IvfRq(distance_type="cosine"))
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import AsyncFileLock, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 _ALIVE = "alive-"
+_RETRY_SECONDS = 0.005
 
 
 class Processes:
@@ -37,15 +41,27 @@ class Processes:
         self._presence.release()
         Path(self._presence.lock_file).unlink(missing_ok=True)
 
-    def alone_at(self, work: str, *, wait: bool = True) -> AsyncFileLock:
-        """Return a lock for one kind of work.
+    @asynccontextmanager
+    async def alone_at(self, work: str, *, wait: bool = True) -> AsyncIterator[None]:
+        """Be the only one at one kind of work.
 
         Args:
             work: its name.
             wait: whether to wait for the turn; without, `filelock.Timeout` is raised at once.
         """
-        timeout = -1 if wait else 0
-        return AsyncFileLock(self._folder / work, timeout=timeout, poll_interval=0.005)
+        lock = FileLock(self._folder / work, blocking=False)
+        # Taking a free lock costs microseconds, so no thread is asked to do it.
+        while not lock.is_locked:
+            try:
+                lock.acquire()
+            except Timeout:
+                if not wait:
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def others_alive(self) -> bool:
         """Tell whether another open store uses the folder; traces of dead ones are removed."""

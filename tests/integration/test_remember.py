@@ -396,6 +396,30 @@ async def test_a_picture_is_left_out_and_the_answer_says_so(memory: AsyncMemory)
     assert any("messages[0]" in note for note in result.degraded)
 
 
+@pytest.mark.anyio
+async def test_calls_that_are_given_up_leave_no_gap_and_block_nobody(
+    settings: Settings, memory: AsyncMemory
+):
+    await memory.remember(messages=messages("first"), run_id="r")
+    await memory.maintain()
+    for moment in range(25):
+        async with AsyncMemory.open(settings) as opened:
+            calls = [
+                asyncio.create_task(opened.remember(messages=messages(name), run_id="r"))
+                for name in ("a", "b")
+            ]
+            await asyncio.wait(calls, timeout=moment * 0.002)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            async with asyncio.timeout(20):
+                result = await opened.remember(messages=messages("after"), run_id="r")
+            assert events(result) == ["ADD"]
+    places = await run_of(memory, "r")
+    assert [position for position, _ in places] == list(range(len(places)))
+    assert [text for _, text in places].count("after") == 25
+
+
 # Idempotency.
 
 

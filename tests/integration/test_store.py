@@ -406,6 +406,46 @@ async def test_no_words_break_the_search(store: Store, words: str):
     assert await store.matching(words, {}, limit=5) == []
 
 
+# Callers that give up.
+
+
+@pytest.mark.anyio
+async def test_a_read_that_is_given_up_blocks_no_later_one(folder: Path):
+    async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as store:
+        await many_commits(store, 20)
+        await store.table.optimize()
+    asked = {"user_id": "u", "kind": "fact", **CURRENT}
+    for moment in range(40):
+        # Opened anew, the first read of each index loads it; the others wait for that.
+        async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as store:
+            early = [asyncio.create_task(store.read(asked)) for _ in range(2)]
+            await asyncio.wait(early, timeout=moment * 0.0002)
+            for task in early:
+                task.cancel()
+            await asyncio.gather(*early, return_exceptions=True)
+            async with asyncio.timeout(20):
+                assert len(await store.read(asked)) == 20
+
+
+@pytest.mark.anyio
+async def test_a_write_that_is_given_up_is_done_whole_or_not_at_all(store: Store):
+    await store.apply([version("m")])
+    for number in range(2, 22):
+        (old,) = await store.read(CURRENT, columns=schema_fields())
+        write = asyncio.create_task(
+            store.apply([version("m", old.memory.version + 1)], close=[closed(old)])
+        )
+        await asyncio.wait([write], timeout=(number % 10) * 0.001)
+        write.cancel()
+        await asyncio.gather(write, return_exceptions=True)
+        async with asyncio.timeout(20):
+            await store.apply([version(f"other {number}")])
+            await store.delete({"memory_id": f"other {number}"})
+            versions = [v.memory for v in await store.read({}, order=[("version", True)])]
+        assert [memory.version for memory in versions] == list(range(1, len(versions) + 1))
+        assert [memory.superseded_at is None for memory in versions].count(True) == 1
+
+
 # Durability.
 
 
