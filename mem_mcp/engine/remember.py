@@ -18,7 +18,7 @@ from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
 from mem_mcp.engine.visibility import every, owned, recallable
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import Infer, Memory, Remembered, RememberResult, Scope, Similar
-from mem_mcp.store import Vector, Version
+from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
@@ -119,6 +119,7 @@ def _embedding(resources: Resources, memories: Sequence[Memory]) -> Embedding:
     return asyncio.create_task(resources.embed([spoken(memory) for memory in memories]))
 
 
+@unbroken
 async def _write(
     resources: Resources,
     memories: Sequence[Memory],

@@ -4,6 +4,7 @@ from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.maintenance import Maintenance
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store, open_store
+from mem_mcp.store.unbroken import unbroken
 
 __all__ = [
     "Filters",
@@ -16,4 +17,5 @@ __all__ = [
     "from_arrow",
     "matrix",
     "open_store",
+    "unbroken",
 ]

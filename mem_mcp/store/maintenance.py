@@ -11,6 +11,7 @@ from lancedb.index import IvfRq
 from mem_mcp.models import Maintained
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.unbroken import unbroken
 
 _KEEP_ALL = timedelta(days=36_500)
 # Other processes may still read files of an older version.
@@ -41,6 +42,7 @@ class Maintenance:
         self._last = max(self._last, self._recorded())
         return version - self._last >= self._every
 
+    @unbroken
     async def run(self, *, thorough: bool = False) -> Maintained:
         """Do one pass, unless another process is at it.
 

@@ -24,6 +24,7 @@ from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.gate import Gate
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.schema import Vector, Version
+from mem_mcp.store.unbroken import all_done, unbroken
 from mem_mcp.telemetry import span
 
 # Whoever comes second finds the row closed, or its own new row already there, and changes nothing.
@@ -76,6 +77,7 @@ class Store:
         # are stored as damaged JSON.
         self._schema = rows
 
+    @unbroken
     async def apply(self, add: Sequence[Version], close: Sequence[Version] = ()) -> bool:
         """Write one commit: new versions, and the versions they supersede.
 
@@ -102,6 +104,7 @@ class Store:
         await self.make_durable(result.version)
         return bool(result.num_inserted_rows == len(add))
 
+    @unbroken
     async def replace(self, versions: Sequence[Version]) -> None:
         """Overwrite stored versions that are still current, for instance with their vectors."""
         async with self.calling("write"):
@@ -113,6 +116,7 @@ class Store:
                 result = await merge.execute(rows, on_bad_vectors="null")
         await self.make_durable(result.version)
 
+    @unbroken
     async def delete(self, filters: Filters) -> None:
         """Remove rows; their text may stay in old files until these are cleaned up."""
         async with self.calling("write"), self.alone("write"):
@@ -123,6 +127,7 @@ class Store:
         """Make durable what has been read: an answer may rely on another process's commit."""
         await self.make_durable(await self.version())
 
+    @unbroken
     async def version(self) -> int:
         """Return the number of the newest commit."""
         async with self.calling("read"):
@@ -157,6 +162,7 @@ class Store:
         """
         return schema.from_arrow(await self.scan(filters, columns, order=order, limit=limit))
 
+    @unbroken
     async def scan(
         self,
         filters: Filters,
@@ -178,11 +184,13 @@ class Store:
         async with self.calling("read"):
             return await query.to_arrow()
 
+    @unbroken
     async def count(self, filters: Filters) -> int:
         """Count rows."""
         async with self.calling("read"):
             return int(await self.table.count_rows(compile_filters(filters)))
 
+    @unbroken
     async def nearest(
         self,
         vectors: Vector,
@@ -230,6 +238,7 @@ class Store:
             return True
         return bool(await self.table.count_rows(where) <= EXACT_UP_TO)
 
+    @unbroken
     async def matching(self, words: str, filters: Filters, *, limit: int) -> list[str]:
         """Find the version_ids whose text shares words with a query, best match first.
 
@@ -259,6 +268,7 @@ class Store:
             with mapped(deed):
                 yield
 
+    @unbroken
     async def make_durable(self, version: int) -> None:
         """Wait until the disk has all commits up to a version."""
         if self._sync is None or version <= self._durable_version:
@@ -311,6 +321,7 @@ async def open_store(
         if embedder and not any_embedder:
             _check_embedder(str(location), found, embedder)
         rows = schema.table_schema(dimension, embedder or _UNKNOWN)
+        stack.push_async_callback(all_done)
         yield Store(table, rows, str(location), processes, sync)
 
 
