@@ -59,9 +59,8 @@ class Upkeep:
         Raises:
             StoreError: LanceDB or the disk refused.
         """
-        embedded = await embed_missing(self._resources)
-        done = await self._maintenance.run(thorough=thorough)
-        return done.model_copy(update={"embedded": embedded})
+        await self.close()
+        return await self._pass(thorough=thorough)
 
     def after_write(self) -> None:
         """Start a pass in the background when it is due."""
@@ -73,9 +72,14 @@ class Upkeep:
         if self._task is not None:
             await self._task
 
+    async def _pass(self, *, thorough: bool = False) -> Maintained:
+        embedded = await embed_missing(self._resources)
+        done = await self._maintenance.run(thorough=thorough)
+        return done.model_copy(update={"embedded": embedded})
+
     async def _if_due(self) -> None:
         try:
             if await self._maintenance.due():
-                await self.run()
+                await self._pass()
         except MemError as error:  # nothing is lost, and the next write tries again
             logger.warning("maintenance failed: %s", error)

@@ -95,6 +95,9 @@ In LoCoMo it is 0.18 to 0.28; of texts in random order it is 0.
 COHERENCE_SAMPLE = 128
 """Pairs of neighbours looked at to tell whether a run is a conversation."""
 
+COHERENCE_PRIOR = 10.0
+"""Pairs of usual neighbours that are added to those seen, so that short runs keep their context."""
+
 CONTEXT_TERMS = 40.0
 """Mean terms of two messages at which each counts half in the other's window.
 

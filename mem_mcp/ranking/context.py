@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mem_mcp.ranking.constants import (
     CENTRING_PRIOR,
+    COHERENCE_PRIOR,
     COHERENCE_SAMPLE,
     COMPANIONS,
     CONTEXT_TERMS,
@@ -109,7 +110,11 @@ def _coherence(before: NDArray[np.int64], vectors: NDArray[np.float32]) -> float
     one, two = one - mean, two - mean
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
     likeness = (one * two).sum(axis=1) / np.maximum(lengths, _TINY)
-    return ramp(float(likeness.mean()), STRANGERS, COMPANIONS)
+    # Of few neighbours it is presumed: a run is a conversation until it proves otherwise.
+    usual = COHERENCE_PRIOR * LIKENESS_OF_NEIGHBOURS
+    return ramp(
+        (float(likeness.sum()) + usual) / (len(one) + COHERENCE_PRIOR), STRANGERS, COMPANIONS
+    )
 
 
 def _follow(first: NDArray[np.int64], then: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -31,49 +31,26 @@ Filters = Annotated[
 Kinds = Annotated[list[str], Field(description="Any of: fact, message, procedure, outcome, lesson")]
 AnyTags = Annotated[list[str], Field(description="Any of these tags")]
 
+
+def _annotated(
+    title: str, *, reads: bool = False, destroys: bool = False, repeatable: bool = True
+) -> ToolAnnotations:
+    return ToolAnnotations(
+        title=title,
+        read_only_hint=reads,
+        destructive_hint=destroys,
+        idempotent_hint=repeatable,
+        open_world_hint=False,
+    )
+
+
 ANNOTATIONS = {
-    "remember": ToolAnnotations(
-        title="Remember",
-        read_only_hint=False,
-        destructive_hint=False,
-        idempotent_hint=False,
-        open_world_hint=False,
-    ),
-    "recall": ToolAnnotations(
-        title="Recall",
-        read_only_hint=True,
-        destructive_hint=False,
-        idempotent_hint=True,
-        open_world_hint=False,
-    ),
-    "update_memory": ToolAnnotations(
-        title="Update a memory",
-        read_only_hint=False,
-        destructive_hint=False,
-        idempotent_hint=True,
-        open_world_hint=False,
-    ),
-    "forget": ToolAnnotations(
-        title="Forget",
-        read_only_hint=False,
-        destructive_hint=True,
-        idempotent_hint=True,
-        open_world_hint=False,
-    ),
-    "get_memory": ToolAnnotations(
-        title="Get a memory",
-        read_only_hint=True,
-        destructive_hint=False,
-        idempotent_hint=True,
-        open_world_hint=False,
-    ),
-    "list_memories": ToolAnnotations(
-        title="List memories",
-        read_only_hint=True,
-        destructive_hint=False,
-        idempotent_hint=True,
-        open_world_hint=False,
-    ),
+    "remember": _annotated("Remember", repeatable=False),
+    "recall": _annotated("Recall", reads=True),
+    "update_memory": _annotated("Update a memory"),
+    "forget": _annotated("Forget", destroys=True),
+    "get_memory": _annotated("Get a memory", reads=True),
+    "list_memories": _annotated("List memories", reads=True),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import Timeout
 from lancedb.index import IvfRq
 
+from mem_mcp.errors import StoreError
 from mem_mcp.models import Maintained
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.table import Store, mapped
@@ -33,6 +34,7 @@ class Maintenance:
         self._every = every
         self._last = 0
         self._lean_bytes = 0
+        self._takes_turns = False
 
     async def due(self) -> bool:
         """Tell whether enough commits were made, by any process, since the last pass."""
@@ -93,8 +95,10 @@ class Maintenance:
                 await self._optimize(_KEEP_FOR_OTHERS)
                 return
             async with self._store.gate.closed():
-                await self._rewrite()
-                await self._optimize(_KEEP_ALONE)
+                await self._optimize(_KEEP_ALL)
+                await self._settle()
+                # No commit is under way anywhere, so files of none are left over.
+                await self._optimize(_KEEP_ALONE, leftovers=True)
 
     async def _index_vectors(self) -> None:
         table = self._store.table
@@ -105,16 +109,29 @@ class Maintenance:
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""
-        await self._optimize(_KEEP_ALL)
+        if not self._takes_turns:
+            try:
+                await self._optimize(_KEEP_ALL)
+            except StoreError:
+                # Updates in between undo a compaction that has not ended, and what it wrote stays:
+                # from now on they wait.
+                self._takes_turns = True
+        if self._takes_turns:
+            async with self._store.alone("write"):
+                await self._optimize(_KEEP_ALL)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        # Not the store's own: while the gate is closed that would wait for it to open.
         with mapped("tidy"):
             version = int(await self._store.table.version())
         await self._store.make_durable(version)
 
-    async def _optimize(self, keep: timedelta) -> None:
+    async def _optimize(self, keep: timedelta, *, leftovers: bool = False) -> None:
         with mapped("tidy"):
             # A handle that has not seen another process's commits loses every rewrite.
             await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
-            await self._store.table.optimize(cleanup_older_than=keep)
+            await self._store.table.optimize(cleanup_older_than=keep, delete_unverified=leftovers)
 
     def _record_file(self) -> Path:
         return Path(self._store.location) / "locks" / "maintained"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.config import StoreSettings
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput, NotFound, NotPermitted
 from mem_mcp.models import Memory, RecallResult
@@ -223,6 +224,23 @@ async def test_a_wrong_update_is_refused_by_name_and_changes_nothing(memory: Asy
             await memory.update_memory(**{"memory_id": memory_id, **arguments})
         assert str(caught.value).startswith(argument), (argument, str(caught.value))
     assert await table_version(memory) == before
+
+
+@pytest.mark.anyio
+async def test_upkeep_keeps_up_with_updates(settings: Settings, caplog: pytest.LogCaptureFixture):
+    often = settings.model_copy(update={"store": StoreSettings(maintain_every=10)})
+    async with AsyncMemory.open(often) as memory:
+        ids = [await only(memory, f"memory {n}") for n in range(3)]
+        for n in range(80):
+            await memory.update_memory(ids[n % 3], metadata={"n": n})
+    # A pass now and then may lose to a write, but not one after the other.
+    lost = [record for record in caplog.records if "maintenance failed" in record.message]
+    assert len(lost) < 8
+    async with AsyncMemory.open(settings) as memory:
+        done = await memory.maintain()
+        assert done.ran
+        assert done.files_after < 200
+        assert (await memory.stats()).versions == 83
 
 
 # Whose it is.

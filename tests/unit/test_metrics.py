@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mem_mcp.evaluation.arms import every_ranking
+from mem_mcp.evaluation.found import Found, gain
 from mem_mcp.evaluation.metrics import (
+    auc,
+    best_threshold,
     bootstrap_interval,
     hit_at,
     measure,
@@ -18,6 +23,7 @@ from mem_mcp.evaluation.metrics import (
 
 examples = settings(max_examples=50, deadline=None)
 NAMES = ("MRR", "recall@5", "hit@5", "nDCG@5")
+scores = st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), min_size=1, max_size=12)
 judged = st.sets(st.integers(1, 40), max_size=12).flatmap(
     lambda ranks: st.tuples(
         st.just(sorted(ranks)), st.integers(max(1, len(ranks)), len(ranks) + 12)
@@ -119,3 +125,64 @@ def test_a_bootstrap_interval_of_a_fair_coin_has_the_known_width():
 
 def test_a_difference_that_is_always_the_same_has_no_width():
     assert bootstrap_interval([2.0] * 30, seed=0) == (2.0, 2.0)
+
+
+@examples
+@given(scores, scores)
+def test_the_auc_is_the_share_of_pairs_in_the_right_order_where_equal_ones_count_half(good, bad):
+    pairs = [(one > other) + (one == other) / 2 for one in good for other in bad]
+    assert auc(good, bad) == pytest.approx(sum(pairs) / len(pairs))
+
+
+@examples
+@given(scores, scores)
+def test_no_threshold_is_better_than_the_best(good, bad):
+    threshold, accuracy = best_threshold(good, bad)
+
+    def balanced(least: float) -> float:
+        kept = sum(one >= least for one in good) / len(good)
+        return (kept + sum(one < least for one in bad) / len(bad)) / 2
+
+    assert accuracy == pytest.approx(balanced(threshold))
+    assert accuracy == pytest.approx(max(map(balanced, [*good, *bad])))
+
+
+def test_scores_that_do_not_overlap_are_told_apart_wholly():
+    assert auc([0.6, 0.9], [0.1, 0.5]) == 1
+    assert best_threshold([0.6, 0.9], [0.1, 0.5]) == (0.6, 1)
+
+
+def test_the_other_rankings_are_those_of_the_books():
+    words, meaning = np.array([4.0, 0.0, 1.0]), np.array([0.2, 0.6, 0.4])
+    ranked = every_ranking(words, meaning)
+    assert ranked["BM25"].tolist() == words.tolist()
+    assert ranked["dense"].tolist() == meaning.tolist()
+    assert ranked["RRF"] == pytest.approx([1 / 61 + 1 / 63, 1 / 63 + 1 / 61, 1 / 62 + 1 / 62])
+    assert ranked["half"] == pytest.approx([0.5, 0.5, (0.25 + 0.5) / 2])
+
+
+def test_a_side_that_says_nothing_moves_nothing_in_a_mix():
+    silent, meaning = np.zeros(3), np.array([0.2, 0.6, 0.4])
+    assert every_ranking(silent, meaning)["half"].argsort().tolist() == [0, 2, 1]
+
+
+def _row(case: str, ranks: tuple[int, ...], **others: tuple[int, ...]) -> Found:
+    return Found(case=case, category="x", relevant=1, ranks=ranks, others=others)
+
+
+def test_the_gain_is_over_the_best_other_ranking_question_by_question():
+    rows = [
+        _row("1", (1,), BM25=(2,), dense=(9,)),
+        _row("2", (1,), BM25=(2,), dense=(1,)),
+        _row("3", (2,), BM25=(1,), dense=(9,)),
+    ]
+    found = gain(rows, "MRR", seed=0)
+    assert found.over == "BM25"
+    assert found.points == pytest.approx(100 * (0.5 + 0.5 - 0.5) / 3, abs=0.01)
+    assert found.interval[0] <= found.points <= found.interval[1]
+    assert found == gain(rows, "MRR", seed=0)
+
+
+def test_a_gain_that_every_question_has_is_certain():
+    found = gain([_row(str(n), (1,), BM25=()) for n in range(5)], "hit@1", seed=0)
+    assert (found.points, found.interval) == (100, (100, 100))
