@@ -29,8 +29,8 @@ DIMENSION = 384
 MAX_TOKENS = 256
 
 _MODEL, _TOKENIZER, _CHECKSUMS = "model.onnx", "tokenizer.json", "SHA256SUMS"
-# No text needs more characters than this to fill MAX_TOKENS; the rest would only cost time.
-_MAX_CHARACTERS = MAX_TOKENS * 40
+# About ten windows of English: more would blur what a text is about, and cost time.
+_MAX_CHARACTERS = 10_240
 # Larger batches are no faster on a few cores and take twice the memory.
 _BATCH = 16
 # What the worker takes at a time: the longest a query has to wait behind a bulk import.
@@ -68,7 +68,7 @@ class BundledEmbedder:
         return DIMENSION
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`. Longer texts count up to 256 tokens."""
+        """Embed texts; see `Embedder.embed`. Of longer ones the first 10,240 characters count."""
         rows = np.empty((len(texts), DIMENSION), np.float32)
         for start in range(0, len(texts), _TURN):
             part = await asyncio.wrap_future(self._enqueue(texts[start : start + _TURN]))
@@ -172,17 +172,24 @@ class _Model:
         self._tokenizer = _tokenizer(tokenizer)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return one unit vector per text."""
+        """Return one unit vector per text; of a long one the mean of its windows'."""
         encodings = self._tokenizer.encode_batch([_clean(text) for text in texts])
-        tokens = [encoding.ids for encoding in encodings]
+        windows = [[encoding, *encoding.overflowing] for encoding in encodings]
+        owners = np.repeat(np.arange(len(texts)), [len(each) for each in windows])
+        rows = self._encode_windows([window.ids for each in windows for window in each])
+        if not np.isfinite(rows).all():
+            raise EmbedderUnavailable("the bundled model gave no usable vector; report it")
+        means = np.zeros((len(texts), DIMENSION), np.float32)
+        np.add.at(means, owners, rows)
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
+
+    def _encode_windows(self, tokens: list[list[int]]) -> Vectors:
         # Neighbours of one length need little padding.
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         rows = np.empty((len(tokens), DIMENSION), np.float32)
         for start in range(0, len(order), _BATCH):
             batch = order[start : start + _BATCH]
             rows[batch] = self._run([tokens[index] for index in batch])
-        if not np.isfinite(rows).all():
-            raise EmbedderUnavailable("the bundled model gave no usable vector; report it")
         return rows
 
     def _run(self, batch: list[list[int]]) -> Vectors:

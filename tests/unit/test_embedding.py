@@ -130,8 +130,17 @@ async def test_any_string_has_a_vector(embedder: Embedder, text: str):
 
 
 @pytest.mark.anyio
-async def test_a_long_text_counts_up_to_the_token_limit(embedder: Embedder):
-    whole, other_end = await embedder.embed(["alpha " * 400 + end for end in ("beta", "gamma")])
+async def test_what_a_long_text_says_late_counts_too(embedder: Embedder):
+    filler = "the meeting went on about budgets and rooms and chairs. " * 60
+    late, plain, asked = await embedder.embed(
+        [filler + "My dog is a beagle called Rex.", filler, "what is the name of the dog?"]
+    )
+    assert asked @ late > asked @ plain + 0.02
+
+
+@pytest.mark.anyio
+async def test_a_very_long_text_counts_up_to_the_limit(embedder: Embedder):
+    whole, other_end = await embedder.embed(["alpha " * 2_000 + end for end in ("beta", "gamma")])
     np.testing.assert_array_equal(whole, other_end)
 
 
