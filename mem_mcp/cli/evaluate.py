@@ -1,4 +1,4 @@
-"""mem-mcp evaluate: how good recall is on a data set."""
+"""mem-mcp evaluate: how good and how fast the memory is."""
 
 from __future__ import annotations
 
@@ -13,45 +13,139 @@ import typer
 
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import show
+from mem_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mem_mcp.evaluation import Report
 
+_SIZES = "1000,10000,100000"
+
+Suite = Annotated[
+    str, typer.Argument(metavar="SUITE", help="locomo, lessons, intents, abstain or speed.")
+]
+DataFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="The data set in its original format: LoCoMo's JSON (locomo, abstain), attempts at "
+        "issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it (intents); "
+        "for speed, which needs none, LoCoMo's.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="DIR", help="Also write SUITE.json and SUITE.md there."),
+]
+First = Annotated[
+    int | None,
+    typer.Option(
+        "--first",
+        help="Only so many conversations (locomo, abstain), issues (lessons) or questions "
+        "(intents; 1,000 by default).",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of samples, pairs and bootstrap intervals.")]
+Arms = Annotated[
+    bool,
+    typer.Option("--arms/--no-arms", help="Compare with BM25, dense and two mixes of them."),
+]
+Curve = Annotated[
+    bool, typer.Option("--curve", help="locomo: the evidence found within budgets of tokens.")
+]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE.svg", help="locomo --curve: draw it.")
+]
+Sizes = Annotated[
+    str, typer.Option("--sizes", help=f"speed: numbers of memories; {_SIZES} by default.")
+]
+Profile = Annotated[bool, typer.Option("--profile", help="speed: where the time goes, by step.")]
+
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="locomo")],
-    data: Annotated[
-        Path, typer.Option("--data", metavar="FILE", help="The data set, in its original format.")
-    ],
+    suite: Suite,
+    data: DataFile = None,
     as_json: Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="DIR", help="Also write SUITE.json and SUITE.md there."),
-    ] = None,
-    first: Annotated[
-        int | None, typer.Option("--first", help="A quick run: only so many conversations.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap intervals.")] = 0,
+    output: Output = None,
+    first: First = None,
+    seed: Seed = 0,
+    arms: Arms = True,
+    curve: Curve = False,
+    plot: Plot = None,
+    sizes: Sizes = "",
+    profile: Profile = False,
 ) -> None:
-    """Measure recall on a data set, in a store of its own that is deleted afterwards."""
+    """Measure the memory, in a store of its own that is deleted afterwards."""
+    is_speed = suite == "speed"
+    _only("--curve", "locomo", given=curve, fits=suite == "locomo")
+    _only("--plot", "locomo --curve", given=plot is not None, fits=curve)
+    _only("--first", "the other suites", given=first is not None, fits=not is_speed)
+    _only("--sizes", "speed", given=bool(sizes), fits=is_speed)
+    _only("--profile", "speed", given=profile, fits=is_speed)
+    _prepare(output, plot)
+    if is_speed:
+        report = _speed(sizes or _SIZES, data, seed, profile=profile)
+    else:
+        report = _recall("locomo-curve" if curve else suite, data, seed, first, arms=arms)
+    if output:
+        _write(report, output)
+    if plot:
+        _draw(report, plot)
+    show(report, lambda result: [result.text()], as_json=as_json)
+
+
+def _only(option: str, where: str, *, given: bool, fits: bool) -> None:
+    if given and not fits:
+        raise InvalidInput(option, f"is only for {where}")
+
+
+def _prepare(output: Path | None, plot: Path | None) -> None:
+    """Find out before the work, not after it, whether its results can be written."""
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+    if plot:
+        from mem_mcp.evaluation.plot import check_plot  # noqa: PLC0415
+
+        check_plot()
+        if plot.is_dir():
+            raise InvalidInput("--plot", f"{plot} is a folder, not a file")
+        plot.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _recall(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
     from mem_mcp import evaluation  # noqa: PLC0415 - the other commands start without it
-    from mem_mcp.evaluation import render  # noqa: PLC0415
 
-    if output:
-        output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    if data is None:
+        raise InvalidInput("--data", f"is missing: which file is {suite} to read?")
     with _bar(suite) as progress:
-        report = asyncio.run(
-            evaluation.evaluate(suite, data, seed=seed, first=first, progress=progress)
+        return asyncio.run(
+            evaluation.evaluate(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
-    if output:
-        _write(report, render.markdown(report), output)
-    show(report, lambda result: [render.text(result)], as_json=as_json)
 
 
-def _write(report: Report, page: str, folder: Path) -> None:
+def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:
+    from mem_mcp.evaluation.speed import run_speed  # noqa: PLC0415
+
+    try:
+        numbers = [int(each) for each in sizes.split(",")]
+    except ValueError as error:
+        raise InvalidInput("--sizes", f"{sizes!r} is not like {_SIZES}") from error
+    with _bar("speed") as progress:
+        return run_speed(numbers, seed, profile, data, progress=progress)
+
+
+def _draw(report: Report, path: Path) -> None:
+    from mem_mcp.evaluation.curve import CurveReport  # noqa: PLC0415
+    from mem_mcp.evaluation.plot import draw  # noqa: PLC0415
+
+    if isinstance(report, CurveReport):
+        draw(report, path)
+
+
+def _write(report: Report, folder: Path) -> None:
     content = report.model_dump_json(indent=2) + "\n"
     (folder / f"{report.suite}.json").write_text(content, encoding="utf-8")
-    (folder / f"{report.suite}.md").write_text(page, encoding="utf-8")
+    (folder / f"{report.suite}.md").write_text(report.markdown(), encoding="utf-8")
 
 
 @contextmanager

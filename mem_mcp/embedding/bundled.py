@@ -172,15 +172,16 @@ class _Model:
         self._tokenizer = _tokenizer(tokenizer)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return one unit vector per text; of a long one the mean of its windows'."""
+        """Return one unit vector per text; of a long one the mean of its windows', by length."""
         encodings = self._tokenizer.encode_batch([_clean(text) for text in texts])
         windows = [[encoding, *encoding.overflowing] for encoding in encodings]
         owners = np.repeat(np.arange(len(texts)), [len(each) for each in windows])
-        rows = self._encode_windows([window.ids for each in windows for window in each])
+        tokens = [window.ids for each in windows for window in each]
+        rows = self._encode_windows(tokens)
         if not np.isfinite(rows).all():
             raise EmbedderUnavailable("the bundled model gave no usable vector; report it")
         means = np.zeros((len(texts), DIMENSION), np.float32)
-        np.add.at(means, owners, rows)
+        np.add.at(means, owners, rows * np.array([len(each) for each in tokens])[:, None])
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
     def _encode_windows(self, tokens: list[list[int]]) -> Vectors:

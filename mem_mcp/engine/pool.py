@@ -16,8 +16,6 @@ from mem_mcp.telemetry import span
 
 # Words past these add nothing to the choice of candidates and make the search slow.
 _MOST_WORDS = 64
-# Characters of a question that are embedded, one window of the model: what it asks stands there.
-_QUESTION = 1_000
 # Messages whose neighbours are looked up, and how far from them.
 _WITH_NEIGHBOURS = 50
 _REACH = 2
@@ -39,7 +37,7 @@ async def gather(
         the answer is degraded.
     """
     store, settings = resources.store, resources.settings.recall
-    embedding = asyncio.create_task(resources.embed([query[:_QUESTION]]))
+    embedding = asyncio.create_task(resources.embed([query]))
     try:
         # Where the scope is small, its rows are read while the question is embedded.
         with span("count"):

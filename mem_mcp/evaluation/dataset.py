@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from mem_mcp.errors import InvalidInput
+
+T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Case:
     """Arguments of `recall`: the query, and whose memories or which time it is about."""
     relevant: frozenset[str]
     """Keys of the memories that answer it."""
+    among: Sequence[str]
+    """Keys of the memories that it may find, the relevant ones included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,18 @@ class Dataset:
         return sum(len(item.keys) for item in self.items)
 
 
+def read(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        InvalidInput: it is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error
+
+
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     """Read a JSON file.
 
@@ -55,9 +74,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         InvalidInput: it is missing, cannot be read, or is not (or not all) JSON.
     """
     try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error
+        return json.loads(read(path))
     except UnicodeDecodeError as error:
         raise InvalidInput("data", f"{path} is not UTF-8 text") from error
     except json.JSONDecodeError as error:
@@ -67,3 +84,41 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         ) from error
     except RecursionError as error:
         raise InvalidInput("data", f"{path} is nested too deep to be a data set") from error
+
+
+def read_lines(path: Path, row: type[T]) -> list[T]:
+    """Read JSON Lines; blank lines are skipped.
+
+    Args:
+        path: the file.
+        row: what each line holds.
+
+    Raises:
+        InvalidInput: it is missing, or a line is not such a row, is not JSON, or is cut off.
+    """
+    rows = []
+    for number, line in enumerate(read(path).split(b"\n"), start=1):
+        if line.strip():
+            try:
+                rows.append(row.model_validate_json(line))
+            except ValidationError as error:
+                problem = f"is of another format or cut off in line {number} ({first_of(error)})"
+                raise InvalidInput("data", f"{path} {problem}") from error
+    return rows
+
+
+def refuse_twice(path: Path, keys: Sequence[str]) -> None:
+    """Refuse a file that names a memory twice.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    if len(set(keys)) < len(keys):
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
+        raise InvalidInput("data", f"{path} has {twice!r} twice")
+
+
+def first_of(error: ValidationError) -> str:
+    """Say where a file first departs from its format, and how."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"

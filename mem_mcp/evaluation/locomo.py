@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.dataset import Case, Dataset, Item, read_json
+from mem_mcp.evaluation.dataset import Case, Dataset, Item, first_of, read_json, refuse_twice
 
 # By the authors' code; most published tables permute the names. 5, adversarial, has no answer.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
@@ -48,12 +49,13 @@ _File = TypeAdapter(list[_Conversation])
 _Sessions = TypeAdapter(dict[str, list[_Turn]])
 
 
-def load(path: Path, first: int | None = None) -> Dataset:
+def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
     """Read a file.
 
     Args:
         path: the data set's JSON file.
         first: only so many conversations; None for all.
+        seed: not used: all questions are asked.
 
     Raises:
         InvalidInput: the file is missing, cut off, or of another format.
@@ -63,14 +65,14 @@ def load(path: Path, first: int | None = None) -> Dataset:
         conversations = _File.validate_python(content)[:first]
         items = [item for one in conversations for item in _sessions(one)]
     except ValidationError as error:
-        raise InvalidInput("data", f"{path} is not in LoCoMo's format: {_place(error)}") from error
+        raise InvalidInput(
+            "data", f"{path} is not in LoCoMo's format: {first_of(error)}"
+        ) from error
     keys = [key for item in items for key in item.keys]
     if not keys:
         raise InvalidInput("data", f"{path} holds no conversation")
-    if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidInput("data", f"{path} has the turn {twice!r} twice")
-    cases = [case for one in conversations for case in _cases(one, frozenset(keys))]
+    refuse_twice(path, keys)
+    cases = [case for one in conversations for case in _cases(one, _among(one, items))]
     scorable = tuple(case for case in cases if case.relevant)
     return Dataset(tuple(items), scorable, skipped=len(cases) - len(scorable))
 
@@ -93,16 +95,22 @@ def _sessions(one: _Conversation) -> Iterator[Item]:
             )
 
 
-def _cases(one: _Conversation, keys: frozenset[str]) -> Iterator[Case]:
+def _among(one: _Conversation, items: Sequence[Item]) -> tuple[str, ...]:
+    own = (item.keys for item in items if item.arguments["user_id"] == one.sample_id)
+    return tuple(chain.from_iterable(own))
+
+
+def _cases(one: _Conversation, among: tuple[str, ...]) -> Iterator[Case]:
     for number, question in enumerate(one.qa, start=1):
         if question.category not in CATEGORIES:
             continue
-        named = {_key(one, turn) for text in question.evidence for turn in _turn_ids(text)}
+        named = frozenset(_key(one, turn) for text in question.evidence for turn in _turn_ids(text))
         yield Case(
             name=f"{one.sample_id} question {number}",
             category=CATEGORIES[question.category],
             arguments={"query": question.question, "user_id": one.sample_id},
-            relevant=keys & named,
+            relevant=named & set(among),
+            among=among,
         )
 
 
@@ -125,8 +133,3 @@ def _moment(conversation: dict[str, Any], field: str) -> datetime | None:
         raise InvalidInput(
             "data", f"{field}: {written!r} is not like '1:56 pm on 8 May, 2023'"
         ) from error
-
-
-def _place(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"

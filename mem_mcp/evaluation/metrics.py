@@ -77,5 +77,27 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def auc(accepted: Sequence[float], rejected: Sequence[float]) -> float:
+    """Return how often a score that should be accepted is above one that should not.
+
+    Equal scores count half.
+    """
+    low, high = (np.searchsorted(np.sort(rejected), accepted, side) for side in ("left", "right"))
+    return float((low + high).mean() / (2 * len(rejected)))
+
+
+def best_threshold(accepted: Sequence[float], rejected: Sequence[float]) -> tuple[float, float]:
+    """Return the score from which on to accept, and the balanced accuracy that it reaches.
+
+    Of equally good thresholds it is the lowest.
+    """
+    thresholds = np.unique([*accepted, *rejected])
+    kept = 1 - np.searchsorted(np.sort(accepted), thresholds) / len(accepted)
+    refused = np.searchsorted(np.sort(rejected), thresholds) / len(rejected)
+    balanced = (kept + refused) / 2
+    best = int(balanced.argmax())
+    return float(thresholds[best]), float(balanced[best])
+
+
 def _gain(ranks: Iterable[int]) -> float:
     return sum(1 / math.log2(rank + 1) for rank in ranks)

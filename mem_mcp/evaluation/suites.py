@@ -1,33 +1,54 @@
-"""The suites: which data they read, and how recall is measured on it."""
+"""The suites: which data they read, and what is asked of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import locomo
+from mem_mcp.evaluation import abstain, intents, lessons, locomo
+from mem_mcp.evaluation.bench import Bench
+from mem_mcp.evaluation.curve import BUDGETS, curve
 from mem_mcp.evaluation.dataset import Dataset
+from mem_mcp.evaluation.find import find
+from mem_mcp.evaluation.report import Report
+
+
+class Load(Protocol):
+    """Reads a file, or only its first so many parts; the seed is for samples of it."""
+
+    def __call__(self, path: Path, first: int | None, seed: int) -> Dataset:  # noqa: D102
+        ...
+
+
+class Measure(Protocol):
+    """Asks the questions; `ran` is what the report says of the run."""
+
+    def __call__(self, bench: Bench, **ran: object) -> Awaitable[Report]:  # noqa: D102
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A data format, and how recall is measured on it."""
+    """A data format, and what is asked of it."""
 
-    load: Callable[[Path, int | None], Dataset]
-    """Reads a file, or only its first so many parts."""
-    metrics: tuple[str, ...]
-    limit: int
-    """Memories asked for by each recall."""
+    load: Load
+    measure: Measure
+    times: int = 1
+    """How often each question is asked."""
 
 
+_HITS = ("hit@1", "hit@5", "hit@10", "MRR", "nDCG@10")
+_SHARES = ("recall@1", "recall@5", "recall@10", "recall@20", "MRR", "nDCG@10")
 SUITES = {
-    "locomo": Suite(
-        load=locomo.load,
-        metrics=("recall@5", "recall@10", "recall@20", "MRR", "nDCG@10"),
-        limit=20,
-    ),
+    "locomo": Suite(locomo.load, partial(find, metrics=_SHARES)),
+    "lessons": Suite(lessons.load, partial(find, metrics=_HITS)),
+    "intents": Suite(intents.load, partial(find, metrics=_HITS)),
+    "abstain": Suite(abstain.load, abstain.abstain, times=2),
+    "locomo-curve": Suite(locomo.load, curve, times=len(BUDGETS) + 1),
 }
 
 
@@ -38,5 +59,6 @@ def suite_named(name: str) -> Suite:
         InvalidInput: there is none of this name.
     """
     if name not in SUITES:
-        raise InvalidInput("suite", f"{name!r} is not one of {', '.join(SUITES)}")
+        known = f"{', '.join(SUITES)} (and speed, on the command line)"
+        raise InvalidInput("suite", f"{name!r} is not one of {known}")
     return SUITES[name]

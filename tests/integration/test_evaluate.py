@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import Report, evaluate, locomo, render
+from mem_mcp.evaluation import evaluate, locomo
+from mem_mcp.evaluation.found import FoundReport
 
 LEAK = "unindexed zeppelin keyword"
 ANNA = {
@@ -187,8 +188,8 @@ async def test_a_question_that_fails_is_a_row_and_found_nothing(write, settings)
     assert answered.error is None
     assert (report.overall.cases, report.overall.failed) == (2, 1)
     assert report.overall.metrics["recall@5"] == 50
-    assert "failed: conv-2 question 1: InvalidInput: query" in render.text(report)
-    assert "- failed: conv-2 question 1" in render.markdown(report)
+    assert "failed: conv-2 question 1: InvalidInput: query" in report.text()
+    assert "- failed: conv-2 question 1" in report.markdown()
 
 
 @pytest.mark.anyio
@@ -197,7 +198,7 @@ async def test_a_run_in_which_all_fails_still_reports(write, settings):
     report = await evaluate("locomo", write([{**CARL, "qa": [blank]}]), settings=settings)
     assert report.overall.failed == 1
     assert report.timing.p50_ms is None
-    assert render.text(report)
+    assert report.text()
 
 
 @pytest.mark.anyio
@@ -208,24 +209,24 @@ async def test_a_report_says_what_ran_and_holds_no_path(data, settings, tmp_path
     assert report.settings["embedding"] == {"model": "bundled"}
     assert report.data.file == "locomo.json"
     assert str(tmp_path) not in report.model_dump_json()
-    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert FoundReport.model_validate_json(report.model_dump_json()) == report
 
 
 @pytest.mark.anyio
 async def test_the_tables_have_a_row_a_category_and_one_for_all(data, settings):
     report = await evaluate("locomo", data, settings=settings)
-    header = "category questions recall@5 recall@10 recall@20 MRR nDCG@10 tokens"
+    header = "category questions recall@1 recall@5 recall@10 recall@20 MRR nDCG@10 tokens"
     names = ["multi-hop", "single-hop", "temporal", "all", "95"]
-    rows = [line.split() for line in render.text(report).splitlines()]
+    rows = [line.split() for line in report.text().splitlines()]
     start = rows.index(header.split())
     assert [row[0] for row in rows[start + 1 : start + 6]] == names
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in render.markdown(report).splitlines()
+        for line in report.markdown().splitlines()
         if line.startswith("|")
     ]
     assert cells[0] == header.split()
-    assert {len(row) for row in cells} == {8}
+    assert [len(row) for row in cells] == [9] * 7 + [7] * 10
 
 
 WRONG = {
@@ -292,7 +293,10 @@ async def test_a_turn_that_cannot_be_stored_ends_the_run_with_its_name(write, se
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"suite": "loco"}, "suite: 'loco' is not one of locomo"),
+        (
+            {"suite": "loco"},
+            "suite: 'loco' is not one of locomo, lessons, intents, abstain, locomo-curve",
+        ),
         ({"suite": "locomo", "first": 0}, "first"),
         ({"suite": "locomo", "seed": -1}, "seed"),
     ],
@@ -309,7 +313,7 @@ def _command(*arguments: object):
 def test_the_command_prints_one_line_of_json_and_nothing_else(data):
     done = _command("locomo", "--data", data, "--json")
     assert done.exit_code == 0
-    assert Report.model_validate(json.loads(done.stdout)).overall.cases == 4
+    assert FoundReport.model_validate(json.loads(done.stdout)).overall.cases == 4
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 
@@ -319,9 +323,9 @@ def test_the_command_prints_a_table_and_writes_the_reports_where_asked(data, tmp
     done = _command("locomo", "--data", data, "--output", folder, "--first", 1)
     assert done.exit_code == 0
     assert "recall@10" in done.stdout
-    written = Report.model_validate_json((folder / "locomo.json").read_text("utf-8"))
+    written = FoundReport.model_validate_json((folder / "locomo.json").read_text("utf-8"))
     assert written.overall.cases == 3
-    assert (folder / "locomo.md").read_text("utf-8") == render.markdown(written)
+    assert (folder / "locomo.md").read_text("utf-8") == written.markdown()
 
 
 def test_the_command_says_in_one_line_which_file_is_missing(tmp_path):

@@ -1,0 +1,90 @@
+"""Rankings to compare ours with: what is usually done with words and vectors.
+
+They rank the same candidates by the same texts and vectors; what they rank alike stays in the
+order of the data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mem_mcp.embedding import Embedder
+from mem_mcp.engine.drafts import spoken
+from mem_mcp.models import Memory
+from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.lexical import bm25, match
+from mem_mcp.ranking.terms import terms
+
+RRF_K = 60
+"""Of Cormack, Clarke and Buettcher (2009), where reciprocal rank fusion comes from."""
+LEGEND = (
+    "BM25: with stemming; dense: cosine of the embeddings; RRF: their reciprocal ranks, "
+    f"k {RRF_K}; half: half of each of their min-max scores"
+)
+
+Scores = NDArray[np.float64]
+
+
+class Arms:
+    """The other rankings; each text is embedded once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    async def orders(
+        self, query: str, candidates: Sequence[Memory], limit: int
+    ) -> dict[str, list[str]]:
+        """Return the ids of the first candidates of each ranking.
+
+        Args:
+            query: the question.
+            candidates: all that it may find; at least one.
+            limit: how many.
+        """
+        vectors = await self._embed([query, *map(spoken, candidates)])
+        words = bm25(match(terms(query), [terms(one.text) for one in candidates]))
+        scores = every_ranking(words, nearness(vectors[0], vectors[1:]).plain)
+        return {
+            name: [candidates[row].memory_id for row in _order(each)[:limit]]
+            for name, each in scores.items()
+        }
+
+    async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if new:
+            self._vectors |= zip(new, await self._embedder.embed(new), strict=True)
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
+    """Return the scores of each ranking.
+
+    Args:
+        words: (n,) of BM25.
+        meaning: (n,) cosines.
+    """
+    return {
+        "BM25": words,
+        "dense": meaning,
+        "RRF": _reciprocal(words) + _reciprocal(meaning),
+        "half": (_stretched(words) + _stretched(meaning)) / 2,
+    }
+
+
+def _order(scores: Scores) -> NDArray[np.int64]:
+    return np.argsort(-scores, kind="stable")
+
+
+def _reciprocal(scores: Scores) -> Scores:
+    reciprocal = np.empty_like(scores)
+    reciprocal[_order(scores)] = 1 / (RRF_K + 1 + np.arange(scores.size))
+    return reciprocal
+
+
+def _stretched(scores: Scores) -> Scores:
+    low, high = scores.min(), scores.max()
+    return np.asarray((scores - low) / (high - low)) if high > low else np.zeros_like(scores)

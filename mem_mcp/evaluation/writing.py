@@ -1,0 +1,50 @@
+"""How fast writes are: one durable memory, and a thousand."""
+
+from __future__ import annotations
+
+from mem_mcp.evaluation.figures import Figure
+from mem_mcp.evaluation.layout import usual_user
+from mem_mcp.evaluation.rig import Rig
+from mem_mcp.evaluation.timing import beside, figure
+
+_BATCH_USER = "batches"
+
+
+async def single_writes(rig: Rig) -> list[Figure]:
+    """Time remember beside one embedding and one LanceDB add."""
+    user, said = usual_user(rig.size), rig.corpus.said
+    await rig.memory.remember("The first write of a process opens files.", user_id=user)
+    await rig.floor.remember("The first write of a process opens files.", -1)
+    ours, floor = await beside(
+        lambda number: rig.memory.remember(
+            f"{said[number % len(said)].text} ({number})", user_id=user
+        ),
+        lambda number: rig.floor.remember(f"{said[number % len(said)].text} ({number})", number),
+        rig.counts.writes,
+        rig.counts.seconds,
+    )
+    return [figure("remember", rig.size, ours, floor)]
+
+
+async def batch_writes(rig: Rig) -> list[Figure]:
+    """Time remember_many beside the embedder's own work on the same texts."""
+    batches = [_batch(rig, number) for number in range(rig.counts.rounds)]
+    ours, floor = await beside(
+        lambda number: rig.memory.remember_many(
+            [{"content": text, "user_id": _BATCH_USER} for text in batches[number]]
+        ),
+        lambda number: rig.floor.embedder.embed(batches[number]),
+        rig.counts.rounds,
+        rig.counts.seconds,
+    )
+    size = rig.counts.batch
+    rates = [size / seconds for seconds in ours], [size / seconds for seconds in floor]
+    return [figure(f"remember_many of {size:,}", rig.size, *rates, unit="memories/s")]
+
+
+def _batch(rig: Rig, number: int) -> list[str]:
+    """Return texts that no other batch has: a repeated one would not be stored."""
+    said = rig.corpus.said
+    first = number * rig.counts.batch
+    rows = range(first, first + rig.counts.batch)
+    return [f"{said[row % len(said)].text} ({row})" for row in rows]
