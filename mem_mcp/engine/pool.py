@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mem_mcp.engine.candidacy import COLUMNS, Candidacy
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import every
 from mem_mcp.store import Filters, Store, Vector
@@ -19,41 +21,59 @@ _MOST_WORDS = 64
 # Messages whose neighbours are looked up, and how far from them.
 _WITH_NEIGHBOURS = 50
 _REACH = 2
+# Stands for the moment in what names a scope: the same one is asked about again and again.
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 async def gather(
-    resources: Resources, query: str, visible: Filters, columns: Sequence[str]
-) -> tuple[Vector | None, pa.Table, list[str]]:
-    """Read the candidates of a question.
+    resources: Resources,
+    query: str,
+    visible: Callable[[datetime], Filters],
+    now: datetime,
+) -> tuple[Vector | None, Candidacy, list[str]]:
+    """Find the candidates of a question.
 
     Args:
         resources: what to work with.
         query: the question.
-        visible: which rows may be seen at all; applied before any limit.
-        columns: fields of a row.
+        visible: which rows may be seen at all at a moment; applied before any limit.
+        now: the moment of the question.
 
     Returns:
-        The question's vector, or None for a search by words only; rows, each once; and what of
-        the answer is degraded.
+        The question's vector, or None for a search by words only; the candidates; and what of the
+        answer is degraded.
     """
-    store, settings = resources.store, resources.settings.recall
     embedding = asyncio.create_task(resources.embed([query]))
     try:
-        # Where the scope is small, its rows are read while the question is embedded.
-        with span("count"):
-            matches = await store.count(visible)
-        whole = matches <= settings.whole
-        if whole:
-            with span("read"):
-                rows = await store.scan(visible, columns)
+        # A small scope is read while the question is embedded.
+        found = await _whole(resources, visible, now)
     except BaseException:
         embedding.cancel()
         raise
     (vector,), degraded = await embedding
-    if not whole:
+    if found is None:
         with span("search"):
-            rows = await _nearest(store, query, vector, visible, columns, settings.pool)
-    return vector, rows, degraded
+            pool = resources.settings.recall.pool
+            rows = await _nearest(resources.store, query, vector, visible(now), pool)
+            found = Candidacy.of(rows)
+    return vector, found, degraded
+
+
+async def _whole(
+    resources: Resources, visible: Callable[[datetime], Filters], now: datetime
+) -> Candidacy | None:
+    """Read a scope whole if it is small."""
+    store, scopes = resources.store, resources.scopes
+    key = repr(visible(_NO_MOMENT))
+    with span("count"):
+        version = await store.version()
+        found = scopes.get(key, version, now)
+        small = found or await store.count(visible(now)) <= resources.settings.recall.whole
+    if found is None and small:
+        with span("read"):
+            found = Candidacy.of(await store.scan(visible(now), COLUMNS))
+        scopes.put(key, version, found)
+    return found
 
 
 async def _nearest(
@@ -61,7 +81,6 @@ async def _nearest(
     query: str,
     vector: Vector | None,
     visible: Filters,
-    columns: Sequence[str],
     limit: int,
 ) -> pa.Table:
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
@@ -69,13 +88,13 @@ async def _nearest(
         _dense(store, vector, visible, limit), store.matching(words, visible, limit=limit)
     )
     ids = list(dict.fromkeys([*dense, *lexical]))
-    found = await store.scan(every(visible, {"version_id": {"in": ids}}), columns)
+    found = await store.scan(every(visible, {"version_id": {"in": ids}}), COLUMNS)
     best = {*dense[:_WITH_NEIGHBOURS], *lexical[:_WITH_NEIGHBOURS]}
     beside = _neighbours(found, best)
     if not beside:
         return found
     others = {"version_id": {"nin": ids}}
-    return pa.concat_tables([found, await store.scan(every(visible, beside, others), columns)])
+    return pa.concat_tables([found, await store.scan(every(visible, beside, others), COLUMNS)])
 
 
 async def _dense(store: Store, vector: Vector | None, visible: Filters, limit: int) -> list[str]:

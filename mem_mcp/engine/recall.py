@@ -7,11 +7,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
@@ -19,17 +18,12 @@ from mem_mcp.engine.pool import gather
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import chosen, every, owned, recallable
 from mem_mcp.models import Kind, Memory, Recalled, RecallResult
-from mem_mcp.ranking import Candidates, Query, Ranking, rank, select
-from mem_mcp.store import Filters, from_arrow, matrix
+from mem_mcp.ranking import Query, Ranking, rank, select
+from mem_mcp.store import Filters, from_arrow
 from mem_mcp.telemetry import span
 from mem_mcp.times import optional_time, utc_now
 
 MAX_QUERY = 50_000
-COLUMNS = (
-    "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
-    "actor_id", "role", "position", "tags", "entities", "relations", "metadata", "occurred_at",
-    "valid_until", "recorded_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,52 +59,23 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
     min_score = arguments.fraction(request.min_score, "min_score")
     as_of = optional_time(request.as_of, "as_of")
-    visible = _visible(resources, request, now, as_of)
+    visible = partial(_visible, resources, request, as_of)
+    visible(now)  # what is wrong with the request is said before anything is read
     async with resources.recalls:
-        vector, rows, degraded = await gather(resources, query, visible, COLUMNS)
-        candidates = candidates_of(rows)
+        vector, found, degraded = await gather(resources, query, visible, now)
         with span("rank"):
             asked = Query(text=query, vector=vector, now=(as_of or now).timestamp())
-            ranking = await asyncio.to_thread(rank, asked, candidates)
-            best = select(ranking, candidates, limit, max_tokens, min_score)
+            ranking = await asyncio.to_thread(rank, asked, found.candidates)
+            best = select(ranking, found.candidates, limit, max_tokens, min_score)
     return RecallResult(
         recall_id=f"r{secrets.token_hex(12)}",
-        memories=_results(rows, ranking, best, explain=request.explain),
+        memories=_results(found.rows, ranking, best, explain=request.explain),
         degraded=degraded,
     )
 
 
-def candidates_of(rows: pa.Table) -> Candidates:
-    """Lay rows out for ranking; runs of different users are different runs."""
-    columns = {name: rows[name].to_pylist() for name in rows.column_names if name != "vector"}
-    positions = [-1 if position is None else position for position in columns["position"]]
-    run_ids = [
-        None if run is None and position < 0 else f"{user}\x1f{run or ''}"
-        for user, run, position in zip(
-            columns["user_id"], columns["run_id"], positions, strict=True
-        )
-    ]
-    return Candidates(
-        memory_ids=columns["memory_id"],
-        texts=columns["text"],
-        vectors=matrix(rows),
-        run_ids=run_ids,
-        positions=np.asarray(positions, dtype=np.int64),
-        actor_ids=columns["actor_id"],
-        roles=columns["role"],
-        kinds=columns["kind"],
-        entities=columns["entities"],
-        occurred_at=_seconds(rows["occurred_at"]),
-        recorded_at=_seconds(rows["recorded_at"]),
-    )
-
-
-def _seconds(times: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(times.cast(pa.int64()).to_numpy(), dtype=np.float64) / 1e6
-
-
 def _visible(
-    resources: Resources, request: Request, now: datetime, as_of: datetime | None
+    resources: Resources, request: Request, as_of: datetime | None, now: datetime
 ) -> dict[str, Any]:
     scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
     since, until = arguments.window(request.since, request.until)
@@ -130,7 +95,7 @@ def _visible(
 def _results(
     rows: pa.Table, ranking: Ranking, best: Sequence[int], *, explain: bool
 ) -> list[Recalled]:
-    versions = from_arrow(rows.drop_columns("vector").take(pa.array(best, pa.int64())))
+    versions = from_arrow(rows.take(pa.array(best, pa.int64())))
     return [
         _recalled(version.memory, ranking, index, explain=explain)
         for version, index in zip(versions, best, strict=True)

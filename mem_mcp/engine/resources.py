@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import Embedder
+from mem_mcp.engine.scopes import Scopes
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.store import Store, Vector
 from mem_mcp.telemetry import span
@@ -28,6 +29,7 @@ class Resources:
     embedder: Embedder
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     """Recalls that may be under way at once: more would only wait for each other's processor."""
+    scopes: Scopes = field(default_factory=Scopes)
 
     @property
     def identity(self) -> str | None:

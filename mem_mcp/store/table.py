@@ -35,6 +35,9 @@ _INDEXED_FROM = 300_000
 # Partitions searched and candidates refined for each result (see `evaluate speed`).
 _PROBES = 64
 _REFINE = 20
+# LanceDB's own bounds are gigabytes.
+_INDEX_CACHE_BYTES = 256_000_000
+_METADATA_CACHE_BYTES = 64_000_000
 # Embedder of a store that was made while none could work.
 _UNKNOWN = "unknown"
 _TEXT_INDEX = FTS(
@@ -311,7 +314,9 @@ async def open_store(
             sync = disk_sync(location) if durable else None
         with mapped("open", str(location)):
             database = await lancedb.connect_async(
-                str(location), read_consistency_interval=timedelta(0)
+                str(location),
+                read_consistency_interval=timedelta(0),
+                session=lancedb.Session(_INDEX_CACHE_BYTES, _METADATA_CACHE_BYTES),
             )
             stack.callback(database.close)
             async with processes.alone_at("create") if processes else nullcontext():

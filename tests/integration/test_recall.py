@@ -602,3 +602,23 @@ async def test_a_recall_writes_nothing(memory: AsyncMemory):
     before = (await memory.stats()).table_version
     await memory.recall("tea")
     assert (await memory.stats()).table_version == before
+
+
+@pytest.mark.anyio
+async def test_a_repeated_question_sees_what_another_handle_wrote_meanwhile(settings: Settings):
+    async with AsyncMemory.open(settings) as one, AsyncMemory.open(settings) as other:
+        await one.remember("The kettle is red")
+        for number in range(3):
+            assert len((await one.recall("kettle", limit=50)).memories) == number + 1
+            assert len((await one.recall("kettle", limit=50)).memories) == number + 1
+            await other.remember(f"Kettle number {number} is blue as the sea at noon {number}")
+
+
+@pytest.mark.anyio
+async def test_what_expires_between_two_equal_questions_is_gone(memory: AsyncMemory):
+    soon = datetime.now(UTC) + timedelta(seconds=0.4)
+    await memory.remember("The kettle is red", expires_at=soon)
+    assert len((await memory.recall("kettle")).memories) == 1
+    while datetime.now(UTC) <= soon:
+        await asyncio.sleep(0.05)
+    assert (await memory.recall("kettle")).memories == []

@@ -66,7 +66,7 @@ def test_the_planner_is_held_against_exact_search(report: SpeedReport):
 
 def test_the_profile_names_the_steps_of_recall_and_remember(report: SpeedReport):
     recall, _, remember = report.profiles
-    assert {"embed", "count", "read", "rank", "rest", "total"} <= {s.step for s in recall.steps}
+    assert {"embed", "count", "rank", "rest", "total"} <= {s.step for s in recall.steps}
     assert {"embed", "place", "similar", "commit", "rest"} <= {s.step for s in remember.steps}
     assert recall.steps[-1].share == 100
 

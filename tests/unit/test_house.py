@@ -41,7 +41,8 @@ ONLY_IN = {
     "typer": {"cli"},
 }
 SHARED_BY_VERBS = {
-    "arguments", "drafts", "find", "pool", "resources", "supersede", "visibility",
+    "arguments", "candidacy", "drafts", "find", "pool", "resources", "scopes", "supersede",
+    "visibility",
 }  # fmt: skip
 MOST_LINES = 450
 

@@ -1,0 +1,74 @@
+"""What is ranked for a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mem_mcp.ranking import Candidates
+from mem_mcp.store import matrix
+
+COLUMNS = (
+    "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
+    "actor_id", "role", "position", "tags", "entities", "relations", "metadata", "occurred_at",
+    "valid_until", "recorded_at", "expires_at",
+)  # fmt: skip
+"""What ranking and its answer need of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidacy:
+    """Rows without their vectors, and the same laid out for ranking."""
+
+    rows: pa.Table
+    candidates: Candidates
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> Candidacy:
+        """Lay out rows that have COLUMNS."""
+        return cls(rows.drop_columns("vector"), _laid_out(rows))
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return int(self.rows.nbytes + self.candidates.vectors.nbytes)
+
+    @property
+    def until(self) -> datetime | None:
+        """When the first of the rows expires; None if none does."""
+        first: datetime | None = pc.min(self.rows["expires_at"]).as_py()
+        return first
+
+
+def _laid_out(rows: pa.Table) -> Candidates:
+    columns = {name: rows[name].to_pylist() for name in rows.column_names if name != "vector"}
+    positions = [-1 if position is None else position for position in columns["position"]]
+    # Runs of different users are different runs.
+    run_ids = [
+        None if run is None and position < 0 else f"{user}\x1f{run or ''}"
+        for user, run, position in zip(
+            columns["user_id"], columns["run_id"], positions, strict=True
+        )
+    ]
+    return Candidates(
+        memory_ids=columns["memory_id"],
+        texts=columns["text"],
+        vectors=matrix(rows),
+        run_ids=run_ids,
+        positions=np.asarray(positions, dtype=np.int64),
+        actor_ids=columns["actor_id"],
+        roles=columns["role"],
+        kinds=columns["kind"],
+        entities=columns["entities"],
+        occurred_at=_seconds(rows["occurred_at"]),
+        recorded_at=_seconds(rows["recorded_at"]),
+    )
+
+
+def _seconds(times: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(times.cast(pa.int64()).to_numpy(), dtype=np.float64) / 1e6
