@@ -39,12 +39,12 @@ class Floor:
         query = query.bypass_vector_index().limit(LIMIT).select([*columns, "_distance"])
         return await (query.where(where) if where else query).to_arrow()
 
-    async def remember(self, text: str, number: int) -> None:
-        """Embed a text and add its row."""
+    async def remember(self, text: str, name: str) -> None:
+        """Embed a text and add its row, whose id is made of `name`."""
         (vector,) = await self.embedder.embed([text])
-        await self._table.add(to_arrow([self._version(text, number, vector)], self._schema))
+        await self._table.add(to_arrow([self._version(text, name, vector)], self._schema))
 
-    def _version(self, text: str, number: int, vector: Vector) -> Version:
+    def _version(self, text: str, name: str, vector: Vector) -> Version:
         memory = new_memory(Scope(user_id=USER), text, utc_now(), kind="fact")
-        identity = {"memory_id": f"{USER}{number}", "version_id": f"{USER}{number}.1"}
+        identity = {"memory_id": f"{USER}-{name}", "version_id": f"{USER}-{name}.1"}
         return Version(memory.model_copy(update=identity), vector)

@@ -10,7 +10,7 @@ from typing import Any
 from mem_mcp.evaluation.figures import Figure
 from mem_mcp.evaluation.layout import OWNER, TAGS, small_users, usual_user
 from mem_mcp.evaluation.rig import Rig
-from mem_mcp.evaluation.timing import beside, figure
+from mem_mcp.evaluation.timing import beside, figure, paced, taken
 
 _TAG = TAGS[100]
 
@@ -42,6 +42,20 @@ async def _recalls(rig: Rig, name: str, where: str, scope: dict[str, Any]) -> Fi
         rig.counts.seconds,
     )
     return figure(name, rig.size, ours, floor)
+
+
+async def after_commits(rig: Rig) -> list[Figure]:
+    """Time recalls that each follow a commit: nothing that was read before may answer them."""
+    user = usual_user(rig.size)
+    asked = list(islice(rig.questions, rig.counts.commits))
+    ours, floor = [], []
+    for number in paced(rig.counts.commits, rig.counts.seconds):
+        question = asked[number]
+        await rig.floor.remember(question, f"commit{number}")
+        ours.append(await taken(rig.memory.recall(question, user_id=user)))
+        floor.append(await taken(rig.floor.recall(question, f"user_id = '{user}'")))
+    name = small_users(rig.size).get(user, "all of the owner's")
+    return [figure(f"recall, {name}, after a commit", rig.size, ours, floor)]
 
 
 async def at_once(rig: Rig) -> list[Figure]:

@@ -19,6 +19,8 @@ class Counts:
     """How often each thing is measured."""
 
     recalls: int = 100
+    commits: int = 30
+    """Recalls that follow a commit each."""
     at_once: int = 32
     rounds: int = 3
     writes: int = 100

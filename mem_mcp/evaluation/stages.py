@@ -14,7 +14,7 @@ from mem_mcp.evaluation.figures import Figure, Nearest, Profile
 from mem_mcp.evaluation.filling import Advance, fill
 from mem_mcp.evaluation.planner import plans
 from mem_mcp.evaluation.profile import profile_recall, profile_remember
-from mem_mcp.evaluation.recalling import at_once, recalls
+from mem_mcp.evaluation.recalling import after_commits, at_once, recalls
 from mem_mcp.evaluation.rig import Counts, Rig, rigged
 from mem_mcp.evaluation.starting import starts
 from mem_mcp.evaluation.writing import batch_writes, single_writes
@@ -81,6 +81,7 @@ class Stages:
 
     async def _write(self, rig: Rig) -> None:
         figures = self.findings.figures
+        await self._stage("recall after a commit", figures, Figure, after_commits, rig)
         await self._stage("remember", figures, Figure, single_writes, rig)
         if self.profile:
             profiles = self.findings.profiles

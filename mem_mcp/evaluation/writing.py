@@ -14,12 +14,14 @@ async def single_writes(rig: Rig) -> list[Figure]:
     """Time remember beside one embedding and one LanceDB add."""
     user, said = usual_user(rig.size), rig.corpus.said
     await rig.memory.remember("The first write of a process opens files.", user_id=user)
-    await rig.floor.remember("The first write of a process opens files.", -1)
+    await rig.floor.remember("The first write of a process opens files.", "first")
     ours, floor = await beside(
         lambda number: rig.memory.remember(
             f"{said[number % len(said)].text} ({number})", user_id=user
         ),
-        lambda number: rig.floor.remember(f"{said[number % len(said)].text} ({number})", number),
+        lambda number: rig.floor.remember(
+            f"{said[number % len(said)].text} ({number})", str(number)
+        ),
         rig.counts.writes,
         rig.counts.seconds,
     )

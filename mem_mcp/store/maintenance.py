@@ -97,8 +97,7 @@ class Maintenance:
             async with self._store.gate.closed():
                 await self._optimize(_KEEP_ALL)
                 await self._settle()
-                # No commit is under way anywhere, so files of none are left over.
-                await self._optimize(_KEEP_ALONE, leftovers=True)
+                await self._optimize(_KEEP_ALONE)
 
     async def _index_vectors(self) -> None:
         table = self._store.table
@@ -127,11 +126,11 @@ class Maintenance:
             version = int(await self._store.table.version())
         await self._store.make_durable(version)
 
-    async def _optimize(self, keep: timedelta, *, leftovers: bool = False) -> None:
+    async def _optimize(self, keep: timedelta) -> None:
         with mapped("tidy"):
             # A handle that has not seen another process's commits loses every rewrite.
             await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
-            await self._store.table.optimize(cleanup_older_than=keep, delete_unverified=leftovers)
+            await self._store.table.optimize(cleanup_older_than=keep)
 
     def _record_file(self) -> Path:
         return Path(self._store.location) / "locks" / "maintained"

@@ -21,7 +21,7 @@ from mem_mcp.evaluation.speed import run_speed
 from mem_mcp.telemetry import Span
 
 FEW = Counts(
-    recalls=2, at_once=2, rounds=1, writes=2, batch=5, searches=2, plans_from=10, starts=1,
+    recalls=2, commits=2, at_once=2, rounds=1, writes=2, batch=5, searches=2, plans_from=10, starts=1,
     profiled=2,
 )  # fmt: skip
 
@@ -42,6 +42,7 @@ def test_every_measurement_stands_beside_its_floor(report: SpeedReport):
     for case in (
         "recall, a tag on 1 % of the owner's",
         "recall, all of the owner's",
+        "recall, all of the owner's, after a commit",
         "2 recalls at once",
         "start: to initialize",
         "start: to the first recall",
