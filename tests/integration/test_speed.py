@@ -21,8 +21,8 @@ from mem_mcp.evaluation.speed import run_speed
 from mem_mcp.telemetry import Span
 
 FEW = Counts(
-    recalls=2, commits=2, at_once=2, rounds=1, writes=2, batch=5, searches=2, plans_from=10, starts=1,
-    profiled=2,
+    recalls=2, commits=2, at_once=2, rounds=1, writes=2, batch=5, searches=2, plans_from=10,
+    starts=1, profiled=2,
 )  # fmt: skip
 
 
