@@ -210,19 +210,17 @@ async def _close(
         return found
     rows = await resources.store.nearest(
         np.stack([vector for _, vector in present]),
-        every(
-            owned(Scope(user_id=scope.user_id)),
-            recallable(moment),
-            {"recorded_at": {"lt": moment}},
-        ),
-        ["memory_id", "text"],
-        limit=MOST_SIMILAR + 1,  # a duplicate's own memory is left out
+        every(owned(Scope(user_id=scope.user_id)), recallable(moment)),
+        ["memory_id", "text", "recorded_at"],
+        # What is being stored may be found already, and a duplicate finds its own memory.
+        limit=MOST_SIMILAR + 1 + len(present),
         least_cosine=resources.settings.remember.similar_score,
     )
     for (index, _), near in zip(present, rows, strict=True):
         found[index] = [
             Similar(memory_id=r["memory_id"], text=r["text"], score=round(r["cosine"], 4))
             for r in near
+            if r["recorded_at"] < moment
         ]
     return found
 

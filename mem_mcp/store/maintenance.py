@@ -24,6 +24,7 @@ _MOST_FILES = 1_000
 _SLACK_BYTES = 16_000_000
 # Vectors from which an index over them is worth its upkeep.
 _INDEX_FROM = 50_000
+_OUTGROWN = 4
 
 
 class Maintenance:
@@ -41,7 +42,7 @@ class Maintenance:
         version = await self._store.version()
         if version - self._last < self._every:
             return False
-        self._last = max(self._last, self._recorded())
+        self._last = max(self._last, self._recorded("maintained"))
         return version - self._last >= self._every
 
     @unbroken
@@ -77,7 +78,7 @@ class Maintenance:
             after = self._store.size()
             self._lean_bytes = after[1]
         self._last = await self._store.version()
-        self._record_file().write_text(str(self._last))
+        self._record("maintained", self._last)
         return Maintained(
             ran=True,
             files_before=before[0],
@@ -100,11 +101,13 @@ class Maintenance:
                 await self._optimize(_KEEP_ALONE)
 
     async def _index_vectors(self) -> None:
+        """Build the index over vectors, anew when the table has outgrown its partitions."""
         table = self._store.table
         with mapped("index"):
-            indexed = any("vector" in index.columns for index in await table.list_indices())
-            if not indexed and await table.count_rows("vector IS NOT NULL") >= _INDEX_FROM:
+            rows = await table.count_rows()
+            if rows >= max(_INDEX_FROM, _OUTGROWN * self._recorded("indexed")):
                 await table.create_index("vector", config=IvfRq(distance_type="cosine"))
+                self._record("indexed", rows)
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""
@@ -132,11 +135,14 @@ class Maintenance:
             await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
             await self._store.table.optimize(cleanup_older_than=keep)
 
-    def _record_file(self) -> Path:
-        return Path(self._store.location) / "locks" / "maintained"
-
-    def _recorded(self) -> int:
-        if self._store.processes is None or not self._record_file().is_file():
-            return 0
-        recorded = self._record_file().read_text()
+    def _recorded(self, what: str) -> int:
+        path = self._record_file(what)
+        recorded = path.read_text() if path and path.is_file() else ""
         return int(recorded) if recorded.isdigit() else 0
+
+    def _record(self, what: str, number: int) -> None:
+        if path := self._record_file(what):
+            path.write_text(str(number))
+
+    def _record_file(self, what: str) -> Path | None:
+        return Path(self._store.location) / "locks" / what if self._store.processes else None
