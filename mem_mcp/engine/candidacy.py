@@ -19,6 +19,10 @@ COLUMNS = (
     "valid_until", "recorded_at", "expires_at",
 )  # fmt: skip
 """What ranking and its answer need of a row."""
+# Turned into Python's own values for every candidate; the rest only for those that answer.
+_RANKED = (
+    "memory_id", "text", "kind", "user_id", "run_id", "actor_id", "role", "position", "entities",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Candidacy:
 
 
 def _laid_out(rows: pa.Table) -> Candidates:
-    columns = {name: rows[name].to_pylist() for name in rows.column_names if name != "vector"}
+    columns = {name: rows[name].to_pylist() for name in _RANKED}
     positions = [-1 if position is None else position for position in columns["position"]]
     # Runs of different users are different runs.
     run_ids = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,18 @@ _MOST_WORDS = 64
 # Messages whose neighbours are looked up, and how far from them.
 _WITH_NEIGHBOURS = 50
 _REACH = 2
-# Stands for the moment in what names a scope: the same one is asked about again and again.
-_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 async def gather(
-    resources: Resources,
-    query: str,
-    visible: Callable[[datetime], Filters],
-    now: datetime,
+    resources: Resources, query: str, visible: Filters, scope: str, now: datetime
 ) -> tuple[Vector | None, Candidacy, list[str]]:
     """Find the candidates of a question.
 
     Args:
         resources: what to work with.
         query: the question.
-        visible: which rows may be seen at all at a moment; applied before any limit.
+        visible: which rows may be seen at all; applied before any limit.
+        scope: what names these conditions whatever the moment.
         now: the moment of the question.
 
     Returns:
@@ -46,7 +42,7 @@ async def gather(
     embedding = asyncio.create_task(resources.embed([query]))
     try:
         # A small scope is read while the question is embedded.
-        found = await _whole(resources, visible, now)
+        found = await _whole(resources, visible, scope, now)
     except BaseException:
         embedding.cancel()
         raise
@@ -54,25 +50,24 @@ async def gather(
     if found is None:
         with span("search"):
             pool = resources.settings.recall.pool
-            rows = await _nearest(resources.store, query, vector, visible(now), pool)
+            rows = await _nearest(resources.store, query, vector, visible, pool)
             found = Candidacy.of(rows)
     return vector, found, degraded
 
 
 async def _whole(
-    resources: Resources, visible: Callable[[datetime], Filters], now: datetime
+    resources: Resources, visible: Filters, scope: str, now: datetime
 ) -> Candidacy | None:
     """Read a scope whole if it is small."""
     store, scopes = resources.store, resources.scopes
-    key = repr(visible(_NO_MOMENT))
     with span("count"):
         version = await store.version()
-        found = scopes.get(key, version, now)
-        small = found or await store.count(visible(now)) <= resources.settings.recall.whole
+        found = scopes.get(scope, version, now)
+        small = found or await store.count(visible) <= resources.settings.recall.whole
     if found is None and small:
         with span("read"):
-            found = Candidacy.of(await store.scan(visible(now), COLUMNS))
-        scopes.put(key, version, found)
+            found = Candidacy.of(await store.scan(visible, COLUMNS))
+        scopes.put(scope, version, found)
     return found
 
 

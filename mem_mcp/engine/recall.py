@@ -6,8 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from mem_mcp.telemetry import span
 from mem_mcp.times import optional_time, utc_now
 
 MAX_QUERY = 50_000
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,11 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
     min_score = arguments.fraction(request.min_score, "min_score")
     as_of = optional_time(request.as_of, "as_of")
-    visible = partial(_visible, resources, request, as_of)
-    visible(now)  # what is wrong with the request is said before anything is read
+    visible = _visible(resources, request, now, as_of)
+    # The same whenever it is asked: names the scope for those that follow.
+    scope = repr(_visible(resources, request, _NO_MOMENT, as_of))
     async with resources.recalls:
-        vector, found, degraded = await gather(resources, query, visible, now)
+        vector, found, degraded = await gather(resources, query, visible, scope, now)
         with span("rank"):
             asked = Query(text=query, vector=vector, now=(as_of or now).timestamp())
             ranking = await asyncio.to_thread(rank, asked, found.candidates)
@@ -75,7 +76,7 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
 
 
 def _visible(
-    resources: Resources, request: Request, as_of: datetime | None, now: datetime
+    resources: Resources, request: Request, now: datetime, as_of: datetime | None
 ) -> dict[str, Any]:
     scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
     since, until = arguments.window(request.since, request.until)
