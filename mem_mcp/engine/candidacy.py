@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,24 @@ class Candidacy:
     def of(cls, rows: pa.Table) -> Candidacy:
         """Lay out rows that have COLUMNS."""
         return cls(rows.drop_columns("vector"), _laid_out(rows))
+
+    def revised(self, touched: Collection[str], rows: pa.Table) -> Candidacy:
+        """Return these candidates with some memories as they are now.
+
+        Args:
+            touched: memory_ids of all that may have changed.
+            rows: what there is of these now, with COLUMNS.
+        """
+        ids = self.candidates.memory_ids
+        kept = [index for index, memory_id in enumerate(ids) if memory_id not in touched]
+        if len(kept) == len(ids) and not rows.num_rows:
+            return self
+        new = Candidacy.of(rows)
+        old = self.rows if len(kept) == len(ids) else self.rows.take(pa.array(kept, pa.int64()))
+        return Candidacy(
+            pa.concat_tables([old, new.rows]).combine_chunks(),
+            _joined(self.candidates, kept, new.candidates),
+        )
 
     @property
     def size(self) -> int:
@@ -72,6 +92,17 @@ def _laid_out(rows: pa.Table) -> Candidates:
         occurred_at=_seconds(rows["occurred_at"]),
         recorded_at=_seconds(rows["recorded_at"]),
     )
+
+
+def _joined(old: Candidates, kept: Sequence[int], new: Candidates) -> Candidates:
+    columns: dict[str, Any] = {}
+    for name in (field.name for field in fields(Candidates)):
+        before, after = getattr(old, name), getattr(new, name)
+        if isinstance(before, np.ndarray):
+            columns[name] = np.concatenate([before[kept], after])
+        else:
+            columns[name] = [*(before[index] for index in kept), *after]
+    return Candidates(**columns)
 
 
 def _seconds(times: pa.ChunkedArray) -> NDArray[np.float64]:

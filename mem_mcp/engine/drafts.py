@@ -87,15 +87,10 @@ async def place(
             placed.append(Placed(twin, "ADD" if ours else "NONE", is_new=False))
             continue
         memory_id = _new_id(key, {row.memory_id for row in alike})
-        identity = {
-            "memory_id": memory_id,
-            "version_id": f"{memory_id}.{memory.version}",
-            # Within a batch, rows keep their order: lists sort by this time.
-            "recorded_at": now + timedelta(microseconds=index),
-        }
-        new = memory.model_copy(update=identity)
-        alike.append(new)
-        placed.append(Placed(new, "ADD", is_new=True))
+        # Within a batch, rows keep their order: lists sort by this time.
+        new = _new(memory, memory_id, now + timedelta(microseconds=index))
+        alike.append(new.memory)
+        placed.append(new)
     return placed
 
 
@@ -137,8 +132,7 @@ async def _stored_alike(
     hashes = {memory.content_hash for memory in memories if memory.kind in DEDUPLICATED}
     conditions: list[dict[str, Any]] = []
     if hashes:
-        users = sorted({memory.user_id for memory in memories})
-        conditions.append({"user_id": {"in": users}, "content_hash": {"in": sorted(hashes)}})
+        conditions.append({"content_hash": {"in": sorted(hashes)}})
     places: dict[tuple[str, str | None], list[int | None]] = {}
     for memory in memories:
         if (run := _run(memory)) is not None:
@@ -153,6 +147,8 @@ async def _stored_alike(
         for (user_id, run_id), positions in places.items()
     ]
     alike: dict[tuple[Any, ...] | None, list[Memory]] = {}
+    if hashes and not places and not await store.count(conditions[0]):
+        return {}  # the usual case, told by one index
     if conditions:
         for row in await store.read({"OR": conditions}, columns=_KEY_COLUMNS):
             alike.setdefault(_key(row.memory), []).append(row.memory)
@@ -171,6 +167,15 @@ def _key(memory: Memory) -> tuple[Any, ...] | None:
 def _is_live(memory: Memory, now: datetime) -> bool:
     expired = memory.expires_at is not None and memory.expires_at <= now
     return memory.superseded_at is None and memory.status in _SEEN and not expired
+
+
+def _new(memory: Memory, memory_id: str, now: datetime) -> Placed:
+    identity = {
+        "memory_id": memory_id,
+        "version_id": f"{memory_id}.{memory.version}",
+        "recorded_at": now,
+    }
+    return Placed(memory.model_copy(update=identity), "ADD", is_new=True)
 
 
 def _new_id(key: tuple[Any, ...] | None, taken: set[str]) -> str:

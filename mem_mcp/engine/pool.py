@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from mem_mcp.engine.candidacy import COLUMNS, Candidacy
@@ -21,6 +18,7 @@ _MOST_WORDS = 64
 # Messages whose neighbours are looked up, and how far from them.
 _WITH_NEIGHBOURS = 50
 _REACH = 2
+_Place = tuple[str, str | None, int]
 
 
 async def gather(
@@ -42,7 +40,8 @@ async def gather(
     embedding = asyncio.create_task(resources.embed([query]))
     try:
         # A small scope is read while the question is embedded.
-        found = await _whole(resources, visible, scope, now)
+        most = resources.settings.recall.whole
+        found = await resources.scopes.whole(resources.store, visible, scope, now, most)
     except BaseException:
         embedding.cancel()
         raise
@@ -55,22 +54,6 @@ async def gather(
     return vector, found, degraded
 
 
-async def _whole(
-    resources: Resources, visible: Filters, scope: str, now: datetime
-) -> Candidacy | None:
-    """Read a scope whole if it is small."""
-    store, scopes = resources.store, resources.scopes
-    with span("count"):
-        version = await store.version()
-        found = scopes.get(scope, version, now)
-        small = found or await store.count(visible) <= resources.settings.recall.whole
-    if found is None and small:
-        with span("read"):
-            found = Candidacy.of(await store.scan(visible, COLUMNS))
-        scopes.put(scope, version, found)
-    return found
-
-
 async def _nearest(
     store: Store,
     query: str,
@@ -79,39 +62,46 @@ async def _nearest(
     limit: int,
 ) -> pa.Table:
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
-    dense, lexical = await asyncio.gather(
-        _dense(store, vector, visible, limit), store.matching(words, visible, limit=limit)
+    legs = [store.matching(words, visible, COLUMNS, limit=limit)]
+    if vector is not None:
+        legs.append(store.closest(vector, visible, COLUMNS, limit=limit))
+    found = await asyncio.gather(*legs)
+    rows = _distinct(pa.concat_tables(found))
+    best = {i for leg in found for i in leg["version_id"][:_WITH_NEIGHBOURS].to_pylist()}
+    places = _places_beside(rows, best)
+    if not places:
+        return rows
+    runs = {run_id for _, run_id, _ in places}
+    named = {"run_id": {"in": sorted(run for run in runs if run is not None)}}
+    conditions = every(
+        visible,
+        {"OR": [named, {"run_id": {"exists": False}}]} if None in runs else named,
+        {"position": {"in": sorted({position for _, _, position in places})}},
     )
-    ids = list(dict.fromkeys([*dense, *lexical]))
-    found = await store.scan(every(visible, {"version_id": {"in": ids}}), COLUMNS)
-    best = {*dense[:_WITH_NEIGHBOURS], *lexical[:_WITH_NEIGHBOURS]}
-    beside = _neighbours(found, best)
-    if not beside:
-        return found
-    others = {"version_id": {"nin": ids}}
-    return pa.concat_tables([found, await store.scan(every(visible, beside, others), COLUMNS)])
+    beside = await store.scan(conditions, COLUMNS)
+    near = [place in places for place in _places(beside)]
+    return _distinct(pa.concat_tables([rows, beside.filter(pa.array(near, pa.bool_()))]))
 
 
-async def _dense(store: Store, vector: Vector | None, visible: Filters, limit: int) -> list[str]:
-    if vector is None:
-        return []
-    (rows,) = await store.nearest(np.stack([vector]), visible, ["version_id"], limit=limit)
-    return [row["version_id"] for row in rows]
+def _distinct(rows: pa.Table) -> pa.Table:
+    first: dict[str, int] = {}
+    for index, version_id in enumerate(rows["version_id"].to_pylist()):
+        first.setdefault(version_id, index)
+    return rows.take(pa.array(list(first.values()), pa.int64()))
 
 
-def _neighbours(found: pa.Table, best: set[str]) -> Mapping[str, Any]:
-    places: dict[tuple[str, str | None], set[int]] = {}
-    columns = ["version_id", "user_id", "run_id", "position"]
-    for row in found.select(columns).to_pylist():
-        if row["position"] is not None and row["version_id"] in best:
-            near = range(max(0, row["position"] - _REACH), row["position"] + _REACH + 1)
-            places.setdefault((row["user_id"], row["run_id"]), set()).update(near)
-    runs = [
-        {
-            "user_id": user_id,
-            "run_id": {"exists": False} if run_id is None else run_id,
-            "position": {"in": sorted(positions)},
-        }
-        for (user_id, run_id), positions in places.items()
-    ]
-    return {"OR": runs} if runs else {}
+def _places_beside(rows: pa.Table, best: set[str]) -> set[_Place]:
+    """Return the places in runs that are near those of the best rows."""
+    return {
+        (user_id, run_id, position + step)
+        for version_id, (user_id, run_id, position) in zip(
+            rows["version_id"].to_pylist(), _places(rows), strict=True
+        )
+        if position is not None and version_id in best
+        for step in range(-min(_REACH, position), _REACH + 1)
+    }
+
+
+def _places(rows: pa.Table) -> list[tuple[str, str | None, int | None]]:
+    columns = (rows[name].to_pylist() for name in ("user_id", "run_id", "position"))
+    return list(zip(*columns, strict=True))

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.drafts import Placed, new_memory, place, spoken
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.visibility import every, owned, recallable
+from mem_mcp.engine.similar import similar
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import Infer, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.store import Vector, Version, unbroken
@@ -67,15 +65,15 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
     """
     checked = _check(resources, request, utc_now())
     embedding = _embedding(resources, checked.memories)
-    similar, (first, placed) = await asyncio.gather(
+    near, (first, placed) = await asyncio.gather(
         _similar(resources, checked.scope, embedding, utc_now()),
         _write(resources, checked.memories, embedding, checked),
     )
     if first:
         return RememberResult(results=await _first_answer(resources, checked.scope, first))
     results = [
-        _result(one, [s for s in near if s.memory_id != one.memory.memory_id])
-        for one, near in zip(placed, similar, strict=True)
+        _result(one, [other for other in some if other.memory_id != one.memory.memory_id])
+        for one, some in zip(placed, near, strict=True)
     ]
     _, degraded = await embedding
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
@@ -185,10 +183,11 @@ async def _first_answer(
     rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
     vectors = {row.memory.version_id: row.vector for row in rows}
     known = [vectors.get(version_id) for version_id in ids]
-    near = await _close(resources, scope, known, made[0].recorded_at)
+    moment = made[0].recorded_at
+    near = await similar(resources, scope.user_id, known, moment, MOST_SIMILAR)
     return [
-        _result(Placed(memory, memory.event, is_new=False), similar)
-        for memory, similar in zip(made, near, strict=True)
+        _result(Placed(memory, memory.event, is_new=False), some)
+        for memory, some in zip(made, near, strict=True)
     ]
 
 
@@ -197,41 +196,16 @@ async def _similar(
 ) -> list[list[Similar]]:
     vectors, _ = await embedding
     with span("similar"):
-        return await _close(resources, scope, vectors, moment)
+        return await similar(resources, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
 
 
-async def _close(
-    resources: Resources, scope: Scope, vectors: Sequence[Vector | None], moment: datetime
-) -> list[list[Similar]]:
-    """Find what had been stored before a moment and is close to each of some vectors."""
-    found: list[list[Similar]] = [[] for _ in vectors]
-    present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
-    if not present:
-        return found
-    rows = await resources.store.nearest(
-        np.stack([vector for _, vector in present]),
-        every(owned(Scope(user_id=scope.user_id)), recallable(moment)),
-        ["memory_id", "text", "recorded_at"],
-        # What is being stored may be found already, and a duplicate finds its own memory.
-        limit=MOST_SIMILAR + 1 + len(present),
-        least_cosine=resources.settings.remember.similar_score,
-    )
-    for (index, _), near in zip(present, rows, strict=True):
-        found[index] = [
-            Similar(memory_id=r["memory_id"], text=r["text"], score=round(r["cosine"], 4))
-            for r in near
-            if r["recorded_at"] < moment
-        ]
-    return found
-
-
-def _result(one: Placed, similar: list[Similar]) -> Remembered:
+def _result(one: Placed, near: list[Similar]) -> Remembered:
     memory = one.memory
     return Remembered(
         memory_id=memory.memory_id,
         event=one.event,
         text=memory.text,
-        similar=similar[:MOST_SIMILAR],
+        similar=near[:MOST_SIMILAR],
     )
 
 

@@ -1,4 +1,4 @@
-"""Small scopes as they were read last: agents ask more often than they tell."""
+"""Small scopes as they were read last: agents ask and tell about the same one again and again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
-from mem_mcp.engine.candidacy import Candidacy
+from mem_mcp.engine.candidacy import COLUMNS, Candidacy
+from mem_mcp.engine.visibility import every
+from mem_mcp.store import Filters, Store
+from mem_mcp.telemetry import span
 
 _MOST_BYTES = 64_000_000
+# Touched memories that are looked up one by one; for more a scope is read anew.
+_MOST_TOUCHED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,42 +24,74 @@ class _Kept:
 
 
 class Scopes:
-    """The last scopes that were read whole, as long as no commit of any process follows."""
+    """The last scopes that were read whole, brought up to date by what was written since."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: str, version: int, now: datetime) -> Candidacy | None:
-        """Return a scope if it is still what the store would give.
+    async def whole(
+        self, store: Store, visible: Filters, key: str, now: datetime, most: int
+    ) -> Candidacy | None:
+        """Return every row of a scope, as of the store's newest commit.
 
         Args:
-            key: the conditions that chose its rows.
-            version: the store's newest commit.
-            now: the moment of the question; a memory may have expired since.
+            store: where the rows are.
+            visible: the conditions that choose them at this moment.
+            key: what names these conditions whatever the moment.
+            now: the moment of the question.
+            most: rows; of a larger scope nothing is read.
+
+        Returns:
+            None for a larger scope.
+        """
+        known = await self.known(store, visible, key, now)
+        if known is not None:
+            return known if len(known.candidates) <= most else None
+        with span("count"):
+            version = await store.version()
+            small = await store.count(visible) <= most
+        if not small:
+            return None
+        with span("read"):
+            found = Candidacy.of(await store.scan(visible, COLUMNS))
+        self._keep(key, _Kept(version, found.until, found))
+        return found
+
+    async def known(
+        self, store: Store, visible: Filters, key: str, now: datetime
+    ) -> Candidacy | None:
+        """Return the rows of a scope that was read before, brought up to date.
+
+        Arguments as of `whole`.
+
+        Returns:
+            None where it would have to be read anew: this process does not know what has changed.
         """
         kept = self._kept.get(key)
-        if kept is None:
+        if kept is None or (kept.until is not None and kept.until <= now):
             return None
-        if kept.version != version or (kept.until is not None and kept.until <= now):
-            self._drop(key)
+        with span("count"):
+            version = await store.version()
+        touched = store.changes.between(kept.version, version, _MOST_TOUCHED)
+        if touched is None:
             return None
-        self._kept.move_to_end(key)
-        return kept.found
+        found = kept.found
+        if touched:
+            with span("read"):
+                # Whole memories, not versions: what a later commit made of them is seen as well.
+                ids = {"memory_id": {"in": sorted(touched)}}
+                rows = await store.scan(every(visible, ids), COLUMNS)
+            found = found.revised(touched, rows)
+        self._keep(key, _Kept(version, found.until, found))
+        return found
 
-    def put(self, key: str, version: int, found: Candidacy) -> None:
-        """Keep a scope.
-
-        Args:
-            key: the conditions that chose its rows.
-            version: a commit not newer than the rows.
-            found: its rows.
-        """
+    def _keep(self, key: str, kept: _Kept) -> None:
         self._drop(key)
-        if found.size > _MOST_BYTES:
+        if kept.found.size > _MOST_BYTES:
             return
-        self._kept[key] = _Kept(version, found.until, found)
-        self._bytes += found.size
+        self._kept[key] = kept
+        self._bytes += kept.found.size
         while self._bytes > _MOST_BYTES:
             self._drop(next(iter(self._kept)))
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mem_mcp.embedding import Embedder
 from mem_mcp.engine.drafts import spoken
 from mem_mcp.models import Memory
-from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.dense import Cloud, nearness
 from mem_mcp.ranking.lexical import bm25, match
-from mem_mcp.ranking.terms import terms
+from mem_mcp.ranking.terms import table, terms
 
 RRF_K = 60
 """Of Cormack, Clarke and Buettcher (2009), where reciprocal rank fusion comes from."""
@@ -46,8 +46,8 @@ class Arms:
             limit: how many.
         """
         vectors = await self._embed([query, *map(spoken, candidates)])
-        words = bm25(match(terms(query), [terms(one.text) for one in candidates]))
-        scores = every_ranking(words, nearness(vectors[0], vectors[1:]).plain)
+        words = bm25(match(terms(query), table([terms(one.text) for one in candidates])))
+        scores = every_ranking(words, nearness(vectors[0], Cloud.of(vectors[1:])).plain)
         return {
             name: [candidates[row].memory_id for row in _order(each)[:limit]]
             for name, each in scores.items()

@@ -45,17 +45,23 @@ async def _recalls(rig: Rig, name: str, where: str, scope: dict[str, Any]) -> Fi
 
 
 async def after_commits(rig: Rig) -> list[Figure]:
-    """Time recalls that each follow a commit: nothing that was read before may answer them."""
+    """Time recalls that each follow a commit, of this process to the same scope or of another's."""
     user = usual_user(rig.size)
-    asked = list(islice(rig.questions, rig.counts.commits))
-    ours, floor = [], []
-    for number in paced(rig.counts.commits, rig.counts.seconds):
-        question = asked[number]
-        await rig.floor.remember(question, f"commit{number}")
-        ours.append(await taken(rig.memory.recall(question, user_id=user)))
-        floor.append(await taken(rig.floor.recall(question, f"user_id = '{user}'")))
-    name = small_users(rig.size).get(user, "all of the owner's")
-    return [figure(f"recall, {name}, after a commit", rig.size, ours, floor)]
+    name = "recall, " + small_users(rig.size).get(user, "all of the owner's")
+    figures = []
+    for whose in ("own", "another process's"):
+        asked = list(islice(rig.questions, rig.counts.commits))
+        ours, floor = [], []
+        for number in paced(rig.counts.commits, rig.counts.seconds):
+            question = asked[number]
+            if whose == "own":
+                await rig.memory.remember(f"{question} ({number})", user_id=user)
+            else:
+                await rig.floor.remember(question, f"commit{number}")
+            ours.append(await taken(rig.memory.recall(question, user_id=user)))
+            floor.append(await taken(rig.floor.recall(question, f"user_id = '{user}'")))
+        figures.append(figure(f"{name}, after a commit, {whose}", rig.size, ours, floor))
+    return figures
 
 
 async def at_once(rig: Rig) -> list[Figure]:

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mem_mcp.ranking.context import Neighbours, neighbours
+from mem_mcp.ranking.dense import Cloud
+from mem_mcp.ranking.terms import TermTable, table, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +23,15 @@ class Query:
     """Epoch seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+
+
+@dataclass(frozen=True)
 class Candidates:
-    """The memories to rank, one per row, column by column (n rows)."""
+    """The memories to rank, one per row, column by column (n rows).
+
+    What does not depend on the question is worked out at the first one.
+    """
 
     memory_ids: Sequence[str]
     texts: Sequence[str]
@@ -42,6 +53,31 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.memory_ids)
+
+    @cached_property
+    def terms(self) -> TermTable:
+        """What the texts say, term by term."""
+        return table([terms(text) for text in self.texts])
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The vectors, ready to be compared with a question's."""
+        return Cloud.of(self.vectors)
+
+    @cached_property
+    def near(self) -> Neighbours:
+        """Who stands beside whom in the runs."""
+        return neighbours(self.run_ids, self.positions, self.terms.lengths, self.vectors)
+
+    @cached_property
+    def asks(self) -> NDArray[np.bool_]:
+        """Whether each text ends with a question mark."""
+        return np.array([text.rstrip().endswith(QUESTION_MARKS) for text in self.texts], np.bool_)
+
+    @cached_property
+    def newest_first(self) -> NDArray[np.int64]:
+        """Rows by time of recording, then by id."""
+        return np.lexsort((np.array(self.memory_ids), -self.recorded_at))
 
 
 @dataclass(frozen=True, slots=True)

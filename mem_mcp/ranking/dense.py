@@ -24,42 +24,66 @@ class Nearness:
     """How near the query is to the candidates' mean, in standard deviations of their own."""
 
 
-def nearness(query: NDArray[np.float32] | None, vectors: NDArray[np.float32]) -> Nearness:
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The candidates' vectors, and what all questions ask about them."""
+
+    present: NDArray[np.bool_]
+    """(n,) whether there is a vector."""
+    rows: NDArray[np.float32]
+    """(m, d) those that there are."""
+    lengths: NDArray[np.float32]
+    """(m,)"""
+    mean: NDArray[np.float32]
+    """(d,) of the unit vectors; of few candidates it is shrunk towards 0."""
+    with_mean: NDArray[np.float32]
+    """(m,) product of each unit vector and the mean."""
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> "Cloud":
+        """Prepare vectors.
+
+        Args:
+            vectors: (n, d) of any length; a row that is not finite has no vector.
+        """
+        present = np.asarray(np.isfinite(vectors).all(axis=1))
+        rows = vectors if present.all() else vectors[present]
+        lengths = np.maximum(np.linalg.norm(rows, axis=1), _TINY)
+        mean = (1 / lengths) @ rows / (len(rows) + CENTRING_PRIOR)
+        return cls(present, rows, lengths, mean, rows @ mean / lengths)
+
+
+def nearness(query: NDArray[np.float32] | None, cloud: Cloud) -> Nearness:
     """Compare the query with each candidate.
 
     Centring subtracts the candidates' mean vector on both sides: what all of them have in common
     says nothing about which one is meant (Mu and Viswanath 2018, "All-but-the-Top"; without the
-    principal components, whose removal lost on every data set). Of few candidates the mean is
-    shrunk towards 0.
+    principal components, whose removal lost on every data set).
 
     Args:
         query: (d,) of any length; None where there is no vector.
-        vectors: (n, d) of any length; a row that is not finite has no vector.
+        cloud: the candidates' vectors.
     """
-    present = np.asarray(np.isfinite(vectors).all(axis=1))
-    if query is None or not np.isfinite(query).all() or not vectors.size or not present.any():
-        nothing = np.full(len(vectors), np.nan)
+    if query is None or not np.isfinite(query).all() or not cloud.rows.size:
+        nothing = np.full(cloud.present.size, np.nan)
         return Nearness(nothing, nothing, 0.0, 0.0)
-    rows = vectors if present.all() else vectors[present]
-    lengths = np.maximum(np.linalg.norm(rows, axis=1), _TINY)
+    mean, with_mean = cloud.mean, cloud.with_mean
     unit = query / max(float(np.linalg.norm(query)), _TINY)
-    plain = rows @ unit / lengths
-    mean = (1 / lengths) @ rows / (len(rows) + CENTRING_PRIOR)
-    with_mean = rows @ mean / lengths
+    plain = cloud.rows @ unit / cloud.lengths
     aim = unit - mean
     # |row - mean|^2 from its terms spares a copy of all vectors.
     squares = 1 - 2 * with_mean + mean @ mean
     scale = np.sqrt(np.maximum(squares, _TINY)) * max(float(np.linalg.norm(aim)), _TINY)
     spread = max(float(with_mean.std()), _TINY)
     return Nearness(
-        _spread(plain, present),
-        _spread((plain - with_mean - mean @ aim) / scale, present),
+        _spread(plain, cloud.present),
+        _spread((plain - with_mean - mean @ aim) / scale, cloud.present),
         min(float(plain.max()), 1.0),
         (float(unit @ mean) - float(with_mean.mean())) / spread,
     )
 
 
-def _spread(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _spread(values: NDArray[np.floating], present: NDArray[np.bool_]) -> NDArray[np.float64]:
     out = np.full(present.size, np.nan)
     out[present] = np.clip(values, -1.0, 1.0)
     return out

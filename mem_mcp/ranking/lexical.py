@@ -1,13 +1,12 @@
 """Words: BM25 over the candidates alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.ranking.constants import BM25_B, BM25_K1, QUERY_TERMS
-from mem_mcp.ranking.terms import Terms
+from mem_mcp.ranking.terms import Terms, TermTable
 
 _TINY = 1e-9
 
@@ -26,7 +25,7 @@ class Matches:
     """Distinct terms of the query that no text has."""
 
 
-def match(query: Terms, texts: Sequence[Terms]) -> Matches:
+def match(query: Terms, texts: TermTable) -> Matches:
     """Count the terms of `query` in each of `texts`.
 
     The cost is one pass over the texts' distinct terms, whatever the length of the query; of a very
@@ -34,23 +33,20 @@ def match(query: Terms, texts: Sequence[Terms]) -> Matches:
     """
     order = np.argsort(query.ids)
     wanted, weights = query.ids[order], query.counts[order]
-    lengths = np.array([text.length for text in texts], dtype=np.float64)
-    if not texts or not wanted.size:
-        return Matches(np.zeros((len(texts), 0)), lengths, np.zeros(0), wanted.size)
-    sizes = np.array([text.ids.size for text in texts])
-    found = np.concatenate([text.ids for text in texts])
-    column = np.minimum(np.searchsorted(wanted, found), wanted.size - 1)
-    hit = wanted[column] == found
-    row, column = np.repeat(np.arange(len(texts)), sizes)[hit], column[hit]
+    size = texts.lengths.size
+    if not size or not wanted.size:
+        return Matches(np.zeros((size, 0)), texts.lengths, np.zeros(0), wanted.size)
+    column = np.minimum(np.searchsorted(wanted, texts.ids), wanted.size - 1)
+    hit = np.flatnonzero(wanted[column] == texts.ids)
+    row, column = texts.rows[hit], column[hit]
     found_in = np.bincount(column, minlength=wanted.size)
-    kept = _weightiest(found_in, weights, len(texts))
+    kept = _weightiest(found_in, weights, size)
     place = np.full(wanted.size, -1)
     place[kept] = np.arange(kept.size)
     inside = place[column] >= 0
-    counts = np.zeros((len(texts), kept.size))
-    occurrences = np.concatenate([text.counts for text in texts])[hit]
-    counts[row[inside], place[column[inside]]] = occurrences[inside]
-    return Matches(counts, lengths, weights[kept], int((found_in == 0).sum()))
+    counts = np.zeros((size, kept.size))
+    counts[row[inside], place[column[inside]]] = texts.counts[hit[inside]]
+    return Matches(counts, texts.lengths, weights[kept], int((found_in == 0).sum()))
 
 
 def bm25(matches: Matches) -> NDArray[np.float64]:

@@ -36,6 +36,8 @@ def about_the_named(
     named: frozenset[str], entities: Sequence[Sequence[str]]
 ) -> NDArray[np.float64]:
     """Return 1 for each memory about a named entity, else 0."""
+    if not named:
+        return np.zeros(len(entities))
     return _telling(not named.isdisjoint(some) for some in entities)
 
 

@@ -1,7 +1,5 @@
 """The one entry: from a question and its candidates to their order and scores."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +12,7 @@ from mem_mcp.ranking.constants import (
     REPLY_SHARE,
     WHEN_SHARE,
 )
-from mem_mcp.ranking.context import SPANS, Neighbours, neighbours, window, window_cosines
+from mem_mcp.ranking.context import SPANS, Neighbours, window, window_cosines
 from mem_mcp.ranking.dense import nearness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
 from mem_mcp.ranking.lexical import Matches, attainable, bm25, coverage, match
@@ -32,7 +30,6 @@ from mem_mcp.ranking.times import asks_for_time, tell_time
 Column = NDArray[np.float64]
 Parts = dict[str, Column]
 
-QUESTION_MARKS = ("?", "\uff1f", "\u061f")
 _DIGITS = 6
 _TINY = 1e-9
 
@@ -52,17 +49,16 @@ def rank(query: Query, candidates: Candidates) -> Ranking:
         return Ranking(np.zeros(0, np.int64), np.zeros(0), {})
     named = speakers_named(query.text, candidates.actor_ids)
     asked = terms(query.text, without=frozenset().union(*map(names, named)))
-    texts = [terms(text) for text in candidates.texts]
-    matches = match(asked, texts)
-    found = nearness(query.vector, candidates.vectors)
-    near = neighbours(candidates.run_ids, candidates.positions, matches.lengths, candidates.vectors)
+    matches = match(asked, candidates.terms)
+    found = nearness(query.vector, candidates.cloud)
+    near = candidates.near
     weight = weight_of_words(asked.ids.size, found.typical, found.nearest)
     parts = _by_content(weight, matches, found.centred, near)
-    parts["reply"] = _handed_on(_sum(parts), candidates.texts, matches.lengths, near)
+    parts["reply"] = _handed_on(_sum(parts), candidates)
     parts["alike"] = by_the_alike(_sum(parts), found.plain, candidates.vectors)
     content = _sum(parts)
     if asks_for_time(query.text):
-        parts["time"] = WHEN_SHARE * content * tell_time(texts)
+        parts["time"] = WHEN_SHARE * content * tell_time(candidates.terms)
     about = about_the_named(entities_named(query.text, candidates.entities), candidates.entities)
     meant = np.maximum(by_the_speaker(named, candidates.actor_ids), about)
     fresh = freshness(candidates.occurred_at, query.now)
@@ -94,17 +90,17 @@ def _widened(matches: Matches, span: tuple[int, ...], near: Neighbours) -> Match
     return Matches(counts, lengths, matches.weights, matches.absent)
 
 
-def _handed_on(scores: Column, texts: Sequence[str], lengths: Column, near: Neighbours) -> Column:
+def _handed_on(scores: Column, candidates: Candidates) -> Column:
     """Return what each message of a conversation gives and gets.
 
     A question hands on to its reply, since who asks the same does not answer it; and a remark of
     few words owes its score to its context.
     """
-    asks = np.array([text.rstrip().endswith(QUESTION_MARKS) for text in texts])
-    given = REPLY_SHARE * scores * asks
+    near = candidates.near
+    given = REPLY_SHARE * scores * candidates.asks
     left = scores - given * near[1].weight
     talk = np.maximum(near[-1].weight, near[1].weight)
-    kept = left * (1 - talk * REMARK_TERMS / (REMARK_TERMS + lengths))
+    kept = left * (1 - talk * REMARK_TERMS / (REMARK_TERMS + candidates.terms.lengths))
     return np.asarray(kept + near[-1].of(given) - scores)
 
 
@@ -113,7 +109,8 @@ def _absolute(parts: Parts, best: float, candidates: Candidates) -> Ranking:
     total = _sum(parts)
     scale = best / max(float(total.max()), _TINY)
     score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
-    order = np.lexsort((np.array(candidates.memory_ids), -candidates.recorded_at, -score))
+    newest = candidates.newest_first
+    order = newest[np.argsort(-score[newest], kind="stable")]
     return Ranking(order, score, {name: part * scale for name, part in parts.items()})
 
 

@@ -5,7 +5,7 @@ import re
 import threading
 import unicodedata
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -47,6 +47,30 @@ class Terms(NamedTuple):
     """How often each occurs."""
     length: float
     """How many there are in all."""
+
+
+class TermTable(NamedTuple):
+    """The terms of many texts, end to end."""
+
+    ids: NDArray[np.int64]
+    """Each text's distinct terms, one text after the other."""
+    counts: NDArray[np.float64]
+    """How often each occurs in its text."""
+    rows: NDArray[np.int64]
+    """The text of each."""
+    lengths: NDArray[np.float64]
+    """Terms of each text in all."""
+
+
+def table(texts: Sequence[Terms]) -> TermTable:
+    """Lay the terms of texts end to end."""
+    sizes = [text.ids.size for text in texts]
+    return TermTable(
+        np.concatenate([np.zeros(0, np.int64), *(text.ids for text in texts)]),
+        np.concatenate([np.zeros(0), *(text.counts for text in texts)]),
+        np.repeat(np.arange(len(texts)), sizes),
+        np.array([text.length for text in texts], dtype=np.float64),
+    )
 
 
 def words(text: str) -> list[str]:

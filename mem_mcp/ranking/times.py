@@ -1,12 +1,11 @@
 """Questions for a time, and texts that tell one."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking.terms import Terms, terms
+from mem_mcp.ranking.terms import TermTable, terms
 
 # At its start: "what did she do when it rained" asks for something else.
 _ASKED = re.compile(
@@ -28,8 +27,7 @@ def asks_for_time(question: str) -> bool:
     return _ASKED.match(question) is not None
 
 
-def tell_time(texts: Sequence[Terms]) -> NDArray[np.float64]:
+def tell_time(texts: TermTable) -> NDArray[np.float64]:
     """Return 1 for each text that has an (English) time expression, else 0."""
-    rows = np.repeat(np.arange(len(texts)), [text.ids.size for text in texts])
-    told = np.isin(np.concatenate([text.ids for text in texts]), _TIME_TERMS)
-    return (np.bincount(rows[told], minlength=len(texts)) > 0).astype(np.float64)
+    told = np.isin(texts.ids, _TIME_TERMS)
+    return (np.bincount(texts.rows[told], minlength=texts.lengths.size) > 0).astype(np.float64)

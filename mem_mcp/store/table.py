@@ -19,6 +19,7 @@ from lancedb.query import ColumnOrdering
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Memory
 from mem_mcp.store import schema
+from mem_mcp.store.changes import Changes
 from mem_mcp.store.durability import disk_sync
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.gate import Gate
@@ -74,6 +75,7 @@ class Store:
         self.processes = processes
         self._sync = sync
         self.gate = Gate()
+        self.changes = Changes()
         self._turns: dict[str, asyncio.Lock] = {}
         self._durable_version = 0
         # Not the table's own: rows laid out by what table.schema() says of the JSON column
@@ -104,6 +106,8 @@ class Store:
             async with self.alone("write"):
                 with span("commit"):
                     result = await merge.execute(rows, on_bad_vectors="null")
+        if result.num_inserted_rows or result.num_updated_rows:
+            self.changes.add(result.version, (one.memory.memory_id for one in [*close, *add]))
         await self.make_durable(result.version)
         return bool(result.num_inserted_rows == len(add))
 
@@ -117,6 +121,8 @@ class Store:
             merge = merge.use_index(use_index=False)  # as in `apply`
             async with self.alone("write"):
                 result = await merge.execute(rows, on_bad_vectors="null")
+        if result.num_updated_rows:
+            self.changes.add(result.version, (one.memory.memory_id for one in versions))
         await self.make_durable(result.version)
 
     @unbroken
@@ -220,21 +226,39 @@ class Store:
             A list of rows for each vector, nearest first.
         """
         found: list[list[dict[str, Any]]] = [[] for _ in vectors]
-        where = compile_filters(filters)
         query = self.table.query().nearest_to([np.asarray(row) for row in vectors])
-        query = query.distance_type("cosine").limit(limit)
         query = query.distance_range(upper_bound=1.000001 - least_cosine)
+        table = await self._searched(query, filters, columns, limit)
+        for row in table.sort_by("_distance").to_pylist():
+            row["cosine"] = 1.0 - row.pop("_distance")
+            found[row.pop("query_index", 0)].append(row)
+        return found
+
+    @unbroken
+    async def closest(
+        self, vector: Vector, filters: Filters, columns: Sequence[str], *, limit: int
+    ) -> pa.Table:
+        """Find the rows nearest to one vector, nearest first; as `nearest`, but an Arrow table."""
+        query = self.table.query().nearest_to(np.asarray(vector))
+        rows = await self._searched(query, filters, columns, limit)
+        return rows.sort_by("_distance").select(list(columns))
+
+    async def _searched(
+        self,
+        query: Any,  # noqa: ANN401 - LanceDB's builders change type as they go
+        filters: Filters,
+        columns: Sequence[str],
+        limit: int,
+    ) -> pa.Table:
+        where = compile_filters(filters)
+        query = query.distance_type("cosine").limit(limit)
         query = query.where(where).select([*columns, "_distance"])
         async with self.calling("read"):
             if await self._few(where):
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
-            table = await query.to_arrow()
-        for row in table.sort_by("_distance").to_pylist():
-            row["cosine"] = 1.0 - row.pop("_distance")
-            found[row.pop("query_index", 0)].append(row)
-        return found
+            return await query.to_arrow()
 
     async def _few(self, where: str) -> bool:
         if await self.table.count_rows() <= EXACT_UP_TO:
@@ -242,16 +266,17 @@ class Store:
         return bool(await self.table.count_rows(where) <= EXACT_UP_TO)
 
     @unbroken
-    async def matching(self, words: str, filters: Filters, *, limit: int) -> list[str]:
-        """Find the version_ids whose text shares words with a query, best match first.
+    async def matching(
+        self, words: str, filters: Filters, columns: Sequence[str], *, limit: int
+    ) -> pa.Table:
+        """Find the rows whose text shares words with a query, best match first.
 
         The order follows the statistics of the whole table, so it may only choose candidates.
         """
         query = self.table.query().nearest_to_text(words).limit(limit)
-        query = query.where(compile_filters(filters)).select(["version_id", "_score"])
+        query = query.where(compile_filters(filters)).select([*columns, "_score"])
         async with self.calling("read"):
-            found = await query.to_arrow()
-        return [str(version_id) for version_id in found["version_id"].to_pylist()]
+            return (await query.to_arrow()).select(list(columns))
 
     @asynccontextmanager
     async def alone(self, work: str) -> AsyncIterator[None]:

@@ -42,7 +42,8 @@ def test_every_measurement_stands_beside_its_floor(report: SpeedReport):
     for case in (
         "recall, a tag on 1 % of the owner's",
         "recall, all of the owner's",
-        "recall, all of the owner's, after a commit",
+        "recall, all of the owner's, after a commit, own",
+        "recall, all of the owner's, after a commit, another process's",
         "2 recalls at once",
         "start: to initialize",
         "start: to the first recall",
@@ -113,10 +114,12 @@ def test_no_size_at_all_is_refused(settings: Settings):
 def test_a_size_that_does_not_fit_the_disk_is_named_before_anything_is_written(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    usage = SimpleNamespace(total=10**10, used=9 * 10**9, free=10**9)
+    usage = SimpleNamespace(total=10**10, used=9 * 10**9, free=2 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(stages, "fill", None)
-    with pytest.raises(InvalidInput, match=r"1,000,000 memories need about 7\.5 GB.*1\.0 GB free"):
+    with pytest.raises(
+        InvalidInput, match=r"1,000,000 memories need about 7\.5 GB.*1\.0 GB to spare"
+    ):
         measure(settings, [20, 1_000_000])
 
 

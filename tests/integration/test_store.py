@@ -75,6 +75,11 @@ def version(name: str, number: int = 1, *, vector: Any = None, **fields: Any) ->
     return Version(memory, None if vector is None else np.asarray(vector, np.float32))
 
 
+async def matching(store: Store, words: str, filters: Any, *, limit: int) -> list[str]:
+    found = await store.matching(words, filters, ["version_id"], limit=limit)
+    return list(found["version_id"].to_pylist())
+
+
 def closed(old: Version) -> Version:
     ended = {"superseded_at": START + timedelta(hours=1)}
     return Version(old.memory.model_copy(update=ended), old.vector)
@@ -186,7 +191,7 @@ async def test_a_commit_of_another_handle_is_read_at_once(folder: Path, store: S
     async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as other:
         await other.apply([version("m")])
         assert await ids(store, {}) == ["m.1"]
-        assert await store.matching("text", {}, limit=5) == ["m.1"]
+        assert await matching(store, "text", {}, limit=5) == ["m.1"]
         await other.delete({"memory_id": "m"})
         assert await ids(store, {}) == []
 
@@ -388,13 +393,13 @@ async def test_words_find_rows_that_no_index_knows_yet(store: Store):
     )
     await store.table.optimize()
     await store.apply([version("c", text="a fox, running"), version("d", text="nothing")])
-    assert set(await store.matching("fox", {}, limit=5)) == {"a.1", "c.1"}
-    assert await store.matching("cafe", {}, limit=5) == ["b.1"]
-    assert await store.matching("日本語", {}, limit=5) == ["b.1"]
-    assert await store.matching("runs", {}, limit=5) == ["c.1"]
-    assert await store.matching("fox", {"memory_id": "c"}, limit=5) == ["c.1"]
-    assert len(await store.matching("fox", {}, limit=1)) == 1
-    assert await store.matching("the", {}, limit=5) == []
+    assert set(await matching(store, "fox", {}, limit=5)) == {"a.1", "c.1"}
+    assert await matching(store, "cafe", {}, limit=5) == ["b.1"]
+    assert await matching(store, "日本語", {}, limit=5) == ["b.1"]
+    assert await matching(store, "runs", {}, limit=5) == ["c.1"]
+    assert await matching(store, "fox", {"memory_id": "c"}, limit=5) == ["c.1"]
+    assert len(await matching(store, "fox", {}, limit=1)) == 1
+    assert await matching(store, "the", {}, limit=5) == []
 
 
 @pytest.mark.anyio
@@ -403,7 +408,7 @@ async def test_words_find_rows_that_no_index_knows_yet(store: Store):
 )
 async def test_no_words_break_the_search(store: Store, words: str):
     await store.apply([version("a", text="something else entirely")])
-    assert await store.matching(words, {}, limit=5) == []
+    assert await matching(store, words, {}, limit=5) == []
 
 
 # Callers that give up.
@@ -680,7 +685,7 @@ async def test_after_enough_commits_a_pass_is_due_and_keeps_every_row(store: Sto
     assert await unindexed(store) == 0
     assert await store.count({}) == 60
     assert len(await ids(store, {"tags": "t"})) == 60
-    assert len(await store.matching("text", {}, limit=100)) == 60
+    assert len(await matching(store, "text", {}, limit=100)) == 60
     assert not await maintenance.due()
     assert not await Maintenance(store, 50).due()
 
@@ -698,7 +703,7 @@ async def test_rows_survive_passes_between_all_kinds_of_commits(store: Store):
     await maintenance.run()
     assert await ids(store, {}) == ["m0.1", "m0.2", "m2.1", "m3.1", "m4.1"]
     assert await ids(store, CURRENT) == ["m0.2", "m2.1", "m3.1", "m4.1"]
-    assert await store.matching("changed", {}, limit=5) == ["m2.1"]
+    assert await matching(store, "changed", {}, limit=5) == ["m2.1"]
     assert await ids(store, {"user_id": "u", "tags": "t", **CURRENT}) == ["m3.1", "m4.1"]
 
 

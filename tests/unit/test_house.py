@@ -41,8 +41,8 @@ ONLY_IN = {
     "typer": {"cli"},
 }
 SHARED_BY_VERBS = {
-    "arguments", "candidacy", "drafts", "find", "pool", "resources", "scopes", "supersede",
-    "visibility",
+    "arguments", "candidacy", "drafts", "find", "pool", "resources", "scopes", "similar",
+    "supersede", "visibility",
 }  # fmt: skip
 MOST_LINES = 450
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mem_mcp.ranking.alike import by_the_alike
 from mem_mcp.ranking.constants import RECENCY_HALF_LIFE
 from mem_mcp.ranking.context import neighbours, window, window_cosines
-from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.dense import Cloud, nearness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
 from mem_mcp.ranking.people import (
     about_the_named,
@@ -18,7 +18,7 @@ from mem_mcp.ranking.people import (
 )
 from mem_mcp.ranking.recency import freshness
 from mem_mcp.ranking.score import level
-from mem_mcp.ranking.terms import terms
+from mem_mcp.ranking.terms import table, terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
 
 
@@ -34,26 +34,29 @@ def near(run_ids, positions, lengths=None):
 
 def test_cosines_ignore_the_length_of_vectors():
     vectors = rows(5)
-    found = nearness(vectors[2] * 9, vectors)
+    found = nearness(vectors[2] * 9, Cloud.of(vectors))
     assert found.plain[2] == pytest.approx(1.0, abs=1e-6)
     assert found.plain.argmax() == found.centred.argmax() == 2
 
 
 def test_what_all_candidates_have_in_common_counts_for_nothing():
     vectors = rows(200) + 5
-    found = nearness(rows(1, seed=1)[0] + 5, vectors)
+    found = nearness(rows(1, seed=1)[0] + 5, Cloud.of(vectors))
     assert found.plain.min() > 0.8
     assert abs(found.centred.mean()) < 0.2
 
 
 def test_the_typical_query_is_one_of_the_candidates_kind():
     vectors = rows(200) + 1
-    assert nearness(vectors[0], vectors[1:]).typical > nearness(rows(1)[0], vectors).typical
+    assert (
+        nearness(vectors[0], Cloud.of(vectors[1:])).typical
+        > nearness(rows(1)[0], Cloud.of(vectors)).typical
+    )
 
 
 def test_no_vectors_no_nearness():
     for query, vectors in ((None, rows(2)), (rows(1)[0], rows(2) * np.nan), (rows(1)[0], rows(0))):
-        assert np.isnan(nearness(query, vectors).plain).all()
+        assert np.isnan(nearness(query, Cloud.of(vectors)).plain).all()
 
 
 def test_neighbours_are_of_the_same_run_at_the_next_position():
@@ -128,7 +131,7 @@ def test_meaning_is_filled_in_from_words_where_there_is_no_vector():
 def test_many_alike_candidates_lift_one_that_scored_low_alone():
     centre = np.ones(16, np.float32)
     vectors = np.concatenate([centre + 0.2 * rows(20), rows(60, seed=1)])
-    cosines = nearness(centre, vectors).plain
+    cosines = nearness(centre, Cloud.of(vectors)).plain
     scores = cosines.copy()
     scores[3] = 0.1
     gains = by_the_alike(scores, cosines, vectors)
@@ -153,7 +156,9 @@ def test_questions_for_a_time_and_texts_that_tell_one_are_known():
     assert asks_for_time("in which year was that")
     assert not asks_for_time("What did Ann do when it rained?")
     assert not asks_for_time("whenever possible, use tabs")
-    told = tell_time([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
+    told = tell_time(
+        table([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
+    )
     assert told.tolist() == [1, 0, 1, 1, 0]
 
 

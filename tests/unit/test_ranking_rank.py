@@ -1,5 +1,7 @@
 """The ranking as a whole: what holds for any question and any candidates."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,7 +100,7 @@ def test_the_order_of_the_candidates_does_not_matter(case, random):
     shuffled = Candidates(
         **{
             name: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
-            for name in Candidates.__slots__
+            for name in (field.name for field in fields(Candidates))
             for column in [getattr(candidates, name)]
         }
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mem_mcp.ranking import terms as terms_module
 from mem_mcp.ranking.lexical import attainable, bm25, coverage, match
-from mem_mcp.ranking.terms import names, terms
+from mem_mcp.ranking.terms import names, table, terms
 
 
 def shared(one, other):
@@ -15,7 +15,7 @@ def shared(one, other):
 
 
 def scores(query, *texts):
-    return bm25(match(terms(query), [terms(text) for text in texts]))
+    return bm25(match(terms(query), table([terms(text) for text in texts])))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,9 @@ def test_no_words_no_score():
 
 
 def test_coverage_is_the_share_of_the_query_that_a_text_has():
-    matches = match(terms("zeppelin tea"), [terms("zeppelin with tea"), terms("tea"), terms("")])
+    matches = match(
+        terms("zeppelin tea"), table([terms("zeppelin with tea"), terms("tea"), terms("")])
+    )
     found = coverage(matches)
     assert found[0] == pytest.approx(1.0)
     assert 0 < found[1] < 0.5
@@ -98,7 +100,7 @@ def test_coverage_is_the_share_of_the_query_that_a_text_has():
     st.text("ab ", max_size=9),
 )
 def test_no_text_scores_more_than_can_be_attained(texts, query):
-    matches = match(terms(query), [terms(text) for text in texts])
+    matches = match(terms(query), table([terms(text) for text in texts]))
     assert (bm25(matches) <= attainable(matches) + 1e-9).all()
     assert np.isfinite(bm25(matches)).all()
 
@@ -106,6 +108,6 @@ def test_no_text_scores_more_than_can_be_attained(texts, query):
 def test_of_a_long_query_the_rarest_terms_are_kept():
     common = [f"word{i}" for i in range(300)]
     texts = [terms(" ".join(common))] * 4 + [terms("zeppelin")]
-    matches = match(terms(" ".join([*common, "zeppelin"])), texts)
+    matches = match(terms(" ".join([*common, "zeppelin"])), table(texts))
     assert matches.counts.shape == (5, 128)
     assert matches.counts[4].sum() == 1

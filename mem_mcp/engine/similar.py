@@ -1,0 +1,93 @@
+"""What a user has stored already that is close to something new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mem_mcp.engine.candidacy import Candidacy
+from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.visibility import every, owned, recallable
+from mem_mcp.models import Scope, Similar
+from mem_mcp.store import Vector
+
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+
+
+async def similar(
+    resources: Resources,
+    user_id: str,
+    vectors: Sequence[Vector | None],
+    moment: datetime,
+    most: int,
+) -> list[list[Similar]]:
+    """Find what had been stored before a moment and is close to each of some vectors.
+
+    Args:
+        resources: what to work with.
+        user_id: whose memories.
+        vectors: normalised; None where there is none, and nothing is found for it.
+        moment: what was recorded then or later is left out.
+        most: memories for each vector.
+    """
+    found: list[list[Similar]] = [[] for _ in vectors]
+    present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
+    if not present:
+        return found
+    asked = np.stack([vector for _, vector in present])
+    # The conditions of a plain recall, so that both profit from what either has read.
+    scope = Scope(user_id=user_id)
+    visible, key = (
+        every(owned(scope, include_global=True), recallable(time)) for time in (moment, _NO_MOMENT)
+    )
+    whole = resources.settings.recall.whole
+    known = await resources.scopes.whole(resources.store, visible, repr(key), moment, whole)
+    least = resources.settings.remember.similar_score
+    if known is not None:
+        near = _among(known, user_id, asked, moment, most, least)
+    else:
+        rows = await resources.store.nearest(
+            asked,
+            every(owned(scope), recallable(moment)),
+            ["memory_id", "text", "recorded_at"],
+            # What is being stored may be found already.
+            limit=most + len(present),
+            least_cosine=least,
+        )
+        near = [
+            [
+                Similar(memory_id=row["memory_id"], text=row["text"], score=round(row["cosine"], 4))
+                for row in some
+                if row["recorded_at"] < moment
+            ]
+            for some in rows
+        ]
+    for (index, _), some in zip(present, near, strict=True):
+        found[index] = some[:most]
+    return found
+
+
+def _among(
+    known: Candidacy, user_id: str, asked: Vector, moment: datetime, most: int, least: float
+) -> list[list[Similar]]:
+    candidates = known.candidates
+    own = np.asarray(pc.equal(known.rows["user_id"], pa.scalar(user_id)))
+    eligible = own & (candidates.recorded_at < moment.timestamp())
+    cosines = np.nan_to_num(asked @ candidates.vectors.T, nan=-1.0)
+    cosines[:, ~eligible] = -1.0
+    return [
+        [
+            Similar(
+                memory_id=candidates.memory_ids[row],
+                text=candidates.texts[row],
+                score=round(float(scores[row]), 4),
+            )
+            for row in np.argsort(-scores, kind="stable")[:most].tolist()
+            if scores[row] >= least
+        ]
+        for scores in cosines
+    ]
