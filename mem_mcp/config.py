@@ -24,7 +24,10 @@ PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
-CORE_TOOLS = ("remember", "recall", "update_memory", "forget")
+CORE_TOOLS = (
+    "remember", "recall", "record_outcome", "recall_lessons", "give_feedback", "update_memory",
+    "forget",
+)  # fmt: skip
 """What a model is offered by default."""
 ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
 
@@ -60,6 +63,30 @@ class RecallSettings(Section):
     """Candidates taken from each side (meaning, words) where the scope is larger than `whole`."""
     whole: int = Field(default=4_000, ge=0, le=20_000)
     """Scopes up to this many memories are ranked whole."""
+    traces: bool = True
+    """Note what was answered, so that feedback and outcomes can name it by its recall_id."""
+    trace_days: int = Field(default=30, ge=1, le=3_650)
+    """How long that is kept."""
+
+
+class ArchiveSettings(Section):
+    """What `maintain` takes out of recall; each can be brought back with `update_memory`.
+
+    Harm and help are counted in marks since a memory was last changed: a POSITIVE is one for it, a
+    NEGATIVE one and a VERY_NEGATIVE two against it; each success that used it is half a mark for
+    it, each failure half a mark against it.
+    """
+
+    expired: bool = True
+    """Archive what has expired: recall leaves it out anyway, and the lists show why."""
+    harmful: bool = True
+    """Archive what was recalled often and harmed clearly more than it helped."""
+    least_recalls: int = Field(default=5, ge=1, le=1_000_000)
+    """Recalls of a memory, among those still traced, before it may count as harmful."""
+    least_harm: float = Field(default=3.0, gt=0, le=1_000_000)
+    """Marks against a memory before it may count as harmful."""
+    harm_ratio: float = Field(default=3.0, ge=1, le=1_000_000)
+    """How many times the marks against it must outweigh those for it."""
 
 
 class EmbeddingSettings(Section):
@@ -115,6 +142,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     remember: RememberSettings = RememberSettings()
     recall: RecallSettings = RecallSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     llm: LLMSettings = LLMSettings()
     auth: AuthSettings = AuthSettings()

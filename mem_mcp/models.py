@@ -13,6 +13,9 @@ Status = Literal["active", "pending", "probation", "hidden", "archived", "delete
 Outcome = Literal["success", "failure", "partial", "unknown"]
 Severity = Literal["minor", "major", "critical"]
 Infer = Literal["auto", "always", "never"]
+Feedback = Literal["POSITIVE", "NEGATIVE", "VERY_NEGATIVE"]
+UserScope = Literal["user", "global"]
+EvaluatedBy = Literal["caller", "human", "llm", "none"]
 Order = Literal["newest", "oldest"]
 
 GLOBAL_USER = "global"
@@ -120,6 +123,16 @@ class RememberResult(Model):
     llm: LLMUsage | None = None
 
 
+class Tally(Model):
+    """How often a memory was marked, by feedback and by the outcomes that used it."""
+
+    positive: int = 0
+    negative: int = 0
+    very_negative: int = 0
+    successes: int = 0
+    failures: int = 0
+
+
 class Recalled(Model):
     """A memory in an answer of `recall`."""
 
@@ -128,6 +141,7 @@ class Recalled(Model):
     kind: Kind
     score: float
     scores: dict[str, float] | None = None
+    marks: Tally | None = None
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     user_id: str
@@ -146,6 +160,74 @@ class RecallResult(Model):
     recall_id: str
     memories: list[Recalled]
     degraded: list[str] = []
+
+
+class OutcomeResult(Model):
+    """Answer of `record_outcome`."""
+
+    memory_id: str
+    outcome: Outcome
+    evaluated_by: EvaluatedBy
+    status: Status
+    text: str
+    credited: list[str] = []
+    degraded: list[str] = []
+
+
+class Lesson(Recalled):
+    """A lesson or an outcome in an answer of `recall_lessons`."""
+
+    outcome: Outcome | None = None
+    task_type: str | None = None
+    tool_name: str | None = None
+    support: int = 1
+    """Outcomes that say so."""
+
+
+class ToolStats(Model):
+    """How a tool has done on a kind of task."""
+
+    tool_name: str
+    success: int
+    failure: int
+    partial: int
+    rate_low: float
+    rate_high: float
+    last_used_at: datetime
+
+
+class LessonsResult(Model):
+    """Answer of `recall_lessons`; each list is best first."""
+
+    recall_id: str
+    lessons: list[Lesson]
+    successes: list[Lesson]
+    failures: list[Lesson]
+    tool_stats: list[ToolStats]
+    briefing: str
+    degraded: list[str] = []
+
+
+class FeedbackGiven(Model):
+    """What became of one mark; `previous` is what the same rater thought before."""
+
+    memory_id: str
+    feedback: Feedback | None
+    previous: Feedback | None
+
+
+class FeedbackRefused(Model):
+    """One mark that was not stored."""
+
+    memory_id: str
+    error: str
+
+
+class FeedbackResult(Model):
+    """Answer of `give_feedback`, in the order of the input."""
+
+    results: list[FeedbackGiven]
+    errors: list[FeedbackRefused] = []
 
 
 class UpdateResult(Model):
@@ -179,6 +261,85 @@ class ListResult(Model):
     total: int
 
 
+class FeedbackWeek(Model):
+    """Ratings of one ISO week that still count."""
+
+    week: str
+    """Like 2026-W31."""
+    positive: int = 0
+    negative: int = 0
+    very_negative: int = 0
+
+
+class FeedbackStats(Model):
+    """What raters say, each one's latest word on a memory and a question."""
+
+    recalled: int = 0
+    """Memories in the answers still traced, each counted once."""
+    rated: int = 0
+    """Those of them that were rated in the same time."""
+    share: float | None = None
+    """Rated of recalled; None where nothing was recalled."""
+    positive: int = 0
+    negative: int = 0
+    very_negative: int = 0
+    weeks: list[FeedbackWeek] = []
+    """Of the last year, oldest first; weeks without ratings are left out."""
+
+
+class OutcomeWeek(Model):
+    """Outcomes that occurred in one ISO week."""
+
+    week: str
+    """Like 2026-W31."""
+    success: int = 0
+    failure: int = 0
+    partial: int = 0
+
+
+class OutcomeStats(Model):
+    """How tasks of one type, or with one tool, ended."""
+
+    name: str = ""
+    success: int = 0
+    failure: int = 0
+    partial: int = 0
+    unknown: int = 0
+    rate: float | None = None
+    """Successes, a partial one counting half, of all but the unknown; None where there are none."""
+    weeks: list[OutcomeWeek] = []
+    """Of the last year, oldest first; weeks without outcomes are left out."""
+
+
+class Marked(Model):
+    """A memory, its text shortened, and what was said of it."""
+
+    memory_id: str
+    text: str
+    marks: Tally
+
+
+class Learning(Model):
+    """How the memory is used, and how it does."""
+
+    window_days: int = 0
+    """How long recalls are traced; 0 where they are not."""
+    traces: int = 0
+    """Answers of recall and recall_lessons in that time."""
+    feedback: FeedbackStats = FeedbackStats()
+    outcomes: OutcomeStats = OutcomeStats()
+    by_task_type: list[OutcomeStats] = []
+    """The most frequent, at most 20."""
+    by_tool: list[OutcomeStats] = []
+    """The most frequent, at most 20."""
+    most_helpful: list[Marked] = []
+    most_harmful: list[Marked] = []
+    never_recalled: int = 0
+    """Memories that recall could return, and that no answer still traced holds."""
+    never_recalled_ids: list[str] = []
+    """The oldest of them."""
+
+
 class Stats(Model):
     """Counts that describe a store."""
 
@@ -192,18 +353,48 @@ class Stats(Model):
     data_bytes: int | None
     table_version: int
     location: str
+    learning: Learning = Learning()
+
+
+class Archived(Model):
+    """A memory that was taken out of recall, its text shortened."""
+
+    memory_id: str
+    text: str
+    reason: str
 
 
 class Maintained(Model):
-    """What one pass of maintenance did."""
+    """What one pass of maintenance did; a dry run says what it would do, and does nothing."""
 
     ran: bool
+    dry_run: bool = False
     embedded: int = 0
+    archived: list[Archived] = []
+    pruned_traces: int = 0
     files_before: int = 0
     files_after: int = 0
     bytes_before: int | None = None
     bytes_after: int | None = None
     reason: str | None = None
+
+
+class Why(Model):
+    """Why a memory was, or was not, in an answer of recall."""
+
+    recall_id: str
+    memory_id: str
+    query: str
+    found: bool
+    """Whether it was in the answer."""
+    verdict: str
+    """The reason, in one sentence."""
+    details: list[str] = []
+    rank: int | None = None
+    """Its place, 1 for the best: in the answer, else among all that were weighed."""
+    score: float | None = None
+    scores: dict[str, float] = {}
+    """The parts that add up to its score."""
 
 
 class LineError(Model):

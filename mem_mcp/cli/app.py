@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mem_mcp import __version__
-from mem_mcp.cli import demo, doctor, evaluate, read, serve, settings, store, transfer, write
+from mem_mcp.cli import demo, doctor, evaluate, learn, read, serve, settings, store, transfer, write
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
 
@@ -61,6 +61,10 @@ app.command("serve", context_settings=_untouched, add_help_option=False)(_serve)
 app.command("demo")(demo.demo)
 app.command("remember")(write.remember)
 app.command("recall")(read.recall)
+app.command("outcome")(learn.outcome)
+app.command("lessons")(learn.lessons)
+app.command("feedback")(learn.feedback)
+app.command("why")(store.why)
 app.command("list")(read.list_memories)
 app.command("get")(read.get_memory)
 app.command("forget")(write.forget)

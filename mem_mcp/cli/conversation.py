@@ -1,4 +1,4 @@
-"""The conversation that the demo remembers, and what it asks about it."""
+"""What the demo remembers and asks about: a conversation, a task that fails, and two tips."""
 
 from __future__ import annotations
 
@@ -39,3 +39,21 @@ UPDATE: Final = {
     "reason": "the landlord needs a week more",
 }
 """Corrects the answer to the first question."""
+
+FAILED: Final = {
+    "task": "Book Biscuit onto Maya's flight to Porto",
+    "outcome": "failure",
+    "summary": "The website sold the seat and had no place for a dog left",
+    "lesson": "Reserve the animal's place with the airline before you buy the seat",
+    "task_type": "book_flight",
+    "tool_name": "airline_website",
+}
+NEXT_TASK: Final = "Book a cabin place for Ana's cat on the flight to Lisbon"
+"""A task like the one that failed."""
+
+TIPS: Final = (
+    "To reach the airline quickly, call the number on its website.",
+    "To reach the airline quickly, write to the chat on its website.",
+)
+ADVICE: Final = "How do I reach the airline quickly?"
+"""A question that both tips answer about equally well, until somebody says what came of them."""

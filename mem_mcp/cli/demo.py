@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mem_mcp.cli.client import call, connected, server_command
-from mem_mcp.cli.conversation import MESSAGES, QUESTIONS, UPDATE, Question
+from mem_mcp.cli.conversation import (
+    ADVICE,
+    FAILED,
+    MESSAGES,
+    NEXT_TASK,
+    QUESTIONS,
+    TIPS,
+    UPDATE,
+    Question,
+)
 from mem_mcp.cli.output import one_line, said
 from mem_mcp.config import variable
 from mem_mcp.errors import MemError
@@ -23,7 +34,7 @@ _WIDTH = 88
 
 
 def demo() -> None:
-    """Watch a server remember, recall, update and forget."""
+    """Watch a server remember, recall, update, forget, and learn from use."""
     typer.secho(
         "mem-mcp demo: a server on stdio, in a temporary folder, without network", bold=True
     )
@@ -59,6 +70,8 @@ async def _play(folder: str) -> None:
         await _update(client, steps, found[0])
         await _history(client, steps, found[0])
         await _forget(client, steps, found[0])
+        await _learn(client, steps)
+        await _rate(client, steps)
 
 
 async def _remember(client: Client, steps: _Steps) -> None:
@@ -96,6 +109,49 @@ async def _forget(client: Client, steps: _Steps, memory_id: str) -> None:
     found = (await call(client, "recall", query=QUESTIONS[0].text))["memories"]
     _expect(memory_id not in {one["memory_id"] for one in found}, "forgotten, but still recalled")
     steps.done("Forget it; it is recalled no more")
+
+
+async def _learn(client: Client, steps: _Steps) -> None:
+    """Record a task that failed, and be briefed before the next one like it."""
+    recorded = await call(client, "record_outcome", **FAILED)
+    _expect(recorded["outcome"] == "failure", f"recorded as {recorded['outcome']}")
+    told = [f"{name:<8} {FAILED[name]}" for name in ("task", "summary", "lesson")]
+    steps.done("A task failed: record what happened and what it taught", told)
+    brief = await call(client, "recall_lessons", task=NEXT_TASK)
+    _expect(FAILED["lesson"] in brief["briefing"], "the lesson is not in the briefing")
+    wrapped = [
+        textwrap.wrap(one_line(line), _WIDTH - 2, subsequent_indent="  ")
+        for line in brief["briefing"].splitlines()
+    ]
+    steps.done(f"Lessons before: {NEXT_TASK}", chain.from_iterable(wrapped))
+
+
+async def _rate(client: Client, steps: _Steps) -> None:
+    """Say which of two tips helped, and see them change places."""
+    for tip in TIPS:
+        await call(client, "remember", content=tip, kind="procedure")
+    before = await _advice(client, steps, f"Recall: {ADVICE}", {})
+    _expect(sorted(before) == sorted(TIPS), "not both tips are recalled")
+    misled, helped = before
+    for tip, word in ((misled, "NEGATIVE"), (helped, "POSITIVE")):
+        one = {name: before[tip][name] for name in ("memory_id", "recall_id")}
+        await call(client, "give_feedback", feedback=word, **one)
+    after = await _advice(client, steps, "The first misled, the second helped; ask again", before)
+    _expect([*after] == [helped, misled], "feedback did not change their order")
+    rose = after[helped]["score"] > before[helped]["score"]
+    fell = after[misled]["score"] < before[misled]["score"]
+    _expect(rose and fell, "feedback did not move their scores")
+
+
+async def _advice(
+    client: Client, steps: _Steps, title: str, before: dict[str, Any]
+) -> dict[str, Any]:
+    """Ask for the tips; return them by their text, best first, and print each score's change."""
+    answer = await call(client, "recall", query=ADVICE, kinds=["procedure"], limit=len(TIPS))
+    found = {one["text"]: {**one, "recall_id": answer["recall_id"]} for one in answer["memories"]}
+    earlier = {text: f"{one['score']:.2f} -> " for text, one in before.items()}
+    steps.done(title, [earlier.get(text, "") + _scored(one) for text, one in found.items()])
+    return found
 
 
 def _expect(held: bool, otherwise: str) -> None:

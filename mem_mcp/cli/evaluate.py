@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 _SIZES = "1000,10000,100000"
 
 Suite = Annotated[
-    str, typer.Argument(metavar="SUITE", help="locomo, lessons, intents, abstain or speed.")
+    str,
+    typer.Argument(
+        metavar="SUITE", help="locomo, lessons, intents, abstain, feedback, stream or speed."
+    ),
 ]
 DataFile = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="FILE",
-        help="The data set in its original format: LoCoMo's JSON (locomo, abstain), attempts at "
-        "issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it (intents); "
-        "for speed, which needs none, LoCoMo's.",
+        help="The data set in its original format: LoCoMo's JSON (locomo, abstain, feedback), "
+        "attempts at issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it "
+        "(intents) or its test.csv (stream); for speed, which needs none, LoCoMo's.",
     ),
 ]
 Output = Annotated[
@@ -41,11 +44,18 @@ First = Annotated[
     int | None,
     typer.Option(
         "--first",
-        help="Only so many conversations (locomo, abstain), issues (lessons) or questions "
-        "(intents; 1,000 by default).",
+        help="Only so many conversations (locomo, abstain, feedback), issues (lessons), messages "
+        "(stream) or questions (intents; 1,000 by default).",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of samples, pairs and bootstrap intervals.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        help="Of samples, pairs, orders and bootstrap intervals; feedback draws its halves with it "
+        "and the next four.",
+    ),
+]
 Arms = Annotated[
     bool,
     typer.Option("--arms/--no-arms", help="Compare with BM25, dense and two mixes of them."),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mem_mcp.cli.answers import memory_lines, recall_line
 from mem_mcp.cli.options import (
     Agent,
     FilterText,
@@ -20,7 +21,7 @@ from mem_mcp.cli.options import (
 )
 from mem_mcp.cli.output import counted, day, minute, one_line, said, show
 from mem_mcp.cli.session import run
-from mem_mcp.models import GetResult, ListResult, Memory, Recalled, RecallResult
+from mem_mcp.models import GetResult, ListResult, Memory, RecallResult
 
 
 def recall(
@@ -42,7 +43,7 @@ def recall(
         bool, typer.Option("--global/--no-global", help="Also what all users share.")
     ] = True,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show the parts of each score.")
+        bool, typer.Option("--explain", help="Show the parts of each score, and its marks.")
     ] = False,
     user: User = "",
     agent: Agent = "",
@@ -126,19 +127,8 @@ def _recalled(result: RecallResult) -> Iterator[str]:
     if not result.memories:
         yield "nothing found"
     for memory in result.memories:
-        yield f"{memory.score:.2f}  {said(memory.actor_id, memory.text)}"
-        yield f"      {' · '.join(_facts(memory))}"
-        if memory.scores:
-            yield f"      = {' + '.join(f'{k} {v:.3f}' for k, v in memory.scores.items())}"
-
-
-def _facts(memory: Recalled) -> Iterator[str]:
-    yield memory.kind
-    yield day(memory.occurred_at)
-    if memory.valid_until:
-        yield f"true until {day(memory.valid_until)}"
-    yield from (f"#{one_line(tag)}" for tag in memory.tags)
-    yield memory.memory_id
+        yield from memory_lines(memory)
+    yield recall_line(result.recall_id)
 
 
 def _listed(result: ListResult) -> Iterator[str]:

@@ -1,52 +1,89 @@
-"""mem-mcp stats, maintain."""
+"""mem-mcp stats, maintain, why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
 
-from mem_mcp.cli.options import Json
-from mem_mcp.cli.output import counted, show, size
+import typer
+
+from mem_mcp.cli.options import Json, MemoryId, User
+from mem_mcp.cli.output import counted, one_line, show, size
 from mem_mcp.cli.session import run
-from mem_mcp.models import Maintained, Stats
+from mem_mcp.cli.stats_plot import check_plot, draw
+from mem_mcp.cli.stats_text import stats_lines
+from mem_mcp.models import Maintained, Why
+
+_MOST_SHOWN = 20
 
 
-def stats(as_json: Json = False) -> None:
-    """Count what the store holds."""
+def stats(
+    as_json: Json = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.svg", help="Also draw feedback and success by week."),
+    ] = None,
+) -> None:
+    """Count what the store holds, and how its memories are used."""
+    if plot:
+        check_plot(plot)
     result = run(lambda memory: memory.stats())
-    show(result, _stats, as_json=as_json)
+    if plot:
+        draw(result.learning, plot)
+    show(result, stats_lines, as_json=as_json)
 
 
-def maintain(as_json: Json = False) -> None:
-    """Compact the store and bring its indices up to date.
+def maintain(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compact the store, and archive what has expired or harms.
 
-    What has no vector is embedded. The server does all this by itself from time to time.
+    Indices are brought up to date, and what has no vector is embedded; the server does that much
+    by itself from time to time. What is archived comes back with update_memory.
     """
-    result = run(lambda memory: memory.maintain())
+    result = run(lambda memory: memory.maintain(dry_run=dry_run))
     show(result, _maintained, as_json=as_json)
 
 
-def _stats(found: Stats) -> Iterator[str]:
-    yield f"store     {found.location}, {size(found.data_bytes)}, commit {found.table_version}"
-    yield (
-        f"memories  {found.memories:,} of {counted(found.users, 'user', 'users')}; "
-        f"{counted(found.versions, 'version', 'versions')} in all"
-    )
-    yield f"kinds     {_counts(found.by_kind)}"
-    yield f"status    {_counts(found.by_status)}"
-    yield f"embedder  {found.embedder or 'cannot work; mem-mcp doctor says why'}"
-    if found.without_vector:
-        yield f"no vector {found.without_vector:,}; mem-mcp maintain embeds them"
-
-
-def _counts(by: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in by.items()) or "-"
+def why(
+    recall_id: Annotated[str, typer.Argument(metavar="RECALL_ID", help="From recall.")],
+    memory_id: MemoryId,
+    user: User = "",
+    as_json: Json = False,
+) -> None:
+    """Say why a memory was, or was not, in an answer."""
+    result = run(lambda memory: memory.why(recall_id, memory_id, user_id=user))
+    show(result, _why, as_json=as_json)
 
 
 def _maintained(done: Maintained) -> Iterator[str]:
+    would = "would be " if done.dry_run else ""
     if done.embedded:
-        yield f"embedded   {counted(done.embedded)}"
+        yield f"{would}embedded  {counted(done.embedded)}"
+    if done.archived or done.dry_run:
+        yield f"{would}archived  {counted(len(done.archived))}"
+    for one in done.archived[:_MOST_SHOWN]:
+        yield f"  {one.memory_id}  {one_line(one.text, 60)}"
+        yield f"    {one_line(one.reason.removeprefix('archived: '))}"
+    if len(done.archived) > _MOST_SHOWN:
+        yield f"  and {len(done.archived) - _MOST_SHOWN:,} more; --json names all"
+    if done.pruned_traces:
+        yield f"{would}dropped   {counted(done.pruned_traces, 'old trace', 'old traces')}"
     if not done.ran:
-        yield f"left alone: {done.reason}"
+        yield "nothing was changed" if done.dry_run else f"left alone: {done.reason}"
         return
     yield f"files      {done.files_before:,} -> {done.files_after:,}"
     yield f"directory  {size(done.bytes_before)} -> {size(done.bytes_after)}"
+
+
+def _why(answer: Why) -> Iterator[str]:
+    yield one_line(answer.verdict)
+    yield f"  question  {one_line(answer.query, 200)}"
+    if answer.scores:
+        parts = " + ".join(f"{name} {part:.3f}" for name, part in answer.scores.items())
+        yield f"  score     {answer.score:.3f} = {parts}"
+    yield from (f"  {one_line(detail)}" for detail in answer.details)

@@ -18,12 +18,14 @@ from mem_mcp.store import matrix
 COLUMNS = (
     "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
     "actor_id", "role", "position", "tags", "entities", "relations", "metadata", "occurred_at",
-    "valid_until", "recorded_at", "expires_at",
+    "valid_until", "recorded_at", "expires_at", "outcome_type", "task_type", "tool_name", "used",
+    "evidence",
 )  # fmt: skip
 """What ranking and its answer need of a row."""
 # Turned into Python's own values for every candidate; the rest only for those that answer.
 _RANKED = (
     "memory_id", "text", "kind", "user_id", "run_id", "actor_id", "role", "position", "entities",
+    "outcome_type", "tool_name",
 )  # fmt: skip
 
 
@@ -89,6 +91,10 @@ def _laid_out(rows: pa.Table) -> Candidates:
         roles=columns["role"],
         kinds=columns["kind"],
         entities=columns["entities"],
+        labels=[
+            f"{outcome or ''}\x1f{tool or ''}"
+            for outcome, tool in zip(columns["outcome_type"], columns["tool_name"], strict=True)
+        ],
         occurred_at=_seconds(rows["occurred_at"]),
         recorded_at=_seconds(rows["recorded_at"]),
     )

@@ -58,7 +58,7 @@ async def forget(resources: Resources, request: Request) -> ForgetResult:
             return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=True)
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
-        await (_purge(store, part) if request.purge else _end(store, scope, part))
+        await (_purge(resources, part) if request.purge else _end(store, scope, part))
     return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=False)
 
 
@@ -95,5 +95,6 @@ def _ended(row: Version, scope: Scope, now: Any) -> tuple[Version, Version]:  # 
     )
 
 
-async def _purge(store: Store, ids: Sequence[str]) -> None:
-    await store.delete({"memory_id": {"in": list(ids)}})
+async def _purge(resources: Resources, ids: Sequence[str]) -> None:
+    await resources.store.delete({"memory_id": {"in": list(ids)}})
+    await resources.ratings.erase(ids)

@@ -1,4 +1,4 @@
-"""maintain: keep the store small, its indices current and every memory embedded."""
+"""maintain: keep the store small and current, every memory embedded, and archive what is due."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import asyncio
 import logging
 from dataclasses import replace
 
+import pyarrow.compute as pc
+
+from mem_mcp.engine.archive import archive
 from mem_mcp.engine.drafts import spoken
 from mem_mcp.engine.find import EVERY_FIELD
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.tallies import trace_window
 from mem_mcp.engine.visibility import current, every
 from mem_mcp.errors import MemError
 from mem_mcp.models import Maintained
 from mem_mcp.store import Maintenance
+from mem_mcp.times import utc_now
 
 AT_ONCE = 1_000
 logger = logging.getLogger(__name__)
@@ -50,17 +55,22 @@ class Upkeep:
         self._maintenance = Maintenance(resources.store, resources.settings.store.maintain_every)
         self._task: asyncio.Task[None] | None = None
 
-    async def run(self, *, thorough: bool = False) -> Maintained:
+    async def run(self, *, thorough: bool = False, dry_run: bool = False) -> Maintained:
         """Do everything now.
 
         Args:
-            thorough: also remove old files that do little harm.
+            thorough: also archive what is due, and remove old files that do little harm.
+            dry_run: only say what would be archived, embedded and pruned.
 
         Raises:
             StoreError: LanceDB or the disk refused.
         """
         await self.close()
-        return await self._pass(thorough=thorough)
+        if dry_run:
+            return await self._foreseen()
+        archived = await archive(self._resources) if thorough else []
+        done = await self._pass(thorough=thorough)
+        return done.model_copy(update={"archived": archived})
 
     def after_write(self) -> None:
         """Start a pass in the background when it is due."""
@@ -75,7 +85,30 @@ class Upkeep:
     async def _pass(self, *, thorough: bool = False) -> Maintained:
         embedded = await embed_missing(self._resources)
         done = await self._maintenance.run(thorough=thorough)
-        return done.model_copy(update={"embedded": embedded})
+        pruned = await self._keep_logs(thorough=thorough) if done.ran else 0
+        return done.model_copy(update={"embedded": embedded, "pruned_traces": pruned})
+
+    async def _keep_logs(self, *, thorough: bool) -> int:
+        """Drop traces that are too old, and join small files; return how many traces."""
+        traces = self._resources.traces.log
+        async with self._resources.store.alone("logs"):  # two at once would undo each other's work
+            pruned = await traces.prune(utc_now() - trace_window(self._resources))
+            for log in (traces, self._resources.ratings.log):
+                await log.tidy(thorough=thorough)
+        return pruned
+
+    async def _foreseen(self) -> Maintained:
+        resources = self._resources
+        traced = await resources.traces.log.read(["created_at"])
+        old = pc.less(traced["created_at"], utc_now() - trace_window(resources))
+        return Maintained(
+            ran=False,
+            dry_run=True,
+            archived=await archive(resources, dry_run=True),
+            embedded=await resources.store.count(_WITHOUT_VECTOR),
+            pruned_traces=pc.sum(old).as_py() or 0,
+            reason="a dry run changes nothing",
+        )
 
     async def _if_due(self) -> None:
         try:

@@ -21,11 +21,15 @@ from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.engine import (
     forget,
     get_memory,
+    give_feedback,
     list_memories,
     recall,
+    recall_lessons,
+    record_outcome,
     remember,
     transfer,
     update_memory,
+    why,
 )
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.maintain import Upkeep
@@ -33,16 +37,20 @@ from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.stats import stats
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput
 from mem_mcp.models import (
+    FeedbackResult,
     ForgetResult,
     GetResult,
     ImportResult,
     Infer,
+    LessonsResult,
     ListResult,
     Maintained,
+    OutcomeResult,
     RecallResult,
     RememberResult,
     Stats,
     UpdateResult,
+    Why,
 )
 from mem_mcp.store import Filters, open_store
 
@@ -92,12 +100,13 @@ class AsyncMemory:
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
             ) as store:
-                resources = Resources(settings, store, CachedEmbedder(embedder))
+                resources = Resources.of(settings, store, CachedEmbedder(embedder))
                 upkeep = Upkeep(resources)
                 try:
                     yield cls(resources, upkeep)
                 finally:
                     await upkeep.close()
+                    await resources.traces.close()
         finally:
             embedder.close()
 
@@ -233,6 +242,171 @@ class AsyncMemory:
             run_id=run_id,
         )
         return await recall.recall(self._resources, request)
+
+    async def record_outcome(
+        self,
+        task: str,
+        outcome: str = "",
+        *,
+        lesson: str = "",
+        summary: str = "",
+        task_type: str = "",
+        tool_name: str = "",
+        severity: str = "",
+        agent_version: str = "",
+        confidence: float | None = None,
+        logs: Sequence[str] | None = None,
+        used_memory_ids: Sequence[str] | None = None,
+        recall_id: str = "",
+        user_scope: str = "user",
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        occurred_at: Time = None,
+        idempotency_key: str = "",
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> OutcomeResult:
+        """Record how a task went, and credit or debit the memories that it used.
+
+        Args:
+            task: what was to be done.
+            outcome: success, failure, partial or unknown; empty is unknown.
+            lesson: what to do, or not to do, next time.
+            summary: what happened.
+            task_type: kind of task, to group by.
+            tool_name: the tool or action that was chosen.
+            severity: minor, major or critical.
+            agent_version: of the agent that acted.
+            confidence: in the outcome, 0..1.
+            logs: raw logs, kept whole and never searched; at most 5 MB in all.
+            used_memory_ids: the memories that were used.
+            recall_id: of the recall whose memories were used.
+            user_scope: user, or global for everybody.
+            tags: labels to filter by.
+            metadata: the caller's own fields.
+            occurred_at: when it happened; now by default.
+            idempotency_key: a repeat with the same key and scope gets the first answer.
+            user_id: whose memory.
+            agent_id: of which agent.
+            run_id: of which task.
+        """
+        request = record_outcome.Request(
+            task=task,
+            outcome=outcome,
+            lesson=lesson,
+            summary=summary,
+            task_type=task_type,
+            tool_name=tool_name,
+            severity=severity,
+            agent_version=agent_version,
+            confidence=confidence,
+            logs=logs,
+            used_memory_ids=used_memory_ids,
+            recall_id=recall_id,
+            user_scope=user_scope,
+            tags=tags,
+            metadata=metadata,
+            occurred_at=occurred_at,
+            idempotency_key=idempotency_key,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await self._written(record_outcome.record_outcome(self._resources, request))
+
+    async def recall_lessons(
+        self,
+        task: str,
+        *,
+        task_type: str = "",
+        tool_name: str = "",
+        outcomes: Sequence[str] | None = None,
+        severity: str = "",
+        agent_version: str = "",
+        since: Time = None,
+        limit: int = 5,
+        max_tokens: int = 0,
+        include_global: bool = True,
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> LessonsResult:
+        """Find what earlier tasks teach for one: lessons, successes and failures, each by itself.
+
+        Args:
+            task: what is to be done.
+            task_type: only this kind of task.
+            tool_name: only this tool.
+            outcomes: only these; all but unknown by default.
+            severity: only this.
+            agent_version: only this.
+            since: occurred then or later.
+            limit: at most so many of each list, 1..200.
+            max_tokens: bound on the estimated tokens of all their texts, and of the briefing; 0
+                for none.
+            include_global: also what is shared by all users.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = recall_lessons.Request(
+            task=task,
+            task_type=task_type,
+            tool_name=tool_name,
+            outcomes=outcomes,
+            severity=severity,
+            agent_version=agent_version,
+            since=since,
+            limit=limit,
+            max_tokens=max_tokens,
+            include_global=include_global,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return await recall_lessons.recall_lessons(self._resources, request)
+
+    async def give_feedback(
+        self,
+        memory_id: str = "",
+        feedback: str | None = None,
+        *,
+        feedback_reason: str = "",
+        recall_id: str = "",
+        query: str = "",
+        items: Sequence[Mapping[str, Any]] | None = None,
+        user_id: str = "",
+        agent_id: str = "",
+        run_id: str = "",
+    ) -> FeedbackResult:
+        """Say whether a memory helped; a rater's latest word on a memory and a question counts.
+
+        VERY_NEGATIVE by the memory's owner also hides it from recall, until it is taken back.
+
+        Args:
+            memory_id: which; or items.
+            feedback: POSITIVE, NEGATIVE or VERY_NEGATIVE; empty or None takes it back.
+            feedback_reason: why.
+            recall_id: of the recall that answered with it: names the question.
+            query: the question itself.
+            items: up to 1,000 of {memory_id, feedback, feedback_reason, recall_id, query}; each
+                has its own result or error.
+            user_id: whose memory, and who rates.
+            agent_id: which agent rates.
+            run_id: of which run.
+        """
+        one = give_feedback.Item(
+            memory_id=memory_id,
+            feedback=feedback,
+            feedback_reason=feedback_reason,
+            recall_id=recall_id,
+            query=query,
+        )
+        request = give_feedback.Request(
+            one=one, items=items, user_id=user_id, agent_id=agent_id, run_id=run_id
+        )
+        return await self._written(give_feedback.give_feedback(self._resources, request))
 
     async def update_memory(
         self,
@@ -397,13 +571,32 @@ class AsyncMemory:
         async for line in transfer.export_lines(self._resources, user_id=user_id):
             yield line
 
-    async def stats(self) -> Stats:
-        """Count what the store holds."""
-        return await stats(self._resources)
+    async def stats(self, *, detailed: bool = True) -> Stats:
+        """Count what the store holds.
 
-    async def maintain(self) -> Maintained:
-        """Compact the store, bring its indices up to date and embed what has no vector."""
-        return await self._upkeep.run(thorough=True)
+        Args:
+            detailed: also show texts and ids, of all users: what helped most, and what harmed.
+        """
+        return await stats(self._resources, detailed=detailed)
+
+    async def why(self, recall_id: str, memory_id: str, *, user_id: str = "") -> Why:
+        """Say why a memory was, or was not, in an answer of recall or recall_lessons.
+
+        Args:
+            recall_id: of the answer.
+            memory_id: which memory.
+            user_id: who asked.
+        """
+        request = why.Request(recall_id=recall_id, memory_id=memory_id, user_id=user_id)
+        return await why.why(self._resources, request)
+
+    async def maintain(self, *, dry_run: bool = False) -> Maintained:
+        """Archive what is due, compact the store and embed what has no vector.
+
+        Args:
+            dry_run: only say what would be done.
+        """
+        return await self._upkeep.run(thorough=True, dry_run=dry_run)
 
     async def warm(self) -> None:
         """Load the embedding model now rather than at the first call that needs it."""
@@ -456,10 +649,14 @@ class Memory:
     remember = _blocking(AsyncMemory.remember)
     remember_many = _blocking(AsyncMemory.remember_many)
     recall = _blocking(AsyncMemory.recall)
+    record_outcome = _blocking(AsyncMemory.record_outcome)
+    recall_lessons = _blocking(AsyncMemory.recall_lessons)
+    give_feedback = _blocking(AsyncMemory.give_feedback)
     update_memory = _blocking(AsyncMemory.update_memory)
     forget = _blocking(AsyncMemory.forget)
     get_memory = _blocking(AsyncMemory.get_memory)
     list_memories = _blocking(AsyncMemory.list_memories)
     import_lines = _blocking(AsyncMemory.import_lines)
     stats = _blocking(AsyncMemory.stats)
+    why = _blocking(AsyncMemory.why)
     maintain = _blocking(AsyncMemory.maintain)

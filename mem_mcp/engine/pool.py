@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from mem_mcp.engine.candidacy import COLUMNS, Candidacy
+from mem_mcp.engine.experience import Experience
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import every
-from mem_mcp.store import Filters, Store, Vector
+from mem_mcp.engine.visibility import View, every
+from mem_mcp.store import Store, Vector
 from mem_mcp.telemetry import span
 
 # Words past these add nothing to the choice of candidates and make the search slow.
@@ -19,52 +20,47 @@ _MOST_WORDS = 64
 _WITH_NEIGHBOURS = 50
 _REACH = 2
 _Place = tuple[str, str | None, int]
+Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 
 
 async def gather(
-    resources: Resources, query: str, visible: Filters, scope: str, now: datetime
-) -> tuple[Vector | None, Candidacy, list[str]]:
+    resources: Resources, query: str, embedding: Embedding, view: View, experience: Experience
+) -> Candidacy:
     """Find the candidates of a question.
 
     Args:
         resources: what to work with.
         query: the question.
-        visible: which rows may be seen at all; applied before any limit.
-        scope: what names these conditions whatever the moment.
-        now: the moment of the question.
-
-    Returns:
-        The question's vector, or None for a search by words only; the candidates; and what of the
-        answer is degraded.
+        embedding: gives the question's vector, or None for a search by words only; a small scope
+            is read while it is made.
+        view: which rows may be seen at all; applied before any limit.
+        experience: what helped with questions like this one belongs to the candidates.
     """
-    embedding = asyncio.create_task(resources.embed([query]))
-    try:
-        # A small scope is read while the question is embedded.
-        most = resources.settings.recall.whole
-        found = await resources.scopes.whole(resources.store, visible, scope, now, most)
-    except BaseException:
-        embedding.cancel()
-        raise
-    (vector,), degraded = await embedding
-    if found is None:
-        with span("search"):
-            pool = resources.settings.recall.pool
-            rows = await _nearest(resources.store, query, vector, visible, pool)
-            found = Candidacy.of(rows)
-    return vector, found, degraded
+    found = await resources.scopes.whole(resources.store, view, resources.settings.recall.whole)
+    if found is not None:
+        return found
+    (vector,), _ = await embedding
+    with span("search"):
+        limit = resources.settings.recall.pool
+        favoured = experience.favoured(vector)
+        return Candidacy.of(await _nearest(resources.store, query, vector, view, limit, favoured))
 
 
 async def _nearest(
     store: Store,
     query: str,
     vector: Vector | None,
-    visible: Filters,
+    view: View,
     limit: int,
+    favoured: Sequence[str],
 ) -> pa.Table:
+    visible = view.conditions
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
     legs = [store.matching(words, visible, COLUMNS, limit=limit)]
     if vector is not None:
         legs.append(store.closest(vector, visible, COLUMNS, limit=limit))
+    if favoured:
+        legs.append(store.scan(every(visible, {"memory_id": {"in": [*favoured]}}), COLUMNS))
     found = await asyncio.gather(*legs)
     rows = _distinct(pa.concat_tables(found))
     best = {i for leg in found for i in leg["version_id"][:_WITH_NEIGHBOURS].to_pylist()}

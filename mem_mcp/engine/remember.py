@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.drafts import Placed, new_memory, place, spoken
-from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
+from mem_mcp.engine.drafts import Placed, new_memory
+from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.similar import similar
-from mem_mcp.errors import InvalidInput, WriteConflict
-from mem_mcp.models import Infer, Memory, Remembered, RememberResult, Scope, Similar
-from mem_mcp.store import Vector, Version, unbroken
+from mem_mcp.engine.writing import Embedding, Keyed, embedding_of, store_new
+from mem_mcp.errors import InvalidInput
+from mem_mcp.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 
-KINDS = ("fact", "message", "procedure")
+KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
 MOST_AT_ONCE = 1_000
 MOST_SIMILAR = 3
-Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Request:
 class _Checked:
     scope: Scope
     memories: list[Memory]
-    request_key: str | None
+    request: Keyed | None
     degraded: list[str] = field(default_factory=list)
 
 
@@ -64,10 +62,10 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
         WriteConflict: other writers kept winning; nothing was stored.
     """
     checked = _check(resources, request, utc_now())
-    embedding = _embedding(resources, checked.memories)
+    embedding = embedding_of(resources, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(resources, checked.scope, embedding, utc_now()),
-        _write(resources, checked.memories, embedding, checked),
+        store_new(resources, checked.memories, embedding, checked.request),
     )
     if first:
         return RememberResult(results=await _first_answer(resources, checked.scope, first))
@@ -107,73 +105,10 @@ async def remember_many(resources: Resources, requests: Sequence[Request]) -> Re
 
 async def store_memories(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
     """Store memories that have every field but their identity, in one batch and one commit."""
-    embedding = _embedding(resources, memories)
-    _, placed = await _write(resources, memories, embedding, None)
+    embedding = embedding_of(resources, memories)
+    _, placed = await store_new(resources, memories, embedding)
     _, degraded = await embedding
     return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
-
-
-def _embedding(resources: Resources, memories: Sequence[Memory]) -> Embedding:
-    return asyncio.create_task(resources.embed([spoken(memory) for memory in memories]))
-
-
-@unbroken
-async def _write(
-    resources: Resources,
-    memories: Sequence[Memory],
-    embedding: Embedding,
-    checked: _Checked | None,
-) -> tuple[list[Memory], list[Placed]]:
-    """Write memories in one commit.
-
-    Returns:
-        The memories that an earlier call with the same key made, else what became of each.
-    """
-    store = resources.store
-    key = checked.request_key if checked else None
-    appends = any(memory.kind == "message" and memory.position is None for memory in memories)
-    if takes_turns := appends or key is not None:
-        await embedding  # others wait for the turn: nothing long is done in it
-    written: set[tuple[str, datetime]] = set()
-    for _ in range(WRITE_ATTEMPTS):
-        # Who goes on from a run's last position, or may repeat a request, waits for its turn.
-        async with store.alone("append") if takes_turns else nullcontext():
-            if checked and (first := await _made_before(resources, checked)):
-                await store.settle()
-                return first, []
-            with span("place"):
-                placed = await place(store, memories, utc_now(), written)
-            vectors, _ = await embedding
-            add = _versions(resources, placed, vectors)
-            if not add:
-                await store.settle()
-                return [], placed
-            written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
-            if await store.apply(add):
-                return [], placed
-    raise WriteConflict("others keep storing the same memories; try again")
-
-
-def _versions(
-    resources: Resources, placed: Sequence[Placed], vectors: Sequence[Vector | None]
-) -> list[Version]:
-    made_by = {"embedder": resources.identity}
-    return [
-        Version(one.memory if vector is None else one.memory.model_copy(update=made_by), vector)
-        for one, vector in zip(placed, vectors, strict=True)
-        if one.is_new
-    ]
-
-
-async def _made_before(resources: Resources, checked: _Checked) -> list[Memory]:
-    if checked.request_key is None:
-        return []
-    scope = checked.scope
-    same = {name: value or {"exists": False} for name, value in scope.model_dump().items()}
-    rows = await resources.store.read(
-        {"request_key": checked.request_key, **same}, order=[("recorded_at", True)]
-    )
-    return [row.memory for row in rows]
 
 
 async def _first_answer(
@@ -214,6 +149,7 @@ def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
     scope = arguments.scope(settings, request.user_id, request.agent_id, request.run_id)
     arguments.one_of(request.infer, "infer", arguments.literal(Infer))
     key = arguments.name(request.idempotency_key, "idempotency_key")
+    request_of = Keyed(scope, scope.user_id, key, KINDS) if key else None
     fields = {
         "tags": arguments.names(request.tags, "tags"),
         "metadata": arguments.metadata(request.metadata),
@@ -227,7 +163,7 @@ def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
     degraded = _without_model(request)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
-        return _Checked(scope, [memory], key, degraded)
+        return _Checked(scope, [memory], request_of, degraded)
     if request.content:
         raise InvalidInput("content", "give either content or messages, not both")
     if request.kind not in ("", "message"):
@@ -242,7 +178,7 @@ def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
         degraded += [f"messages[{index}]: a picture was not described"] * pictures
         spoken_fields["occurred_at"] = spoken_fields["occurred_at"] or occurred_at
         memories.append(new_memory(scope, text, now, kind="message", **{**fields, **spoken_fields}))
-    return _Checked(scope, memories, key, degraded)
+    return _Checked(scope, memories, request_of, degraded)
 
 
 def _content(

@@ -6,12 +6,18 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pyarrow as pa
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import Embedder
+from mem_mcp.engine.experience import Experiences
+from mem_mcp.engine.ratings import Ratings
 from mem_mcp.engine.scopes import Scopes
+from mem_mcp.engine.traces import Traces
 from mem_mcp.errors import EmbedderUnavailable
-from mem_mcp.store import Store, Vector
+from mem_mcp.store import Log, Store, Vector, columns
 from mem_mcp.telemetry import span
 
 WRITE_ATTEMPTS = 50
@@ -27,9 +33,40 @@ class Resources:
     settings: Settings
     store: Store
     embedder: Embedder
+    scopes: Scopes
+    ratings: Ratings
+    traces: Traces
+    experiences: Experiences
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     """Recalls that may be under way at once: more would only wait for each other's processor."""
-    scopes: Scopes = field(default_factory=Scopes)
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, embedder: Embedder) -> Resources:
+        """Gather what belongs to a store."""
+        dimension, text = embedder.dimension, pa.string()
+        ratings = columns(
+            dimension,
+            *((name, text) for name in ("memory_id", "owner", "rating", "reason", "query")),
+            *((name, text) for name in ("question", "user_id", "agent_id")),
+        )
+        traces = columns(
+            dimension,
+            *((name, text) for name in ("recall_id", "tool", "user_id", "agent_id", "query")),
+            ("memory_ids", pa.list_(text)),
+            ("arguments", text),
+        )
+        keep = timedelta(days=settings.recall.trace_days) if settings.recall.traces else None
+        scopes = Scopes()
+        rated = Ratings(Log(store, "feedback", ratings, ["owner", "memory_id"]))
+        return cls(
+            settings=settings,
+            store=store,
+            embedder=embedder,
+            scopes=scopes,
+            ratings=rated,
+            traces=Traces(Log(store, "traces", traces, ["recall_id"]), keep),
+            experiences=Experiences(store, rated, scopes),
+        )
 
     @property
     def identity(self) -> str | None:

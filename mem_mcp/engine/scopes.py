@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import pyarrow as pa
+
 from mem_mcp.engine.candidacy import COLUMNS, Candidacy
-from mem_mcp.engine.visibility import every
-from mem_mcp.store import Filters, Store
+from mem_mcp.engine.visibility import View, every
+from mem_mcp.store import Store, Version
 from mem_mcp.telemetry import span
 
 _MOST_BYTES = 64_000_000
@@ -30,60 +33,47 @@ class Scopes:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
 
-    async def whole(
-        self, store: Store, visible: Filters, key: str, now: datetime, most: int
-    ) -> Candidacy | None:
-        """Return every row of a scope, as of the store's newest commit.
+    async def whole(self, store: Store, view: View, most: int) -> Candidacy | None:
+        """Return every row of a view, as of the store's newest commit.
 
         Args:
             store: where the rows are.
-            visible: the conditions that choose them at this moment.
-            key: what names these conditions whatever the moment.
-            now: the moment of the question.
-            most: rows; of a larger scope nothing is read.
+            view: which rows.
+            most: rows; of a larger view nothing is read.
 
         Returns:
-            None for a larger scope.
+            None for a larger view.
         """
-        known = await self.known(store, visible, key, now)
-        if known is not None:
-            return known if len(known.candidates) <= most else None
+        found = await self._revised(store, view)
+        if found is not None:
+            return found if len(found.candidates) <= most else None
         with span("count"):
             version = await store.version()
-            small = await store.count(visible) <= most
+            small = await store.count(view.conditions) <= most
         if not small:
             return None
         with span("read"):
-            found = Candidacy.of(await store.scan(visible, COLUMNS))
-        self._keep(key, _Kept(version, found.until, found))
+            found = Candidacy.of(await store.scan(view.conditions, COLUMNS))
+        self._keep(view.key, _Kept(version, found.until, found))
         return found
 
-    async def known(
-        self, store: Store, visible: Filters, key: str, now: datetime
-    ) -> Candidacy | None:
-        """Return the rows of a scope that was read before, brought up to date.
-
-        Arguments as of `whole`.
-
-        Returns:
-            None where it would have to be read anew: this process does not know what has changed.
-        """
-        kept = self._kept.get(key)
-        if kept is None or (kept.until is not None and kept.until <= now):
+    async def _revised(self, store: Store, view: View) -> Candidacy | None:
+        """Bring what was read last up to date, where this process knows what has changed."""
+        kept = self._kept.get(view.key)
+        if kept is None or (kept.until is not None and kept.until <= view.now):
             return None
         with span("count"):
             version = await store.version()
-        touched = store.changes.between(kept.version, version, _MOST_TOUCHED)
+        touched = store.changes.between(
+            kept.version, version, _MOST_TOUCHED, view.users, view.kinds
+        )
         if touched is None:
             return None
         found = kept.found
         if touched:
             with span("read"):
-                # Whole memories, not versions: what a later commit made of them is seen as well.
-                ids = {"memory_id": {"in": sorted(touched)}}
-                rows = await store.scan(every(visible, ids), COLUMNS)
-            found = found.revised(touched, rows)
-        self._keep(key, _Kept(version, found.until, found))
+                found = found.revised(touched, await _rows(store, view, touched))
+        self._keep(view.key, _Kept(version, found.until, found))
         return found
 
     def _keep(self, key: str, kept: _Kept) -> None:
@@ -99,3 +89,12 @@ class Scopes:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._bytes -= kept.found.size
+
+
+async def _rows(store: Store, view: View, touched: Mapping[str, Version | None]) -> pa.Table:
+    """Return what a view sees of some memories now."""
+    rows = [row for row in touched.values() if row is not None]
+    if view.holds is not None and len(rows) == len(touched):
+        return store.rows([row for row in rows if view.holds(row.memory)], COLUMNS)
+    # Whole memories, not versions: what a later commit made of them is seen as well.
+    return await store.scan(every(view.conditions, {"memory_id": {"in": [*touched]}}), COLUMNS)

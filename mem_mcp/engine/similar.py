@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 
 from mem_mcp.engine.candidacy import Candidacy
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import every, owned, recallable
+from mem_mcp.engine.visibility import every, owned, recallable, view
 from mem_mcp.models import Scope, Similar
 from mem_mcp.store import Vector
-
-_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 async def similar(
@@ -39,13 +37,10 @@ async def similar(
     if not present:
         return found
     asked = np.stack([vector for _, vector in present])
-    # The conditions of a plain recall, so that both profit from what either has read.
+    # What a plain recall sees, so that both profit from what either has read.
     scope = Scope(user_id=user_id)
-    visible, key = (
-        every(owned(scope, include_global=True), recallable(time)) for time in (moment, _NO_MOMENT)
-    )
-    whole = resources.settings.recall.whole
-    known = await resources.scopes.whole(resources.store, visible, repr(key), moment, whole)
+    plain = view(scope, moment)
+    known = await resources.scopes.whole(resources.store, plain, resources.settings.recall.whole)
     least = resources.settings.remember.similar_score
     if known is not None:
         near = _among(known, user_id, asked, moment, most, least)

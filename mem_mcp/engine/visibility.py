@@ -2,11 +2,79 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from mem_mcp.models import GLOBAL_USER, RECALLABLE, Scope
+from mem_mcp.models import GLOBAL_USER, RECALLABLE, Memory, Scope
 from mem_mcp.store import Filters, check_filters, fields_of
+
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+Test = Callable[[Memory], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which rows a question may see."""
+
+    conditions: Filters
+    """At the moment of the question."""
+    key: str
+    """What names these conditions, the same at every moment."""
+    users: frozenset[str]
+    """Whose memories."""
+    kinds: frozenset[str]
+    """Of which kinds; empty for all."""
+    now: datetime
+    """The moment of the question."""
+    holds: Test | None
+    """The same conditions, for one row in hand; None where only the store can tell."""
+
+
+def view(
+    scope: Scope,
+    now: datetime,
+    further: Filters | None = None,
+    *,
+    further_holds: Test | None = None,
+    include_global: bool = True,
+    as_of: datetime | None = None,
+    kinds: Collection[str] = (),
+) -> View:
+    """Return what a question of a scope may see: what recall may return.
+
+    Args:
+        scope: whose memories.
+        now: the moment of the question.
+        further: conditions beside these.
+        further_holds: these conditions as a test.
+        include_global: also what all users share.
+        as_of: what was believed then.
+        kinds: only these; empty for all.
+    """
+    chosen_kinds = {"kind": {"in": sorted(kinds)}} if kinds else {}
+    whose = owned(scope, include_global=include_global)
+    users = frozenset(whose["user_id"]["in"])
+    conditions, key = (
+        every(whose, recallable(moment, as_of), chosen_kinds, further or {})
+        for moment in (now, _NO_MOMENT)
+    )
+
+    def holds(memory: Memory) -> bool:
+        return (
+            memory.user_id in users
+            and scope.agent_id in (None, memory.agent_id)
+            and scope.run_id in (None, memory.run_id)
+            and (not kinds or memory.kind in kinds)
+            and memory.superseded_at is None
+            and memory.status in RECALLABLE
+            and (memory.expires_at is None or memory.expires_at > now)
+            and (further_holds is None or further_holds(memory))
+        )
+
+    told = as_of is None and (not further or further_holds is not None)
+    return View(conditions, repr(key), users, frozenset(kinds), now, holds if told else None)
 
 
 def owned(scope: Scope, *, include_global: bool = False) -> dict[str, Any]:
@@ -51,7 +119,7 @@ def listable(filters: Filters) -> dict[str, Any]:
 def chosen(
     filters: Filters | None,
     *,
-    kinds: list[Any],
+    kinds: Collection[str] = (),
     tags: list[str],
     since: datetime | None = None,
     until: datetime | None = None,
@@ -66,7 +134,7 @@ def chosen(
     occurred = {"gte": since, "lte": until}
     return every(
         filters or {},
-        {"kind": {"in": kinds}} if kinds else {},
+        {"kind": {"in": list(kinds)}} if kinds else {},
         {"tags": {"in": tags}} if tags else {},
         *({"occurred_at": {word: time}} for word, time in occurred.items() if time),
     )

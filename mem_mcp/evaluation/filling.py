@@ -99,7 +99,7 @@ async def _writable(
         embedder=embedder.identity,
         durable=settings.store.durability == "fsync",
     ) as store:
-        resources = Resources(settings, store, embedder)
+        resources = Resources.of(settings, store, embedder)
         upkeep = Upkeep(resources)
         try:
             yield AsyncMemory(resources, upkeep), store

@@ -20,12 +20,15 @@ from mem_mcp.evaluation.dataset import Case, Dataset, Item, read_lines, refuse_t
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 # Among fewer, whatever is found is the best.
 _CHOICE = 2
+OUTCOME = "outcome"
+"""Field of an item's metadata that says how the attempt went."""
 
 
 class _Attempt(BaseModel):
     instance_id: str = Field(pattern=r"^.+__.+-\d+$")
     issue: str
     files: list[str]
+    resolved: bool
 
     @property
     def repository(self) -> str:
@@ -40,7 +43,7 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noq
     """Read a file.
 
     Args:
-        path: one JSON object a line, with instance_id, issue and files.
+        path: one JSON object a line, with instance_id, issue, files and resolved.
         first: only so many issues; None for all.
         seed: not used: all issues are asked about.
 
@@ -63,6 +66,7 @@ def _item(one: _Attempt, number: int) -> Item:
             "content": one.issue,
             "user_id": one.repository,
             "occurred_at": _moment(number),
+            "metadata": {OUTCOME: "success" if one.resolved else "failure"},
         },
     )
 

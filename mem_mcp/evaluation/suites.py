@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import abstain, intents, lessons, locomo
+from mem_mcp.evaluation import abstain, attempts, feedback, intents, lessons, locomo, stream
 from mem_mcp.evaluation.bench import Bench
 from mem_mcp.evaluation.curve import BUDGETS, curve
 from mem_mcp.evaluation.dataset import Dataset
@@ -45,10 +45,12 @@ _HITS = ("hit@1", "hit@5", "hit@10", "MRR", "nDCG@10")
 _SHARES = ("recall@1", "recall@5", "recall@10", "recall@20", "MRR", "nDCG@10")
 SUITES = {
     "locomo": Suite(locomo.load, partial(find, metrics=_SHARES)),
-    "lessons": Suite(lessons.load, partial(find, metrics=_HITS)),
+    "lessons": Suite(lessons.load, partial(attempts.find_and_try, metrics=_HITS), times=2),
     "intents": Suite(intents.load, partial(find, metrics=_HITS)),
     "abstain": Suite(abstain.load, abstain.abstain, times=2),
     "locomo-curve": Suite(locomo.load, curve, times=len(BUDGETS) + 1),
+    "feedback": Suite(locomo.load, feedback.feedback),
+    "stream": Suite(stream.load, stream.stream, times=stream.STORES),
 }
 
 

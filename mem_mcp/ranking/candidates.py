@@ -46,6 +46,8 @@ class Candidates:
     roles: Sequence[str | None]
     kinds: Sequence[str]
     entities: Sequence[Sequence[str]]
+    labels: Sequence[str]
+    """What beside its text makes a memory another one: of an outcome its result and its tool."""
     occurred_at: NDArray[np.float64]
     """Epoch seconds."""
     recorded_at: NDArray[np.float64]
@@ -53,6 +55,11 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.memory_ids)
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """Where each memory stands."""
+        return {memory_id: row for row, memory_id in enumerate(self.memory_ids)}
 
     @cached_property
     def terms(self) -> TermTable:

@@ -83,8 +83,29 @@ RECENCY_SHARE = 0.03
 No data set of ours tests age; the bound keeps it from deciding between unlike memories.
 """
 
-RECENCY_HALF_LIFE = 30 * 86_400.0
+DAY = 86_400.0
+RECENCY_HALF_LIFE = 30 * DAY
 """Seconds in which that gain halves: a month, as other memory servers have it."""
+
+HALF_LIVES = {"outcome": 90 * DAY, "procedure": 180 * DAY, "lesson": 365 * DAY}
+"""The same for kinds that stay true for longer: what worked, how it is done, what was learnt."""
+
+PSEUDO_MARKS, PSEUDO_MARKS_HERE = 5.0, 2.0
+"""Marks that say nothing and are added to those given, in general and for a question.
+
+This and the next three were chosen on LoCoMo's feedback simulation, where questions whose answer
+had been marked as helpful gain 5 of MRR, and where all marks are wrong 2 are lost: stronger ones
+gain more there and harm answers that were marked as unhelpful for another question.
+"""
+
+LIKENESS_POWER = 6.0
+"""Power of the cosine of two questions by which a mark for one counts for the other."""
+
+USEFUL_SHARE = 0.15
+"""What a memory gains or loses at most, of its own score, by how useful it has been in general."""
+
+USEFUL_HERE_SHARE = 0.1
+"""What it gains or loses at most, of the best score, for questions like this one."""
 
 STRANGERS, COMPANIONS = 0.05, 0.15
 """Mean cosine of neighbours at which a run begins to be a conversation, and fully is one.

@@ -43,7 +43,7 @@ class Chosen:
         candidates = self._candidates
         text = unicodedata.normalize("NFKC", candidates.texts[row]).casefold().split()
         if not self._is_said(row):
-            return tuple(text)
+            return (candidates.labels[row], *text)
         mark = candidates.memory_ids[row] if len(text) <= REMARK_WORDS else ""
         return (mark, candidates.actor_ids[row] or "", *text)
 
@@ -66,4 +66,5 @@ class Chosen:
     def _exact(self, row: int) -> list[str]:
         """Return, in order, what a vector hardly sees: numbers, names and negations."""
         found = _EXACT.findall(self._candidates.texts[row])
-        return [word for word in found if not word[0].isupper() or word.lower() not in STOP_WORDS]
+        exact = [word for word in found if not word[0].isupper() or word.lower() not in STOP_WORDS]
+        return [self._candidates.labels[row], *exact]

@@ -10,6 +10,8 @@ from mem_mcp.ranking.constants import (
     RECENCY_SHARE,
     REMARK_TERMS,
     REPLY_SHARE,
+    USEFUL_HERE_SHARE,
+    USEFUL_SHARE,
     WHEN_SHARE,
 )
 from mem_mcp.ranking.context import SPANS, Neighbours, window, window_cosines
@@ -26,6 +28,7 @@ from mem_mcp.ranking.recency import freshness
 from mem_mcp.ranking.score import level
 from mem_mcp.ranking.terms import names, terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
+from mem_mcp.ranking.usefulness import Marks, usefulness
 
 Column = NDArray[np.float64]
 Parts = dict[str, Column]
@@ -34,12 +37,13 @@ _DIGITS = 6
 _TINY = 1e-9
 
 
-def rank(query: Query, candidates: Candidates) -> Ranking:
+def rank(query: Query, candidates: Candidates, marks: Marks | None = None) -> Ranking:
     """Order all candidates by how well they answer the query.
 
     Args:
         query: The question; its vector and the candidates' come from one embedder.
         candidates: Every memory that may be an answer, and their neighbours in their runs.
+        marks: What feedback and outcomes say of them.
 
     Returns:
         The order and the absolute scores. Equal scores stand newest first, then by id, so that the
@@ -61,10 +65,16 @@ def rank(query: Query, candidates: Candidates) -> Ranking:
         parts["time"] = WHEN_SHARE * content * tell_time(candidates.terms)
     about = about_the_named(entities_named(query.text, candidates.entities), candidates.entities)
     meant = np.maximum(by_the_speaker(named, candidates.actor_ids), about)
-    fresh = freshness(candidates.occurred_at, query.now)
+    fresh = freshness(candidates.occurred_at, query.now, candidates.kinds)
     parts["recency"] = RECENCY_SHARE * np.maximum(content, 0.0) * fresh
     parts["people"] = NAMED_SHARE * content.max() * meant
-    return _absolute(parts, level(found.plain, coverage(matches)), candidates)
+    # The best candidate has this score, unless marks move it.
+    scale = level(found.plain, coverage(matches)) / max(float(_sum(parts).max()), _TINY)
+    if marks is not None and marks.rows.size:
+        general, here = usefulness(marks, len(candidates), query.vector)
+        parts["useful"] = USEFUL_SHARE * np.maximum(content, 0.0) * general
+        parts["useful_here"] = USEFUL_HERE_SHARE * content.max() * here
+    return _absolute(parts, scale, candidates)
 
 
 def _by_content(weight: float, matches: Matches, cosines: Column, near: Neighbours) -> Parts:
@@ -104,10 +114,8 @@ def _handed_on(scores: Column, candidates: Candidates) -> Column:
     return np.asarray(kept + near[-1].of(given) - scores)
 
 
-def _absolute(parts: Parts, best: float, candidates: Candidates) -> Ranking:
-    """Scale the parts so that the best candidate's score is `best`."""
+def _absolute(parts: Parts, scale: float, candidates: Candidates) -> Ranking:
     total = _sum(parts)
-    scale = best / max(float(total.max()), _TINY)
     score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
     newest = candidates.newest_first
     order = newest[np.argsort(-score[newest], kind="stable")]

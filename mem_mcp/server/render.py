@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mem_mcp.models import (
+    FeedbackResult,
     ForgetResult,
     GetResult,
+    LessonsResult,
     ListResult,
     Memory,
+    OutcomeResult,
     Recalled,
     RecallResult,
     RememberResult,
@@ -42,7 +45,37 @@ def recalled(result: RecallResult) -> str:
         return _with_notes(["Nothing found."], result.degraded)
     lines = [f"{_memories(len(result.memories))} ({DATA}):"]
     lines += [f"{n}. {_line(memory)}" for n, memory in enumerate(result.memories, start=1)]
+    lines.append(f"recall_id: {result.recall_id}")
     return _with_notes(lines, result.degraded)
+
+
+def recorded(result: OutcomeResult) -> str:
+    """Say what was recorded, and how many memories it rates."""
+    state = "" if result.status == "active" else f" ({result.status})"
+    lines = [f"Recorded a {result.outcome} outcome{state}: {result.memory_id}"]
+    if result.credited:
+        lines.append(f"It counts for {_memories(len(result.credited))} that it used.")
+    return _with_notes(lines, result.degraded)
+
+
+def lessons(result: LessonsResult) -> str:
+    """Brief the model about a task; the briefing says itself that it is data."""
+    if not result.briefing:
+        return _with_notes(["Nothing is known about such tasks yet."], result.degraded)
+    return _with_notes([result.briefing, f"recall_id: {result.recall_id}"], result.degraded)
+
+
+def rated(result: FeedbackResult) -> str:
+    """Say what each memory's feedback is now, and what was refused."""
+    lines = [
+        f"{one.memory_id}: {one.feedback or 'no feedback'} (before: {one.previous or 'none'})"
+        for one in result.results[:_MOST_SHOWN]
+    ]
+    lines += [f"Not stored for {one.memory_id}: {one.error}" for one in result.errors[:_MOST_SHOWN]]
+    hidden = sum(max(0, len(part) - _MOST_SHOWN) for part in (result.results, result.errors))
+    if hidden:
+        lines.append(f"and {hidden} more")
+    return "\n".join(lines)
 
 
 def updated(result: UpdateResult) -> str:

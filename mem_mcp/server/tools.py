@@ -7,9 +7,12 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from mem_mcp.models import (
+    FeedbackResult,
     ForgetResult,
     GetResult,
+    LessonsResult,
     ListResult,
+    OutcomeResult,
     RecallResult,
     RememberResult,
     UpdateResult,
@@ -17,17 +20,21 @@ from mem_mcp.models import (
 from mem_mcp.server import render
 from mem_mcp.server.opening import LazyMemory
 
-User = Annotated[str, Field(description="Whose memory; empty: the default user")]
+User = Annotated[str, Field(description="Owner; empty: default user")]
 Agent = Annotated[str, Field(description="Agent; empty on reads: any")]
-Run = Annotated[str, Field(description="Conversation or task; empty on reads: any")]
+Run = Annotated[str, Field(description="Conversation; empty on reads: any")]
 Filters = Annotated[
     dict[str, Any] | None,
     Field(
-        description="Conditions, e.g. {'metadata.team': 'a', 'occurred_at': {'gte': "
-        "'2026-01-01T00:00:00Z'}}; operators eq ne in nin gt gte lt lte contains icontains "
-        "exists; AND, OR (lists), NOT"
+        description="E.g. {'metadata.team': 'a', 'tags': {'contains': 'x'}}; operators eq ne in "
+        "nin gt gte lt lte contains icontains exists; AND, OR (lists), NOT"
     ),
 ]
+SameFilters = Annotated[
+    dict[str, Any] | None, Field(description="Conditions, written as for recall")
+]
+Outcome = Literal["", "success", "failure", "partial", "unknown"]
+Severity = Literal["", "minor", "major", "critical"]
 Kinds = Annotated[list[str], Field(description="Any of: fact, message, procedure, outcome, lesson")]
 AnyTags = Annotated[list[str], Field(description="Any of these tags")]
 
@@ -47,6 +54,9 @@ def _annotated(
 ANNOTATIONS = {
     "remember": _annotated("Remember", repeatable=False),
     "recall": _annotated("Recall", reads=True),
+    "record_outcome": _annotated("Record an outcome", repeatable=False),
+    "recall_lessons": _annotated("Recall lessons", reads=True),
+    "give_feedback": _annotated("Give feedback"),
     "update_memory": _annotated("Update a memory"),
     "forget": _annotated("Forget", destroys=True),
     "get_memory": _annotated("Get a memory", reads=True),
@@ -71,28 +81,22 @@ class MemoryTools:
         ] = None,
         kind: Annotated[
             Literal["", "fact", "message", "procedure"],
-            Field(description="Default: fact for content, message for messages"),
+            Field(description="Default: fact; of messages: message"),
         ] = "",
         tags: Annotated[list[str], Field(description="Labels to filter by")] = [],  # noqa: B006
-        metadata: Annotated[
-            dict[str, Any] | None, Field(description="Your own fields, for filters")
-        ] = None,
+        metadata: Annotated[dict[str, Any] | None, Field(description="Your own fields")] = None,
         entities: Annotated[list[str], Field(description="Who or what it is about")] = [],  # noqa: B006
         relations: Annotated[
             list[dict[str, str]], Field(description="[{source, relation, target}]")
         ] = [],  # noqa: B006
-        occurred_at: Annotated[
-            str, Field(description="When it happened, ISO 8601 with time zone; default now")
-        ] = "",
+        occurred_at: Annotated[str, Field(description="ISO 8601 with time zone; default now")] = "",
         expires_at: Annotated[str, Field(description="When to stop recalling it")] = "",
         infer: Annotated[
             Literal["auto", "always", "never"],
-            Field(description="Whether a language model extracts facts, if one is configured"),
+            Field(description="Extract facts with a language model, if one is set"),
         ] = "auto",
-        instructions: Annotated[str, Field(description="Extra rules for extraction")] = "",
-        idempotency_key: Annotated[
-            str, Field(description="A retry with the same key is not stored twice")
-        ] = "",
+        instructions: Annotated[str, Field(description="Extra rules for that")] = "",
+        idempotency_key: Annotated[str, Field(description="A retry with it stores nothing")] = "",
         user_id: User = "",
         agent_id: Agent = "",
         run_id: Run = "",
@@ -130,7 +134,9 @@ class MemoryTools:
         kinds: Kinds = [],  # noqa: B006
         tags: AnyTags = [],  # noqa: B006
         filters: Filters = None,
-        since: Annotated[str, Field(description="Occurred then or later (ISO 8601, zone)")] = "",
+        since: Annotated[
+            str, Field(description="Occurred then or later; ISO 8601 with time zone")
+        ] = "",
         until: Annotated[str, Field(description="Occurred then or earlier")] = "",
         as_of: Annotated[str, Field(description="Answer as it would have been then")] = "",
         min_score: Annotated[float, Field(description="Drop less relevant ones, 0..1")] = 0.0,
@@ -142,8 +148,7 @@ class MemoryTools:
     ) -> Annotated[CallToolResult, RecallResult]:
         """Find memories by meaning and words. Call it before answering or acting.
 
-        Use it whenever the user, the project or earlier work may matter. Scores are absolute:
-        low ones mean that nothing fitting is stored.
+        Scores are absolute: low ones mean that nothing fitting is stored.
         """
         memory = await self._lazy.get()
         result = await memory.recall(
@@ -165,6 +170,136 @@ class MemoryTools:
         )
         return _answer(result, render.recalled(result))
 
+    async def record_outcome(
+        self,
+        task: Annotated[str, Field(description="What was attempted, in a sentence")],
+        outcome: Annotated[
+            Outcome,
+            Field(description="How it ended; empty: unknown"),
+        ] = "",
+        lesson: Annotated[
+            str, Field(description="What to do or avoid next time; must stand alone")
+        ] = "",
+        summary: Annotated[str, Field(description="What happened and why")] = "",
+        task_type: Annotated[str, Field(description="Sort of task, e.g. sql_debug")] = "",
+        tool_name: Annotated[str, Field(description="Tool that it hinged on")] = "",
+        severity: Annotated[Severity, Field(description="Of a failure")] = "",
+        agent_version: Annotated[str, Field(description="Your version")] = "",
+        confidence: Annotated[float | None, Field(description="In the outcome, 0..1")] = None,
+        logs: Annotated[list[str], Field(description="Raw output; kept, not searched")] = [],  # noqa: B006
+        used_memory_ids: Annotated[
+            list[str], Field(description="Memories you acted on: the outcome rates them")
+        ] = [],  # noqa: B006
+        recall_id: Annotated[str, Field(description="Or all memories of this answer")] = "",
+        user_scope: Annotated[
+            Literal["user", "global"], Field(description="global: for all users")
+        ] = "user",
+        tags: Annotated[list[str], Field(description="Labels to filter by")] = [],  # noqa: B006
+        metadata: Annotated[dict[str, Any] | None, Field(description="Your own fields")] = None,
+        occurred_at: Annotated[str, Field(description="Default now")] = "",
+        idempotency_key: Annotated[str, Field(description="A retry with it stores nothing")] = "",
+        user_id: User = "",
+        agent_id: Agent = "",
+        run_id: Run = "",
+    ) -> Annotated[CallToolResult, OutcomeResult]:
+        """Record how a task went and what it taught. Call it after a task, above all a failed one.
+
+        It ranks the memories that were used higher or lower.
+        """
+        memory = await self._lazy.get()
+        result = await memory.record_outcome(
+            task,
+            outcome,
+            lesson=lesson,
+            summary=summary,
+            task_type=task_type,
+            tool_name=tool_name,
+            severity=severity,
+            agent_version=agent_version,
+            confidence=confidence,
+            logs=logs,
+            used_memory_ids=used_memory_ids,
+            recall_id=recall_id,
+            user_scope=user_scope,
+            tags=tags,
+            metadata=metadata,
+            occurred_at=occurred_at,
+            idempotency_key=idempotency_key,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return _answer(result, render.recorded(result))
+
+    async def recall_lessons(
+        self,
+        task: Annotated[str, Field(description="The task ahead, in plain words")],
+        task_type: Annotated[str, Field(description="Only of this sort of task")] = "",
+        tool_name: Annotated[str, Field(description="Only with this tool")] = "",
+        outcomes: Annotated[
+            list[str], Field(description="Any of: success, failure, partial, unknown")
+        ] = [],  # noqa: B006
+        severity: Annotated[Severity, Field(description="Only of this severity")] = "",
+        agent_version: Annotated[str, Field(description="Only of this version")] = "",
+        since: Annotated[str, Field(description="Occurred then or later")] = "",
+        limit: Annotated[int, Field(description="Of each list, 1..200")] = 5,
+        max_tokens: Annotated[int, Field(description="Budget for the briefing; 0: none")] = 0,
+        include_global: Annotated[bool, Field(description="Also what all users share")] = True,
+        user_id: User = "",
+        agent_id: Agent = "",
+        run_id: Run = "",
+    ) -> Annotated[CallToolResult, LessonsResult]:
+        """Get lessons, successes and failures of similar tasks. Call it before you start a task."""
+        memory = await self._lazy.get()
+        result = await memory.recall_lessons(
+            task,
+            task_type=task_type,
+            tool_name=tool_name,
+            outcomes=outcomes,
+            severity=severity,
+            agent_version=agent_version,
+            since=since,
+            limit=limit,
+            max_tokens=max_tokens,
+            include_global=include_global,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return _answer(result, render.lessons(result))
+
+    async def give_feedback(
+        self,
+        memory_id: Annotated[str, Field(description="From recall or recall_lessons")] = "",
+        feedback: Annotated[
+            Literal["POSITIVE", "NEGATIVE", "VERY_NEGATIVE", ""] | None,
+            Field(description="VERY_NEGATIVE: wrong, hide it; absent or null: take it back"),
+        ] = None,
+        feedback_reason: Annotated[str, Field(description="Why")] = "",
+        recall_id: Annotated[str, Field(description="Of the answer it came in")] = "",
+        query: Annotated[str, Field(description="Or the question it was for")] = "",
+        items: Annotated[
+            list[dict[str, Any]] | None, Field(description="Or many at once, each with these five")
+        ] = None,
+        user_id: User = "",
+        agent_id: Agent = "",
+        run_id: Run = "",
+    ) -> Annotated[CallToolResult, FeedbackResult]:
+        """Say whether a recalled memory helped or misled you; it then ranks higher or lower."""
+        memory = await self._lazy.get()
+        result = await memory.give_feedback(
+            memory_id,
+            feedback or None,
+            feedback_reason=feedback_reason,
+            recall_id=recall_id,
+            query=query,
+            items=items,
+            user_id=user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+        )
+        return _answer(result, render.rated(result))
+
     async def update_memory(
         self,
         memory_id: Annotated[str, Field(description="From recall or remember")],
@@ -176,7 +311,7 @@ class MemoryTools:
         expires_at: Annotated[str, Field(description="When to stop recalling it")] = "",
         valid_until: Annotated[str, Field(description="When it stopped being true")] = "",
         outcome: Annotated[
-            Literal["", "success", "failure", "partial", "unknown"],
+            Outcome,
             Field(description="For an outcome: what it really was"),
         ] = "",
         status: Annotated[
@@ -211,7 +346,7 @@ class MemoryTools:
     async def forget(
         self,
         memory_id: Annotated[str, Field(description="One memory; or use filters")] = "",
-        filters: Filters = None,
+        filters: SameFilters = None,
         confirm: Annotated[
             bool, Field(description="With filters: forget them; without, only count")
         ] = False,
@@ -250,7 +385,7 @@ class MemoryTools:
 
     async def list_memories(
         self,
-        filters: Filters = None,
+        filters: SameFilters = None,
         kinds: Kinds = [],  # noqa: B006
         tags: AnyTags = [],  # noqa: B006
         limit: Annotated[int, Field(description="1..200")] = 50,

@@ -20,7 +20,7 @@ EMBEDDER_KEY = b"mem_mcp.embedder"
 
 _STRING = pa.string()
 _STRINGS = pa.list_(pa.string())
-_TIME = pa.timestamp("us", tz="UTC")
+TIME = pa.timestamp("us", tz="UTC")
 _RELATION = pa.struct([("source", _STRING), ("relation", _STRING), ("target", _STRING)])
 
 # LanceDB reads its primary key from here; it makes a row of a known version_id lose the race.
@@ -35,11 +35,13 @@ BTREE = (
     "request_key",
     "occurred_at",
     "recorded_at",
+    "task_type",
+    "tool_name",
 )
 # Not superseded_at and expires_at: nearly every row is current, and an index that keeps nearly
 # every row costs each read time in proportion to the whole table.
-BITMAP = ("kind", "status", "agent_id")
-LABEL_LIST = ("tags", "entities")
+BITMAP = ("kind", "status", "agent_id", "outcome_type", "severity")
+LABEL_LIST = ("tags", "entities", "used")
 
 Vector = NDArray[np.float32]
 
@@ -88,11 +90,11 @@ def table_schema(dimension: int, embedder: str) -> pa.Schema:
             ("confidence", pa.float64()),
             ("content_hash", _STRING),
             ("request_key", _STRING),
-            ("occurred_at", _TIME),
-            ("valid_until", _TIME),
-            ("recorded_at", _TIME),
-            ("superseded_at", _TIME),
-            ("expires_at", _TIME),
+            ("occurred_at", TIME),
+            ("valid_until", TIME),
+            ("recorded_at", TIME),
+            ("superseded_at", TIME),
+            ("expires_at", TIME),
             ("status", _STRING),
         ],
         metadata=metadata,

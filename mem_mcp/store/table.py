@@ -35,7 +35,7 @@ _CLOSES_OPEN_ROW = "target.superseded_at IS NULL AND source.superseded_at IS NOT
 _INDEXED_FROM = 300_000
 # Partitions searched, and candidates compared exactly (at least 5 a result; `evaluate speed`).
 _PROBES = 64
-_REFINED = 200
+_REFINED = 1_500
 # LanceDB's own bounds are gigabytes.
 _INDEX_CACHE_BYTES = 256_000_000
 _METADATA_CACHE_BYTES = 64_000_000
@@ -64,12 +64,14 @@ class Store:
 
     def __init__(
         self,
+        database: lancedb.AsyncConnection,
         table: lancedb.AsyncTable,
         rows: pa.Schema,
         location: str,
         processes: Processes | None,
         sync: Callable[[], None] | None,
     ) -> None:
+        self.database = database
         self.table = table
         self.location = location
         self.processes = processes
@@ -106,10 +108,11 @@ class Store:
             async with self.alone("write"):
                 with span("commit"):
                     result = await merge.execute(rows, on_bad_vectors="null")
+        all_won = bool(result.num_inserted_rows == len(add))
         if result.num_inserted_rows or result.num_updated_rows:
-            self.changes.add(result.version, (one.memory.memory_id for one in [*close, *add]))
+            self.changes.add(result.version, [*close, *add], add if all_won else ())
         await self.make_durable(result.version)
-        return bool(result.num_inserted_rows == len(add))
+        return all_won
 
     @unbroken
     async def replace(self, versions: Sequence[Version]) -> None:
@@ -122,7 +125,7 @@ class Store:
             async with self.alone("write"):
                 result = await merge.execute(rows, on_bad_vectors="null")
         if result.num_updated_rows:
-            self.changes.add(result.version, (one.memory.memory_id for one in versions))
+            self.changes.add(result.version, versions)
         await self.make_durable(result.version)
 
     @unbroken
@@ -151,6 +154,10 @@ class Store:
                     total += Path(root, name).stat().st_size
                     files += 1
         return files, total
+
+    def rows(self, versions: Sequence[Version], columns: Sequence[str]) -> pa.Table:
+        """Lay out versions as `scan` returns them."""
+        return schema.to_arrow(versions, self._schema).select(list(columns))
 
     async def read(
         self,
@@ -296,10 +303,16 @@ class Store:
             with mapped(deed):
                 yield
 
-    @unbroken
     async def make_durable(self, version: int) -> None:
         """Wait until the disk has all commits up to a version."""
-        if self._sync is None or version <= self._durable_version:
+        if version > self._durable_version:
+            await self.synced()
+            self._durable_version = max(version, self._durable_version)
+
+    @unbroken
+    async def synced(self) -> None:
+        """Wait until the disk has everything that was written."""
+        if self._sync is None:
             return
         try:
             with span("sync"):
@@ -308,7 +321,6 @@ class Store:
             raise StoreError(
                 f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
             ) from error
-        self._durable_version = max(version, self._durable_version)
 
 
 @asynccontextmanager
@@ -352,7 +364,7 @@ async def open_store(
             _check_embedder(str(location), found, embedder)
         rows = schema.table_schema(dimension, embedder or _UNKNOWN)
         stack.push_async_callback(all_done)
-        yield Store(table, rows, str(location), processes, sync)
+        yield Store(database, table, rows, str(location), processes, sync)
 
 
 async def _open_table(

@@ -19,8 +19,8 @@ from mem_mcp.cli.transfer import import_memories
 
 Run = Callable[..., Result]
 COMMANDS = [
-    *("serve", "demo", "remember", "recall", "list", "get", "forget", "import", "export"),
-    *("stats", "maintain", "doctor", "config", "evaluate"),
+    *("serve", "demo", "remember", "recall", "outcome", "lessons", "feedback", "why", "list"),
+    *("get", "forget", "import", "export", "stats", "maintain", "doctor", "config", "evaluate"),
 ]
 HEAVY = ("lancedb", "numpy", "onnxruntime", "litellm", "mcp", "mem_mcp.engine")
 
@@ -207,6 +207,112 @@ def test_stored_text_cannot_steer_the_terminal(ok: Callable[..., Any], run: Run)
     assert "\r" not in shown
 
 
+# Learning
+
+
+LESSON = "Run the migration before the deployment"
+FAILED = ("outcome", "Deploy the web shop", "--outcome", "failure", "--lesson", LESSON)
+
+
+def test_an_outcome_takes_everything_that_the_tool_takes(ok: Callable[..., Any], tmp_path: Path):
+    used = ok("remember", "Deployments go through deploy.sh")["results"][0]["memory_id"]
+    log = tmp_path / "deploy.log"
+    log.write_bytes(b"from a file \xff\n")
+    outcome = ok(
+        *(*FAILED, "--summary", "A column was missing", "--task-type", "deploy"),
+        *("--tool", "deploy.sh", "--severity", "major", "--agent-version", "7"),
+        *("--confidence", 0.5, "--log", log, "--log", "-", "--used", used, "--tag", "shop"),
+        *("--metadata", '{"ticket": 12}', "--occurred-at", "2026-03-01T10:00:00Z"),
+        *("--agent", "a1", "--run", "r1", "--key", "k"),
+        stdin="from stdin",
+    )
+    assert (outcome["outcome"], outcome["credited"]) == ("failure", [used])
+    memory = ok("get", outcome["memory_id"])["memory"]
+    assert (memory["task_type"], memory["tool_name"]) == ("deploy", "deploy.sh")
+    assert (memory["severity"], memory["agent_version"]) == ("major", "7")
+    assert (memory["confidence"], memory["used"], memory["tags"]) == (0.5, [used], ["shop"])
+    assert (memory["metadata"], memory["occurred_at"]) == ({"ticket": 12}, "2026-03-01T10:00:00Z")
+    assert (memory["agent_id"], memory["run_id"]) == ("a1", "r1")
+    assert "from a file \N{REPLACEMENT CHARACTER}\n" in memory["source"]
+    assert "from stdin" in memory["source"]
+    again = ok(*FAILED, "--key", "k", "--agent", "a1", "--run", "r1")
+    assert again["memory_id"] == outcome["memory_id"]
+
+
+def test_lessons_brief_for_the_next_task(ok: Callable[..., Any], run: Run):
+    recorded = run(*FAILED, "--task-type", "deploy", "--tool", "deploy.sh")
+    memory_id = recorded.stdout.split()[-1]
+    assert recorded.stdout == f"failure recorded as {memory_id}\n"
+    shown = run("lessons", "Deploy the billing service").stdout
+    for part in ("what failed", LESSON, "failure · deploy · deploy.sh", memory_id, "0 of 1"):
+        assert part in shown
+    assert "recall_id r" in shown.splitlines()[-1]
+    briefing = run("lessons", "Deploy the billing service", "--briefing").stdout
+    assert briefing.rstrip("\n") == ok("lessons", "Deploy the billing service")["briefing"]
+
+
+def test_lessons_take_every_condition(ok: Callable[..., Any]):
+    ok(*FAILED, "--task-type", "deploy", "--tool", "helm", "--severity", "minor", "--global")
+    ok(*("outcome", "Deploy the blog", "--outcome", "success", "--user", "u1"))
+    found = ok(
+        *("lessons", "Deploy the billing service", "--task-type", "deploy", "--tool", "helm"),
+        *("--outcome", "failure", "--outcome", "partial", "--severity", "minor", "--user", "u1"),
+        *("--since", "2020-01-01T00:00:00Z", "--limit", 3, "--max-tokens", 500),
+    )
+    assert (len(found["failures"]), found["successes"]) == (1, [])
+    found = ok("lessons", "Deploy the billing service", "--user", "u1", "--no-global")
+    assert (found["failures"], len(found["successes"])) == ([], 1)
+
+
+def test_where_nothing_was_learned_people_are_told_so(run: Run):
+    assert run("lessons", "Deploy the shop").stdout.startswith("nothing known about such tasks\n")
+
+
+def test_feedback_names_the_answer_and_shows_in_the_next_one(ok: Callable[..., Any], run: Run):
+    memory_id = ok("remember", "The office is in Oslo")["results"][0]["memory_id"]
+    last = run("recall", "Where is the office?").stdout.splitlines()[-1]
+    assert last.startswith("recall_id ")
+    said_of = ("feedback", memory_id, "--recall-id", last.split()[-1])
+    assert run(*said_of, "positive").stdout == f"{memory_id}  POSITIVE (before: NONE)\n"
+    shown = run("recall", "where is  the office?", "--explain").stdout
+    assert "marked: positive 1" in shown
+    assert "useful" in shown
+    assert ok(*said_of, "NONE")["results"] == [
+        {"memory_id": memory_id, "feedback": None, "previous": "POSITIVE"}
+    ]
+    assert "marked" not in run("recall", "Where is the office?", "--explain").stdout
+
+
+def test_an_answer_explains_why_a_memory_is_in_it(ok: Callable[..., Any], run: Run):
+    memory_id = ok("remember", "The office is in Oslo")["results"][0]["memory_id"]
+    recall_id = ok("recall", "Where is the office?")["recall_id"]
+    why = ok("why", recall_id, memory_id)
+    assert (why["recall_id"], why["memory_id"]) == (recall_id, memory_id)
+    assert (why["found"], why["rank"]) == (True, 1)
+    assert why["verdict"] in run("why", recall_id, memory_id).stdout
+
+
+def test_of_many_marks_the_bad_ones_are_named(ok: Callable[..., Any], run: Run, tmp_path: Path):
+    memory_id = ok("remember", "The office is in Oslo")["results"][0]["memory_id"]
+    file = tmp_path / "marks.jsonl"
+    good = {"memory_id": memory_id, "feedback": "NEGATIVE", "query": "Where is it?"}
+    wrong = {"memory_id": "nope", "feedback": "POSITIVE"}
+    file.write_text(f"{json.dumps(good)}\n\nnot json\n[1]\n{json.dumps(wrong)}\n")
+    result = run("feedback", "--items", file, "--json")
+    assert result.exit_code == 1
+    given = json.loads(result.stdout)
+    assert [one["feedback"] for one in given["results"]] == ["NEGATIVE"]
+    assert [error["error"][:20] for error in given["errors"][:2]] == [
+        "--items line 3: is n",
+        "--items line 4: must",
+    ]
+    assert given["errors"][2]["memory_id"] == "nope"
+    shown = run("feedback", "--items", file).stdout.splitlines()
+    assert shown[0] == f"{memory_id}  NEGATIVE (before: NEGATIVE)"
+    assert all(line.startswith("refused  ") for line in shown[1:])
+    assert ok("feedback", "--items", "-", stdin=json.dumps(good))["errors"] == []
+
+
 # Import and export
 
 
@@ -349,7 +455,10 @@ def test_the_doctor_reports_a_wrong_setting(run: Run, monkeypatch: pytest.Monkey
 def test_the_demo_runs_to_its_end():
     done = process("demo")
     assert (done.returncode, done.stderr) == (0, "")
-    for step in ("Start", "Remember", "Recall", "Update", "history", "Forget", "claude mcp add"):
+    for step in (
+        *("Start", "Remember", "Recall", "Update", "history", "Forget", "A task failed"),
+        *("Lessons before", "->", "claude mcp add"),
+    ):
         assert step in done.stdout
 
 
@@ -373,6 +482,21 @@ def test_the_demo_runs_to_its_end():
         (["list", "--cursor", "zzz"], "cursor: is none"),
         (["get", "nope"], "memory_id: no memory 'nope'"),
         (["forget"], "memory_id: give either"),
+        (["outcome", " "], "task: is empty"),
+        (["outcome", "x", "--outcome", "won"], "outcome: 'won' is not one of success"),
+        (["outcome", "x", "--severity", "bad"], "severity: 'bad' is not one of minor"),
+        (["outcome", "x", "--metadata", "[1]"], "--metadata: must be a JSON object"),
+        (["outcome", "x", "--used", "nope"], "memory_id: no memory 'nope'"),
+        (["outcome", "x", "--log", "/nowhere/log"], "/nowhere/log: No such file"),
+        (["lessons", ""], "task: is empty"),
+        (["lessons", "x", "--outcome", "won"], "outcomes: 'won' is not one of success"),
+        (["feedback"], "MEMORY_ID: is missing"),
+        (["feedback", "nope"], "feedback: say POSITIVE, NEGATIVE or VERY_NEGATIVE"),
+        (["feedback", "nope", "GOOD"], "feedback: 'GOOD' is not one of POSITIVE"),
+        (["feedback", "nope", "POSITIVE"], "memory_id: no memory 'nope'"),
+        (["feedback", "nope", "NONE", "--items", "-"], "--items: takes the place of"),
+        (["feedback", "--items", "-"], "--items: there is nothing in -"),
+        (["why", "nope", "nope"], "recall_id: no recall 'nope'"),
         (["forget", "nope"], "memory_id: no memory 'nope'"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,8 +10,20 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, PromptReference, ResourceTemplateReference
 
-from mem_mcp import Settings
+from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import ALL_TOOLS, CORE_TOOLS, StoreSettings, load_settings
+from mem_mcp.models import (
+    FeedbackResult,
+    ForgetResult,
+    GetResult,
+    LessonsResult,
+    ListResult,
+    OutcomeResult,
+    RecallResult,
+    Remembered,
+    RememberResult,
+    UpdateResult,
+)
 from mem_mcp.server.app import INSTRUCTIONS, build_server
 from mem_mcp.server.opening import LazyMemory
 
@@ -130,8 +143,42 @@ async def test_only_tools_that_only_read_say_so(settings, mode):
     tools = await offered(settings.model_copy(update={"tools": "all"}), mode)
     hints = {tool["name"]: tool["annotations"] for tool in tools}
     reading = {name for name, hint in hints.items() if hint["readOnlyHint"]}
-    assert reading == {"recall", "get_memory", "list_memories"}
+    assert reading == {"recall", "recall_lessons", "get_memory", "list_memories"}
     assert {name for name, hint in hints.items() if hint["destructiveHint"]} == {"forget"}
+
+
+async def test_only_tools_that_do_the_same_again_say_so(settings, mode):
+    tools = await offered(settings, mode)
+    repeatable = {tool["name"] for tool in tools if tool["annotations"]["idempotentHint"]}
+    assert set(CORE_TOOLS) - repeatable == {"remember", "record_outcome"}
+
+
+async def test_published_schemas_are_short_but_name_every_argument_and_field(settings, mode):
+    results = {
+        "remember": RememberResult,
+        "recall": RecallResult,
+        "record_outcome": OutcomeResult,
+        "recall_lessons": LessonsResult,
+        "give_feedback": FeedbackResult,
+        "update_memory": UpdateResult,
+        "forget": ForgetResult,
+        "get_memory": GetResult,
+        "list_memories": ListResult,
+    }
+    for tool in await offered(settings.model_copy(update={"tools": "all"}), mode):
+        name = tool["name"]
+        method = inspect.signature(getattr(AsyncMemory, name)).parameters
+        assert set(tool["inputSchema"]["properties"]) == set(method) - {"self"}
+        assert set(tool["outputSchema"]["properties"]) == set(results[name].model_fields)
+        for schema in (tool["inputSchema"], tool["outputSchema"]):
+            jsonschema.Draft202012Validator.check_schema(schema)
+        for argument in tool["inputSchema"]["properties"].values():
+            assert "type" in argument
+            assert "" not in argument.get("enum", [])
+    (remember, *_) = await offered(settings, mode)
+    entry = remember["outputSchema"]["properties"]["results"]["items"]
+    assert set(entry["properties"]) == set(Remembered.model_fields)
+    assert entry["properties"]["previous_text"] == {"type": ["string", "null"]}
 
 
 async def test_no_schema_carries_a_title(settings, mode):
@@ -430,7 +477,8 @@ async def test_the_stats_are_a_resource(client):
 
 async def test_a_memory_is_a_resource_with_its_history(client):
     memory_id = await remembered(client, "Æther, \N{FIRE}")
-    (template,) = (await client.list_resource_templates()).resource_templates
+    templates = (await client.list_resource_templates()).resource_templates
+    (template,) = [each for each in templates if "memories" in each.uri_template]
     uri = template.uri_template.replace("{memory_id}", memory_id)
     (content,) = (await client.read_resource(uri)).contents
     assert json.loads(content.text)["memory"]["text"] == "Æther, \N{FIRE}"
@@ -444,8 +492,9 @@ async def test_a_missing_memory_is_no_resource(client):
 async def test_the_prompt_brings_what_is_known_as_data(client):
     await remembered(client, "Run the tests with tox", tags=["testing"])
     await remembered(client, "Tests are green on Mondays", tags=["luck"])
-    (prompt,) = (await client.list_prompts()).prompts
-    assert prompt.name == "start_task"
+    prompts = (await client.list_prompts()).prompts
+    assert [prompt.name for prompt in prompts] == ["start_task", "finish_task"]
+    assert all(each.description for prompt in prompts for each in [prompt, *prompt.arguments])
     found = await client.get_prompt("start_task", {"task": "run the tests", "tags": "testing"})
     (message,) = found.messages
     assert "run the tests" in message.content.text

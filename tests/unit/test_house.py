@@ -41,8 +41,10 @@ ONLY_IN = {
     "typer": {"cli"},
 }
 SHARED_BY_VERBS = {
-    "arguments", "candidacy", "drafts", "find", "pool", "resources", "scopes", "similar",
-    "supersede", "visibility",
+    "answer", "archive", "arguments", "asked", "briefing", "candidacy", "drafts", "experience",
+    "find", "learning", "outcome_text", "placement", "pool", "ratings", "resources", "reweigh",
+    "scopes", "search", "similar", "supersede", "tallies", "tool_stats", "traces", "visibility",
+    "writing",
 }  # fmt: skip
 MOST_LINES = 450
 

@@ -164,5 +164,6 @@ def test_questions_for_a_time_and_texts_that_tell_one_are_known():
 
 def test_of_equal_memories_the_newer_comes_first_by_a_bounded_gain():
     now, month = 1e9, RECENCY_HALF_LIFE
-    fresh = freshness(np.array([now, now - month, now - 2 * month, now + month]), now)
+    times = np.array([now, now - month, now - 2 * month, now + month])
+    fresh = freshness(times, now, ["fact"] * 4)
     assert fresh.tolist() == [1.0, 0.5, 0.25, 1.0]

@@ -46,6 +46,7 @@ def build(
         roles=none,
         kinds=["fact"] * n,
         entities=[()] * n,
+        labels=[""] * n,
         occurred_at=times,
         recorded_at=times,
     )

@@ -20,6 +20,7 @@ def build(texts, vectors=None, kinds=None, actor_ids=None):
         roles=[None] * n,
         kinds=kinds or ["fact"] * n,
         entities=[()] * n,
+        labels=[""] * n,
         occurred_at=np.zeros(n),
         recorded_at=np.zeros(n),
     )

@@ -109,6 +109,13 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "remember.similar_score": "0.5",
         "recall.pool": "77",
         "recall.whole": "77",
+        "recall.traces": "False",
+        "recall.trace_days": "77",
+        "archive.expired": "False",
+        "archive.harmful": "False",
+        "archive.least_recalls": "77",
+        "archive.least_harm": "7.5",
+        "archive.harm_ratio": "7.5",
     }
     fixed = {"embedding.model", "llm.model", "llm.api_base", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()

@@ -1,0 +1,117 @@
+"""What raters think of memories: the latest of each on a memory and a question counts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mem_mcp.store import Log, Vector, matrix
+from mem_mcp.text import digest
+
+_MOST_OWNERS = 64
+_COLUMNS = (
+    "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id", "vector",
+    "created_at",
+)  # fmt: skip
+Key = tuple[str, str, str | None, str]
+"""Memory, the rater's user and agent, question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One entry; an empty rating takes an earlier one back."""
+
+    memory_id: str
+    owner: str
+    """User of the memory."""
+    rating: str
+    reason: str | None
+    query: str
+    question: str
+    """Which question it is about; entries on the same one replace each other."""
+    user_id: str
+    agent_id: str | None
+    vector: Vector | None
+    """Of the question."""
+    created_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """Entries with the same key replace each other."""
+        return (self.memory_id, self.user_id, self.agent_id, self.question)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    latest: dict[Key, Rating]
+
+
+class Ratings:
+    """The ratings of a store; what was read stays until another process writes."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self._kept: OrderedDict[frozenset[str], _Kept] = OrderedDict()
+
+    async def of(self, owners: frozenset[str]) -> tuple[int, Iterable[Rating]]:
+        """Return what counts of the ratings of some users' memories.
+
+        Returns:
+            A number that changes with them, and the ratings; those taken back are not among them.
+        """
+        kept = await self._read(owners)
+        return kept.version, [one for one in kept.latest.values() if one.rating]
+
+    async def latest(self, owners: frozenset[str]) -> dict[Key, Rating]:
+        """Return the last entry for each key, also those that take a rating back."""
+        return (await self._read(owners)).latest
+
+    async def add(self, entries: Sequence[Rating]) -> None:
+        """Store entries, durably and in one commit."""
+        rows = [_row(entry) for entry in entries]
+        version = await self.log.append(rows, durable=True)
+        for owners, kept in self._kept.items():
+            if kept.version == version - 1:
+                mine = {entry.key: entry for entry in entries if entry.owner in owners}
+                self._kept[owners] = _Kept(version, {**kept.latest, **mine})
+
+    async def erase(self, memory_ids: Sequence[str]) -> None:
+        """Delete every entry on some memories."""
+        await self.log.erase("memory_id", memory_ids)
+
+    async def _read(self, owners: frozenset[str]) -> _Kept:
+        version = await self.log.version()
+        kept = self._kept.get(owners)
+        if kept is None or kept.version != version:
+            rows = await self.log.read(_COLUMNS, any_of={"owner": sorted(owners)})
+            entries = sorted(_ratings(rows), key=lambda entry: entry.created_at)
+            kept = _Kept(version, {entry.key: entry for entry in entries})
+        self._kept[owners] = kept
+        self._kept.move_to_end(owners)
+        if len(self._kept) > _MOST_OWNERS:
+            self._kept.popitem(last=False)
+        return kept
+
+
+def question_of(query: str) -> str:
+    """Return what two wordings share when they are the same question."""
+    return digest(" ".join(query.casefold().split())) if query.strip() else ""
+
+
+def _row(entry: Rating) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _COLUMNS}
+
+
+def _ratings(rows: pa.Table) -> list[Rating]:
+    vectors = matrix(rows)
+    return [
+        Rating(**row, vector=None if np.isnan(vector[0]) else vector)
+        for row, vector in zip(rows.drop_columns("vector").to_pylist(), vectors, strict=True)
+    ]

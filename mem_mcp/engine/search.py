@@ -1,0 +1,58 @@
+"""From a question to everything that was weighed for it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from mem_mcp.engine.candidacy import Candidacy
+from mem_mcp.engine.experience import Experience
+from mem_mcp.engine.pool import gather
+from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.visibility import View
+from mem_mcp.models import Scope
+from mem_mcp.ranking import Query, Ranking, rank
+from mem_mcp.store import Vector
+from mem_mcp.telemetry import span
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates of a question, ranked."""
+
+    candidacy: Candidacy
+    ranking: Ranking
+    experience: Experience
+    vector: Vector | None
+    """Of the question; None for a search by words only."""
+    degraded: list[str]
+
+
+async def search(
+    resources: Resources, query: str, scope: Scope, view: View, as_of: datetime | None = None
+) -> Found:
+    """Rank what a question may see.
+
+    Args:
+        resources: what to work with.
+        query: the question.
+        scope: who asks.
+        view: which rows may be seen at all.
+        as_of: the moment that is asked about; None for now.
+    """
+    async with resources.recalls:
+        embedding = asyncio.create_task(resources.embed([query]))
+        try:
+            experience = await resources.experiences.of(scope, view, as_of)
+            candidacy = await gather(resources, query, embedding, view, experience)
+        except BaseException:
+            embedding.cancel()
+            raise
+        (vector,), degraded = await embedding
+        with span("rank"):
+            candidates = candidacy.candidates
+            asked = Query(text=query, vector=vector, now=(as_of or view.now).timestamp())
+            marks = experience.marks(candidates)
+            ranking = await asyncio.to_thread(rank, asked, candidates, marks)
+    return Found(candidacy, ranking, experience, vector, degraded)

@@ -1,0 +1,165 @@
+"""Append-only tables beside the memories: feedback and recall traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import Any
+
+import lancedb
+import pyarrow as pa
+from lancedb.index import BTree
+
+from mem_mcp.store.filters import quote
+from mem_mcp.store.schema import TIME
+from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.unbroken import unbroken
+
+# Appends after which small files are joined.
+_TIDY_EVERY = 50
+_KEEP_FOR_OTHERS = timedelta(hours=1)
+TIME_COLUMN = "created_at"
+
+
+class Log:
+    """One append-only table in the folder of a store, made at its first append.
+
+    Every method raises StoreError where LanceDB or the disk refuses. Reads see every commit of
+    every process.
+
+    Args:
+        store: beside which.
+        name: of the table.
+        columns: its columns; one is `created_at`.
+        indexed: columns to look rows up by.
+    """
+
+    def __init__(self, store: Store, name: str, columns: pa.Schema, indexed: Sequence[str]) -> None:
+        self._store = store
+        self._name = name
+        self._columns = columns
+        self._indexed = indexed
+        self._table: lancedb.AsyncTable | None = None
+        self._tidied = 0
+
+    @unbroken
+    async def append(self, rows: Sequence[dict[str, Any]], *, durable: bool) -> int:
+        """Add rows in one commit.
+
+        Args:
+            rows: column to value; absent columns are null.
+            durable: wait until the disk has them.
+
+        Returns:
+            The number of the commit.
+        """
+        table = await self._opened() or await self._made()
+        data = pa.Table.from_pylist(list(rows), schema=self._columns)
+        async with self._store.calling("write"):
+            done = await table.add(data, on_bad_vectors="null")
+        if durable:
+            await self._store.synced()
+        return int(done.version)
+
+    @unbroken
+    async def version(self) -> int:
+        """Return the number of the newest commit; 0 before the first."""
+        table = await self._opened()
+        if table is None:
+            return 0
+        async with self._store.calling("read"):
+            return int(await table.version())
+
+    @unbroken
+    async def read(
+        self,
+        columns: Sequence[str],
+        *,
+        any_of: dict[str, Sequence[str]] | None = None,
+        since: datetime | None = None,
+    ) -> pa.Table:
+        """Read rows, in no order.
+
+        Args:
+            columns: which of their fields.
+            any_of: column to the values of which a row must have one.
+            since: created then or later.
+        """
+        table = await self._opened()
+        if table is None:
+            return pa.schema([self._columns.field(name) for name in columns]).empty_table()
+        conditions = [
+            f"{column} IN ({', '.join(map(quote, values))})" if values else "FALSE"
+            for column, values in (any_of or {}).items()
+        ]
+        if since is not None:
+            conditions.append(f"{TIME_COLUMN} >= timestamp '{since.isoformat()}'")
+        query = table.query().select(list(columns))
+        if conditions:
+            query = query.where(" AND ".join(conditions))
+        async with self._store.calling("read"):
+            return await query.to_arrow()
+
+    @unbroken
+    async def prune(self, before: datetime) -> int:
+        """Delete what was created before a moment; return how many rows."""
+        table = await self._opened()
+        if table is None:
+            return 0
+        where = f"{TIME_COLUMN} < timestamp '{before.isoformat()}'"
+        async with self._store.calling("write"):
+            found = int(await table.count_rows(where))
+            if found:
+                await table.delete(where)
+        return found
+
+    @unbroken
+    async def erase(self, column: str, values: Sequence[str]) -> None:
+        """Delete the rows that have one of some values, physically."""
+        table = await self._opened()
+        if table is None or not values:
+            return
+        async with self._store.calling("write"):
+            await table.delete(f"{column} IN ({', '.join(map(quote, values))})")
+
+    @unbroken
+    async def tidy(self, *, thorough: bool = False) -> None:
+        """Join small files and bring indices up to date, where enough was appended."""
+        table = await self._opened()
+        if table is None:
+            return
+        async with self._store.calling("tidy"):
+            version = int(await table.version())
+            if not thorough and version - self._tidied < _TIDY_EVERY:
+                return
+            await table.checkout_latest()  # type: ignore[no-untyped-call]
+            await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
+            self._tidied = int(await table.version())
+
+    async def _opened(self) -> lancedb.AsyncTable | None:
+        if self._table is None:
+            with mapped("open", self._store.location):
+                if self._name in (await self._store.database.list_tables()).tables:
+                    self._table = await self._store.database.open_table(self._name)
+        return self._table
+
+    async def _made(self) -> lancedb.AsyncTable:
+        store, processes = self._store, self._store.processes
+        with mapped("open", store.location):
+            async with processes.alone_at("create") if processes else nullcontext():
+                table = await store.database.create_table(
+                    self._name, schema=self._columns, exist_ok=True
+                )
+                present = {column for i in await table.list_indices() for column in i.columns}
+                for column in self._indexed:
+                    if column not in present:
+                        await table.create_index(column, config=BTree())
+        self._table = table
+        return table
+
+
+def columns(dimension: int, *fields: tuple[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of a log: the fields, a vector and the time."""
+    vector = ("vector", pa.list_(pa.float32(), dimension))
+    return pa.schema([*fields, vector, (TIME_COLUMN, TIME)])
