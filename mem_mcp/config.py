@@ -6,13 +6,14 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -97,12 +98,57 @@ class EmbeddingSettings(Section):
 
 
 class LLMSettings(Section):
-    """The language model that manages memory; none can be used by this version."""
+    """The language model that manages memory; its key is the provider's own variable's to hold."""
 
-    model: Literal[""] = ""
-    """Name of a model; must stay empty."""
-    api_base: Literal[""] = ""
-    """Address of the model's server; must stay empty."""
+    model: str = Field(default="", pattern=r"^\S*$")
+    """Model as LiteLLM names it, like openai/gpt-4o-mini or ollama_chat/llama3.2; empty: none."""
+    api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Address of that model's server; empty: the provider's own."""
+    fallbacks: Annotated[list[str], NoDecode] = []
+    """Models asked in turn where it fails, separated by commas; api_base is not theirs."""
+    timeout_seconds: float = Field(default=30, gt=0, le=3_600)
+    """How long one attempt may take."""
+    deadline_seconds: float = Field(default=45, gt=0, le=3_600)
+    """How long all that one tool call asks of the model may take."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """Further attempts after a failure that may pass."""
+    concurrency: int = Field(default=4, ge=1, le=1_000)
+    """Requests under way at once; more wait."""
+    requests_per_minute: int = Field(default=0, ge=0)
+    """More wait; 0: no bound."""
+    tokens_per_minute: int = Field(default=0, ge=0)
+    """More wait; 0: no bound."""
+    calls_per_day: int = Field(default=0, ge=0)
+    """Budget of each process, until midnight UTC; 0: no bound."""
+    tokens_per_day: int = Field(default=0, ge=0)
+    """Likewise, of tokens sent and received."""
+    dollars_per_day: float = Field(default=0.0, ge=0)
+    """Likewise, for models whose price is known."""
+    max_output_tokens: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Longest answer; once doubled when an answer was cut there."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """How freely it answers; left out for models that have no such setting."""
+    vision: bool | None = None
+    """Whether it reads images; null: what LiteLLM knows of it."""
+    background: bool = False
+    """Answer record_outcome at once and judge its logs afterwards."""
+    verify: bool = False
+    """Ask it a second time whether what it extracted is what was said."""
+    instructions: str = Field(default="", max_length=10_000)
+    """What to keep and what to leave out, beside the rules."""
+    prompts: str = ""
+    """Folder of texts in place of ours, such as extract.md; empty: ours."""
+
+    @field_validator("fallbacks", mode="before")
+    @classmethod
+    def _names(cls, names: object) -> object:
+        listed = names.split(",") if isinstance(names, str) else names
+        if not isinstance(listed, list):
+            return names
+        stripped = [str(name).strip() for name in listed if str(name).strip()]
+        if any(set(name) & set("[]\"' ") for name in stripped):
+            raise ValueError("must be names of models separated by commas, such as openai/a,groq/b")
+        return stripped
 
 
 class AuthSettings(Section):

@@ -7,10 +7,26 @@ MemError                    whatever mem_mcp raises on purpose
 ├── ConfigError             a setting
 ├── StoreError              the data directory or what is in it
 │   └── WriteConflict       others kept changing the same memory
-└── EmbedderUnavailable     no vectors can be made now
+├── EmbedderUnavailable     no vectors can be made now
+└── LLMError                a model behind a network gave no usable answer
+    ├── LLMUnavailable      not configured, not reached, too slow or failing; `reason` says which
+    ├── LLMRateLimited      it takes no more requests for the moment
+    ├── LLMAuthError        its key is missing or was refused
+    ├── LLMRejected         it does not take such a request
+    ├── LLMContextTooLong   the request does not fit its context window
+    ├── LLMRefused          it declined to answer, or its filter did
+    ├── LLMBadOutput        what it answered cannot be used, also when asked again
+    └── LLMBudgetSpent      the settings allow no more of it today
 
 Messages are written for the caller: what was wrong, then what to do.
 """
+
+from typing import Literal
+
+LLMFailure = Literal[
+    "unconfigured", "connection", "timeout", "server", "not_found", "open", "deadline"
+]
+"""Why a model is unavailable; open: it kept failing, so it is left alone for a moment."""
 
 
 class MemError(Exception):
@@ -53,3 +69,43 @@ class WriteConflict(StoreError):
 
 class EmbedderUnavailable(MemError):
     """Vectors cannot be made at the moment; search by words still works."""
+
+
+class LLMError(MemError):
+    """A model behind a network gave no usable answer; what needs none still works."""
+
+
+class LLMUnavailable(LLMError):
+    """The model cannot be used at the moment, or not with these settings."""
+
+    def __init__(self, reason: LLMFailure, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class LLMRateLimited(LLMError):
+    """The provider takes no more requests for the moment."""
+
+
+class LLMAuthError(LLMError):
+    """The provider's key is missing or was refused; the message names its variable."""
+
+
+class LLMRejected(LLMError):
+    """The provider does not take such a request, however often it is sent."""
+
+
+class LLMContextTooLong(LLMError):
+    """The request does not fit the model's context window; send less."""
+
+
+class LLMRefused(LLMError):
+    """The model, or the provider's content filter, declined to answer."""
+
+
+class LLMBadOutput(LLMError):
+    """What the model answered cannot be used, also not after it was told why."""
+
+
+class LLMBudgetSpent(LLMError):
+    """The settings allow no more calls, tokens or dollars today; resets at midnight UTC."""

@@ -24,6 +24,9 @@ GLOBAL_USER = "global"
 RECALLABLE: tuple[Status, ...] = ("active", "probation")
 """Statuses that recall sees."""
 
+WAITS = "waits for the language model"
+"""Reason of a pending version that recall sees meanwhile, as it was given."""
+
 
 class Model(BaseModel):
     """Base of all results and values: immutable, and strict about its fields."""
@@ -261,6 +264,28 @@ class ListResult(Model):
     total: int
 
 
+MENTIONED_WITH = "mentioned with"
+"""The relation of two entities that a memory only lists together; it has no direction."""
+
+
+class GraphEdge(Model):
+    """One relation, and the memories that support it."""
+
+    source: str
+    relation: str
+    target: str
+    memory_ids: list[str]
+
+
+class GraphResult(Model):
+    """Answer of `graph`, nearest first."""
+
+    entities: list[str]
+    """Each by one of its names; none where no memory speaks of what was asked about."""
+    edges: list[GraphEdge]
+    degraded: list[str] = []
+
+
 class FeedbackWeek(Model):
     """Ratings of one ISO week that still count."""
 
@@ -395,6 +420,17 @@ class Why(Model):
     score: float | None = None
     scores: dict[str, float] = {}
     """The parts that add up to its score."""
+
+
+class Reprocessed(Model):
+    """What a language model made of what had waited for it."""
+
+    processed: int
+    """Requests and outcomes that are done."""
+    waiting: int
+    """Those that still wait."""
+    degraded: list[str] = []
+    llm: LLMUsage | None = None
 
 
 class LineError(Model):

@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 from mem_mcp import __version__
-from mem_mcp.cli import demo, doctor, evaluate, learn, read, serve, settings, store, transfer, write
+from mem_mcp.cli import (
+    demo,
+    doctor,
+    evaluate,
+    graph,
+    learn,
+    read,
+    serve,
+    settings,
+    store,
+    transfer,
+    write,
+)
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
 
@@ -67,11 +79,13 @@ app.command("feedback")(learn.feedback)
 app.command("why")(store.why)
 app.command("list")(read.list_memories)
 app.command("get")(read.get_memory)
+app.command("graph")(graph.graph)
 app.command("forget")(write.forget)
 app.command("import")(transfer.import_memories)
 app.command("export")(transfer.export_memories)
 app.command("stats")(store.stats)
 app.command("maintain")(store.maintain)
+app.command("reprocess")(store.reprocess)
 app.command("doctor")(doctor.doctor)
 app.command("config")(settings.config)
 app.command("evaluate")(evaluate.evaluate)

@@ -82,6 +82,35 @@ def embedder(settings: Settings) -> str:  # noqa: ARG001 - there is one embedder
     return f"{bundled.identity}, files intact, {len(vector)} dimensions"
 
 
+def language_model(settings: Settings) -> str:
+    """Check that the configured language model answers in the form that is asked for."""
+    if not settings.llm.model:
+        return "none configured; everything works without (llm.model names one)"
+    from pydantic import BaseModel  # noqa: PLC0415 - with its user
+
+    from mem_mcp.llm import Completion, Gateway  # noqa: PLC0415 - LiteLLM takes seconds
+
+    class Ready(BaseModel):
+        ready: bool
+
+    async def ask() -> tuple[Completion[Ready], list[str]]:
+        gateway = Gateway(settings.llm)
+        try:
+            missing = await gateway.missing_keys()
+            if missing and not settings.llm.api_base:
+                raise MemError(f"{settings.llm.model}: set {', '.join(missing)}")
+            words = [{"role": "user", "content": "Answer with ready set to true."}]
+            return await gateway.complete(words, Ready), missing
+        finally:
+            await gateway.aclose()
+
+    done, _ = asyncio.run(ask())
+    used = done.usage
+    cost = "cost unknown" if used.cost_usd is None else f"{used.cost_usd:.6f} dollars"
+    tokens = f"{used.input_tokens} + {used.output_tokens} tokens"
+    return f"{done.model} answers in {used.seconds:.1f} s ({tokens}, {cost})"
+
+
 def start(settings: Settings) -> str:
     """Start the server as a desktop client does, and time its first answers."""
     environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}

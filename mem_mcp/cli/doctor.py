@@ -30,6 +30,12 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str], str], ...] = (
         "in its place, or choose another folder with MEM_MCP_DATA_DIR",
     ),
     ("embedder", checks.embedder, _REINSTALL),
+    (
+        "language model",
+        checks.language_model,
+        "correct llm.model, llm.api_base or the provider's key; until then, what is to be read "
+        "waits, and mem-mcp reprocess finishes it",
+    ),
     ("start", checks.start, "run mem-mcp serve in a terminal and read what it says"),
 )
 

@@ -23,7 +23,8 @@ _SIZES = "1000,10000,100000"
 Suite = Annotated[
     str,
     typer.Argument(
-        metavar="SUITE", help="locomo, lessons, intents, abstain, feedback, stream or speed."
+        metavar="SUITE",
+        help="locomo, lessons, intents, abstain, feedback, stream, extraction or speed.",
     ),
 ]
 DataFile = Annotated[
@@ -33,7 +34,17 @@ DataFile = Annotated[
         metavar="FILE",
         help="The data set in its original format: LoCoMo's JSON (locomo, abstain, feedback), "
         "attempts at issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it "
-        "(intents) or its test.csv (stream); for speed, which needs none, LoCoMo's.",
+        "(intents) or its test.csv (stream), conversations as JSON Lines (extraction); for speed, "
+        "which needs none, LoCoMo's.",
+    ),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        metavar="FILE",
+        help="extraction: answers recorded for the same conversations, as JSON Lines, in place of "
+        "the configured model's.",
     ),
 ]
 Output = Annotated[
@@ -44,8 +55,8 @@ First = Annotated[
     int | None,
     typer.Option(
         "--first",
-        help="Only so many conversations (locomo, abstain, feedback), issues (lessons), messages "
-        "(stream) or questions (intents; 1,000 by default).",
+        help="Only so many conversations (locomo, abstain, feedback, extraction), issues "
+        "(lessons), messages (stream) or questions (intents; 1,000 by default).",
     ),
 ]
 Seed = Annotated[
@@ -84,6 +95,7 @@ def evaluate(
     plot: Plot = None,
     sizes: Sizes = "",
     profile: Profile = False,
+    answers: Answers = None,
 ) -> None:
     """Measure the memory, in a store of its own that is deleted afterwards."""
     is_speed = suite == "speed"
@@ -92,9 +104,12 @@ def evaluate(
     _only("--first", "the other suites", given=first is not None, fits=not is_speed)
     _only("--sizes", "speed", given=bool(sizes), fits=is_speed)
     _only("--profile", "speed", given=profile, fits=is_speed)
+    _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
     _prepare(output, plot)
     if is_speed:
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
+    elif suite == "extraction":
+        report = _extraction(data, answers, seed, first)
     else:
         report = _recall("locomo-curve" if curve else suite, data, seed, first, arms=arms)
     if output:
@@ -131,6 +146,13 @@ def _recall(suite: str, data: Path | None, seed: int, first: int | None, *, arms
         return asyncio.run(
             evaluation.evaluate(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
+
+
+def _extraction(data: Path | None, answers: Path | None, seed: int, first: int | None) -> Report:
+    from mem_mcp.evaluation.extraction import run_extraction  # noqa: PLC0415
+
+    with _bar("extraction") as progress:
+        return asyncio.run(run_extraction(data, answers, seed=seed, first=first, progress=progress))
 
 
 def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:

@@ -1,4 +1,4 @@
-"""mem-mcp stats, maintain, why."""
+"""mem-mcp stats, maintain, reprocess, why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mem_mcp.cli.output import counted, one_line, show, size
 from mem_mcp.cli.session import run
 from mem_mcp.cli.stats_plot import check_plot, draw
 from mem_mcp.cli.stats_text import stats_lines
-from mem_mcp.models import Maintained, Why
+from mem_mcp.models import Maintained, Reprocessed, Why
 
 _MOST_SHOWN = 20
 
@@ -49,6 +49,22 @@ def maintain(
     show(result, _maintained, as_json=as_json)
 
 
+def reprocess(
+    pending: Annotated[
+        bool, typer.Option("--pending/--no-pending", help="What waits for the model.")
+    ] = True,
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="Also outcomes that a model judged, again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the language model read what was stored while it could not be asked."""
+    result = run(lambda memory: memory.reprocess(pending=pending, outcomes=outcomes))
+    show(result, _reprocessed, as_json=as_json)
+    if result.waiting and pending:
+        raise typer.Exit(1)
+
+
 def why(
     recall_id: Annotated[str, typer.Argument(metavar="RECALL_ID", help="From recall.")],
     memory_id: MemoryId,
@@ -78,6 +94,16 @@ def _maintained(done: Maintained) -> Iterator[str]:
         return
     yield f"files      {done.files_before:,} -> {done.files_after:,}"
     yield f"directory  {size(done.bytes_before)} -> {size(done.bytes_after)}"
+
+
+def _reprocessed(done: Reprocessed) -> Iterator[str]:
+    yield f"read     {counted(done.processed, 'request', 'requests')}"
+    yield f"waiting  {counted(done.waiting)}"
+    if done.llm:
+        cost = "" if done.llm.cost_usd is None else f", {done.llm.cost_usd:.4f} dollars"
+        tokens = f"{done.llm.input_tokens:,} + {done.llm.output_tokens:,} tokens"
+        yield f"model    {counted(done.llm.calls, 'call', 'calls')}, {tokens}{cost}"
+    yield from (f"  {one_line(note)}" for note in done.degraded)
 
 
 def _why(answer: Why) -> Iterator[str]:

@@ -69,7 +69,7 @@ def _line(one: Lesson) -> str:
     said = [task, *([summary] if summary else []), *([f"lesson: {lesson}"] if lesson else [])]
     text = "; ".join(map(_short, said))
     facts = [
-        *([one.tool_name] if one.tool_name else []),
+        *([_short(one.tool_name)] if one.tool_name else []),
         *([one.outcome] if one.outcome not in (None, "success", "failure") else []),
         *([f"{one.support} times"] if one.support > 1 else []),
         f"{one.occurred_at:%Y-%m-%d}",

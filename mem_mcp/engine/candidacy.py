@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,19 @@ def _laid_out(rows: pa.Table) -> Candidates:
         ],
         occurred_at=_seconds(rows["occurred_at"]),
         recorded_at=_seconds(rows["recorded_at"]),
+        relations=edges(rows["relations"]),
     )
+
+
+def edges(relations: pa.ChunkedArray) -> list[Sequence[tuple[str, str, str]]]:
+    """Return (source, relation, target) of each edge of each row."""
+    sizes = pc.list_value_length(relations).fill_null(0).to_pylist()
+    if not any(sizes):  # as in most scopes
+        return [()] * len(sizes)
+    flat = pc.list_flatten(relations)
+    parts = (pc.struct_field(flat, name).to_pylist() for name in ("source", "relation", "target"))
+    each = zip(*parts, strict=True)
+    return [tuple(islice(each, size)) for size in sizes]
 
 
 def _joined(old: Candidates, kept: Sequence[int], new: Candidates) -> Candidates:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mem_mcp.engine.candidacy import Candidacy
 from mem_mcp.engine.ratings import Rating, Ratings
 from mem_mcp.engine.scopes import Scopes
-from mem_mcp.engine.visibility import View, view
+from mem_mcp.engine.visibility import View, every, view
 from mem_mcp.models import GLOBAL_USER, Scope, Tally
 from mem_mcp.ranking import Candidates, Marks, likeness
 from mem_mcp.store import Store, Vector
@@ -28,7 +28,7 @@ WEIGHTS: Mapping[str, float] = {
 memory itself; partial and unknown ones say nothing."""
 
 _MOST_KEPT = 16
-# Outcomes beyond so many are not read for their marks.
+# Outcomes beyond so many, the newest, are not read for their marks.
 _MOST_OUTCOMES = 5_000
 # Memories that marks alone bring among the candidates, and how alike their questions must be.
 _MOST_FAVOURED = 20
@@ -93,6 +93,7 @@ class Experiences:
         self._store = store
         self._ratings = ratings
         self._scopes = scopes
+        self._since: dict[frozenset[str], datetime] = {}
         self._kept: OrderedDict[frozenset[str], tuple[int, Candidacy | None, Experience]] = (
             OrderedDict()
         )
@@ -105,19 +106,10 @@ class Experiences:
             asked: what the question may see.
             as_of: only what was known then.
         """
-        used = view(
-            Scope(user_id=scope.user_id),
-            asked.now,
-            {"used": {"exists": True}},
-            further_holds=lambda memory: bool(memory.used),
-            include_global=GLOBAL_USER in asked.users,
-            as_of=as_of,
-            kinds=("outcome",),
-        )
-        outcomes = await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
-        version, ratings = await self._ratings.of(asked.users)
+        outcomes = await self._outcomes(scope, asked, as_of)
         if as_of is not None:
-            return _joined((one for one in ratings if one.created_at <= as_of), outcomes)
+            return _joined(await self._ratings.at(asked.users, as_of), outcomes)
+        version, ratings = await self._ratings.of(asked.users)
         kept = self._kept.get(asked.users)
         if kept is None or kept[0] != version or kept[1] is not outcomes:
             kept = (version, outcomes, _joined(ratings, outcomes))
@@ -126,6 +118,42 @@ class Experiences:
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return kept[2]
+
+    async def _outcomes(
+        self, scope: Scope, asked: View, as_of: datetime | None
+    ) -> Candidacy | None:
+        """Return the outcomes that used memories; where they are too many, the newest of them."""
+        since = self._since.get(asked.users) if as_of is None else None
+        used = _used(scope, asked, as_of, since)
+        found = await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
+        if found is not None:
+            return found
+        newest = await self._store.scan(
+            used.conditions,
+            ["recorded_at"],
+            order=[("recorded_at", False)],
+            # Half of what may be read, so that the bound holds for many more.
+            limit=_MOST_OUTCOMES // 2,
+        )
+        since = newest["recorded_at"][-1].as_py()
+        if as_of is None:
+            self._since[asked.users] = since
+        used = _used(scope, asked, as_of, since)
+        return await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
+
+
+def _used(scope: Scope, asked: View, as_of: datetime | None, since: datetime | None) -> View:
+    return view(
+        Scope(user_id=scope.user_id),
+        asked.now,
+        every({"used": {"exists": True}}, {"recorded_at": {"gte": since}} if since else {}),
+        further_holds=lambda memory: (
+            bool(memory.used) and (since is None or memory.recorded_at >= since)
+        ),
+        include_global=GLOBAL_USER in asked.users,
+        as_of=as_of,
+        kinds=("outcome",),
+    )
 
 
 def _joined(ratings: Iterable[Rating], outcomes: Candidacy | None) -> Experience:

@@ -96,5 +96,6 @@ def _ended(row: Version, scope: Scope, now: Any) -> tuple[Version, Version]:  # 
 
 
 async def _purge(resources: Resources, ids: Sequence[str]) -> None:
-    await resources.store.delete({"memory_id": {"in": list(ids)}})
+    # Marks first: what fails here is repeated with the memory still there to name.
     await resources.ratings.erase(ids)
+    await resources.store.delete({"memory_id": {"in": list(ids)}})

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.find import EVERY_FIELD, check_may_change
+from mem_mcp.engine.hiding import follow, may_matter
 from mem_mcp.engine.ratings import Key, Rating, question_of
-from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import succeed
+from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.traces import Trace
 from mem_mcp.engine.visibility import current, every, owned
-from mem_mcp.errors import InvalidInput, MemError, NotFound, NotPermitted, WriteConflict
+from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.models import (
     Feedback,
     FeedbackGiven,
@@ -23,14 +23,15 @@ from mem_mcp.models import (
     Memory,
     Scope,
 )
-from mem_mcp.store import Vector
+from mem_mcp.store import Vector, unbroken
 from mem_mcp.text import check_text
 from mem_mcp.times import utc_now
 
 MOST_ITEMS = 1_000
 MAX_REASON = 10_000
 MAX_QUERY = 50_000
-_HIDES: Feedback = "VERY_NEGATIVE"
+# Of what a caller gave, when it is shown back.
+_LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,6 @@ async def give_feedback(resources: Resources, request: Request) -> FeedbackResul
         InvalidInput: an argument was refused; nothing was stored. Of several items each has its
             own error instead.
         NotFound: the one memory is not there for this caller.
-        NotPermitted: it is another's, and may not be hidden by this caller.
     """
     scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
     if request.items is None:
@@ -78,10 +78,35 @@ async def give_feedback(resources: Resources, request: Request) -> FeedbackResul
     entries = [one for one in checked if isinstance(one, Rating)]
     before: Mapping[Key, Rating] = {}
     if entries:
-        before = await resources.ratings.latest(frozenset(entry.owner for entry in entries))
-        await resources.ratings.add(entries)
-        await _show_or_hide(resources, scope, entries, known)
+        before = await _stored(resources, scope, entries, known)
     return _result(checked, items, before)
+
+
+@unbroken  # a mark that hides is never left without its effect by a caller who gives up
+async def _stored(
+    resources: Resources, scope: Scope, entries: Sequence[Rating], known: Mapping[str, Memory]
+) -> Mapping[Key, Rating]:
+    """Store marks and what follows from them; return the marks that counted before."""
+    before = await resources.ratings.latest(frozenset(entry.owner for entry in entries))
+    entries = _in_order(entries, before)
+    await resources.ratings.add(entries)
+    touched = may_matter(entries, before, known)
+    if touched:
+        await follow(resources, scope, touched)
+    return before
+
+
+def _in_order(entries: Sequence[Rating], before: Mapping[Key, Rating]) -> list[Rating]:
+    """Have each mark follow the one that it replaces, also where clocks disagree."""
+    last = {key: mark.created_at for key, mark in before.items()}
+    ordered = []
+    for entry in entries:
+        earlier = last.get(entry.key)
+        if earlier is not None and earlier >= entry.created_at:
+            entry = replace(entry, created_at=earlier + timedelta(microseconds=1))  # noqa: PLW2901
+        last[entry.key] = entry.created_at
+        ordered.append(entry)
+    return ordered
 
 
 def _items(values: Sequence[Mapping[str, Any]]) -> list[Item | FeedbackRefused]:
@@ -96,9 +121,9 @@ def _item(value: object) -> Item | FeedbackRefused:
     allowed = [field.name for field in fields(Item)]
     if not isinstance(value, Mapping):
         return FeedbackRefused(memory_id="", error=f"must be an object with {', '.join(allowed)}")
-    memory_id = str(value.get("memory_id") or "")
+    memory_id = _shown(value.get("memory_id"))
     if unknown := sorted(set(map(str, value)) - set(allowed)):
-        problem = f"has no field {unknown[0]!r}; allowed: {', '.join(allowed)}"
+        problem = f"has no field {unknown[0]!r:.{_LONGEST}}; allowed: {', '.join(allowed)}"
         return FeedbackRefused(memory_id=memory_id, error=problem)
     if "feedback" not in value:
         return FeedbackRefused(memory_id=memory_id, error="feedback: is missing")
@@ -111,7 +136,7 @@ async def _checked(
     items: Sequence[Item | FeedbackRefused],
     known: Mapping[str, Memory],
 ) -> list[Rating | MemError | FeedbackRefused]:
-    questions = _Questions(resources, scope)
+    questions = await _Questions.of(resources, scope, items)
     now = utc_now()
     checked: list[Rating | MemError | FeedbackRefused] = []
     for index, item in enumerate(items):
@@ -125,7 +150,7 @@ async def _checked(
             memory = known.get(item.memory_id)
             if memory is None:
                 raise NotFound(item.memory_id)
-            query, vector = await questions.of(item)
+            query, vector = questions.asked(item)
         except MemError as error:
             checked.append(error)
             continue
@@ -148,21 +173,44 @@ async def _checked(
 
 
 def _words(item: Item) -> tuple[str, str | None]:
-    rating = item.feedback or ""
-    if rating:
-        words = arguments.literal(Feedback)
-        if not isinstance(rating, str) or rating not in words:
-            raise InvalidInput(
-                "feedback", f"{rating!r} is not one of {', '.join(words)}, or empty to remove it"
-            )
-    return rating, check_text(item.feedback_reason or "", "feedback_reason", MAX_REASON) or None
+    rating = "" if item.feedback is None else item.feedback
+    words = arguments.literal(Feedback)
+    if not isinstance(rating, str) or rating not in ("", *words):
+        raise InvalidInput(
+            "feedback",
+            f"{rating!r:.{_LONGEST}} is not one of {', '.join(words)}, or empty to remove it",
+        )
+    return rating, _text(item.feedback_reason, "feedback_reason", MAX_REASON) or None
+
+
+def _text(value: str | None, argument: str, limit: int) -> str:
+    return "" if value is None else check_text(value, argument, limit)
+
+
+def _query(item: Item) -> str:
+    return _text(item.query, "query", MAX_QUERY)
+
+
+def _checks(check: Callable[[], str | None]) -> str:
+    """Return what a check lets pass; "" where it refuses, which is said of each item later."""
+    try:
+        return check() or ""
+    except InvalidInput:
+        return ""
+
+
+def _shown(memory_id: object) -> str:
+    """Return an id as it can be written into an answer, whatever it is."""
+    text = "" if memory_id is None else str(memory_id)
+    return text[: arguments.MAX_NAME].encode("utf-8", "replace").decode()
 
 
 async def _known(
     resources: Resources, scope: Scope, items: Sequence[Item | FeedbackRefused]
 ) -> dict[str, Memory]:
     """Return the current memories that are named and that this caller may see."""
-    ids = {one.memory_id for one in items if isinstance(one.memory_id, str) and one.memory_id}
+    named = [item.memory_id for item in items if isinstance(item, Item)]
+    ids = {_checks(partial(arguments.name, one, "memory_id")) for one in named} - {""}
     if not ids:
         return {}
     rows = await resources.store.read(
@@ -176,81 +224,43 @@ async def _known(
     return {row.memory.memory_id: row.memory for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
 class _Questions:
-    """Resolves what marks are about; each question is looked up or embedded once."""
+    """What marks are about; all questions are looked up, and embedded, at once."""
 
-    def __init__(self, resources: Resources, scope: Scope) -> None:
-        self._resources = resources
-        self._scope = scope
-        self._traces: dict[str, Trace | None] = {}
-        self._vectors: dict[str, Vector | None] = {}
+    traces: Mapping[str, Trace]
+    vectors: Mapping[str, Vector | None]
+    days: int
 
-    async def of(self, item: Item) -> tuple[str, Vector | None]:
-        query = check_text(item.query or "", "query", MAX_QUERY)
+    @classmethod
+    async def of(
+        cls, resources: Resources, scope: Scope, items: Sequence[Item | FeedbackRefused]
+    ) -> _Questions:
+        given = [item for item in items if isinstance(item, Item)]
+        named = {_checks(partial(arguments.name, item.recall_id, "recall_id")) for item in given}
+        traces = await resources.traces.find_all(sorted(named - {""}), scope.user_id)
+        texts = dict.fromkeys(_checks(partial(_query, item)) for item in given)
+        queries = [text for text in texts if text.strip()]
+        vectors, _ = await resources.embed(queries) if queries else ([], [])
+        days = resources.settings.recall.trace_days
+        return cls(traces, dict(zip(queries, vectors, strict=True)), days)
+
+    def asked(self, item: Item) -> tuple[str, Vector | None]:
+        """Return the question of a mark; "" where it has none."""
+        query = _query(item)
         recall_id = arguments.name(item.recall_id, "recall_id")
         if query.strip() and recall_id:
             raise InvalidInput("query", "give either recall_id or query, not both")
         if recall_id is not None:
-            if recall_id not in self._traces:
-                traces = self._resources.traces
-                self._traces[recall_id] = await traces.find(recall_id, self._scope.user_id)
-            trace = self._traces[recall_id]
+            trace = self.traces.get(recall_id)
             if trace is None:
-                days = self._resources.settings.recall.trace_days
                 raise InvalidInput(
                     "recall_id",
-                    f"{recall_id!r} is unknown, or older than {days} days; give the query instead",
+                    f"{recall_id!r} is unknown, or older than {self.days} days; give the query "
+                    "instead",
                 )
             return trace.query, trace.vector
-        if not query.strip():
-            return "", None
-        if query not in self._vectors:
-            ((vector,), _) = await self._resources.embed([query])
-            self._vectors[query] = vector
-        return query, self._vectors[query]
-
-
-async def _show_or_hide(
-    resources: Resources, scope: Scope, entries: Sequence[Rating], known: Mapping[str, Memory]
-) -> None:
-    """Hide what its owner calls very wrong, and show it again when the mark is gone."""
-    latest = await resources.ratings.latest(frozenset(entry.owner for entry in entries))
-    condemned = {
-        mark.memory_id
-        for mark in latest.values()
-        if mark.rating == _HIDES and mark.user_id == scope.user_id
-    }
-    for memory_id in dict.fromkeys(entry.memory_id for entry in entries):
-        hidden = memory_id in condemned
-        if hidden != (known[memory_id].status == "hidden"):
-            await _set_status(resources, scope, memory_id, hidden=hidden)
-
-
-async def _set_status(resources: Resources, scope: Scope, memory_id: str, *, hidden: bool) -> None:
-    wanted, others = ("hidden", ("active", "probation")) if hidden else ("active", ("hidden",))
-    for _ in range(WRITE_ATTEMPTS):
-        rows = await resources.store.read(
-            every({"memory_id": memory_id, "status": {"in": [*others]}}, current()),
-            columns=EVERY_FIELD,
-        )
-        if not rows:
-            return
-        try:
-            await check_may_change(resources.store, scope, rows[0].memory)
-        except NotPermitted:
-            return  # the mark counts, but only who wrote a shared memory hides it from all
-        changes = {
-            "status": wanted,
-            "reason": f"feedback of its owner: {_HIDES}"
-            if hidden
-            else "its owner took the feedback back",
-        }
-        closed, opened = succeed(
-            rows[0], "UPDATE", scope, utc_now(), fields=changes, vector=rows[0].vector
-        )
-        if await resources.store.apply([opened], close=[closed]):
-            return
-    raise WriteConflict(f"others keep changing memory {memory_id!r}; try again")
+        return (query, self.vectors[query]) if query.strip() else ("", None)
 
 
 def _result(
@@ -275,5 +285,5 @@ def _result(
         elif isinstance(one, FeedbackRefused):
             errors.append(one)
         else:
-            errors.append(FeedbackRefused(memory_id=str(item.memory_id), error=str(one)))
+            errors.append(FeedbackRefused(memory_id=_shown(item.memory_id), error=str(one)))
     return FeedbackResult(results=results, errors=errors)

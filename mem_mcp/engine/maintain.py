@@ -65,7 +65,7 @@ class Upkeep:
         Raises:
             StoreError: LanceDB or the disk refused.
         """
-        await self.close()
+        await self._idle()
         if dry_run:
             return await self._foreseen()
         archived = await archive(self._resources) if thorough else []
@@ -78,7 +78,14 @@ class Upkeep:
             self._task = asyncio.create_task(self._if_due())
 
     async def close(self) -> None:
-        """Wait for a pass under way."""
+        """Wait for a pass under way, and leave a small store tidy."""
+        await self._idle()
+        try:
+            await self._maintenance.leave()
+        except MemError as error:  # nothing is lost, and the next process tries again
+            logger.warning("maintenance failed: %s", error)
+
+    async def _idle(self) -> None:
         if self._task is not None:
             await self._task
 

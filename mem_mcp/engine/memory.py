@@ -22,16 +22,19 @@ from mem_mcp.engine import (
     forget,
     get_memory,
     give_feedback,
+    graph,
     list_memories,
     recall,
     recall_lessons,
     record_outcome,
     remember,
+    reprocess,
     transfer,
     update_memory,
     why,
 )
 from mem_mcp.engine.arguments import Time
+from mem_mcp.engine.background import Background
 from mem_mcp.engine.maintain import Upkeep
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.stats import stats
@@ -40,6 +43,7 @@ from mem_mcp.models import (
     FeedbackResult,
     ForgetResult,
     GetResult,
+    GraphResult,
     ImportResult,
     Infer,
     LessonsResult,
@@ -48,6 +52,7 @@ from mem_mcp.models import (
     OutcomeResult,
     RecallResult,
     RememberResult,
+    Reprocessed,
     Stats,
     UpdateResult,
     Why,
@@ -67,9 +72,12 @@ class AsyncMemory:
     fails; nothing is half done then.
     """
 
-    def __init__(self, resources: Resources, upkeep: Upkeep) -> None:
+    def __init__(
+        self, resources: Resources, upkeep: Upkeep, background: Background | None = None
+    ) -> None:
         self._resources = resources
         self._upkeep = upkeep
+        self._background = background
 
     @classmethod
     @asynccontextmanager
@@ -101,12 +109,16 @@ class AsyncMemory:
                 any_embedder=any_embedder,
             ) as store:
                 resources = Resources.of(settings, store, CachedEmbedder(embedder))
-                upkeep = Upkeep(resources)
+                upkeep, background = Upkeep(resources), Background(resources)
+                background.wake()
                 try:
-                    yield cls(resources, upkeep)
+                    yield cls(resources, upkeep, background)
                 finally:
+                    await background.close()
                     await upkeep.close()
                     await resources.traces.close()
+                    if resources.gateway:
+                        await resources.gateway.aclose()
         finally:
             embedder.close()
 
@@ -548,6 +560,23 @@ class AsyncMemory:
         )
         return await list_memories.list_memories(self._resources, request)
 
+    async def graph(
+        self, entity: str, *, hops: int = 2, user_id: str = "", agent_id: str = "", run_id: str = ""
+    ) -> GraphResult:
+        """Return the entities and relations around one, and the memories that support them.
+
+        Args:
+            entity: by any of its names; case, punctuation and a possessive 's do not matter.
+            hops: how far from it, 1..4.
+            user_id: whose memory.
+            agent_id: of which agent; empty for any.
+            run_id: of which run; empty for any.
+        """
+        request = graph.Request(
+            entity=entity, hops=hops, user_id=user_id, agent_id=agent_id, run_id=run_id
+        )
+        return await graph.graph(self._resources, request)
+
     async def import_lines(
         self,
         lines: Iterable[bytes],
@@ -598,13 +627,33 @@ class AsyncMemory:
         """
         return await self._upkeep.run(thorough=True, dry_run=dry_run)
 
+    async def reprocess(self, *, pending: bool = True, outcomes: bool = False) -> Reprocessed:
+        """Let the language model read what waits for it, each exactly once.
+
+        Args:
+            pending: what was stored as it was given, because the model could not be asked.
+            outcomes: outcomes that a model judged earlier, again, as new versions.
+
+        Raises:
+            LLMUnavailable: no model is configured.
+        """
+        work = reprocess.reprocess(self._resources, pending=pending, outcomes=outcomes)
+        return await self._written(work)
+
     async def warm(self) -> None:
         """Load the embedding model now rather than at the first call that needs it."""
         await self._resources.embed(["warm"])
 
+    async def warm_model(self) -> None:
+        """Import what the language model needs, if one is configured; it takes seconds."""
+        if self._resources.gateway is not None:
+            await self._resources.gateway.warm()
+
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work
         self._upkeep.after_write()
+        if self._background is not None:
+            self._background.wake()
         return result
 
 
@@ -656,7 +705,9 @@ class Memory:
     forget = _blocking(AsyncMemory.forget)
     get_memory = _blocking(AsyncMemory.get_memory)
     list_memories = _blocking(AsyncMemory.list_memories)
+    graph = _blocking(AsyncMemory.graph)
     import_lines = _blocking(AsyncMemory.import_lines)
     stats = _blocking(AsyncMemory.stats)
     why = _blocking(AsyncMemory.why)
+    reprocess = _blocking(AsyncMemory.reprocess)
     maintain = _blocking(AsyncMemory.maintain)

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from mem_mcp.engine.candidacy import COLUMNS, Candidacy
 from mem_mcp.engine.experience import Experience
+from mem_mcp.engine.linked import led_to, named
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import View, every
-from mem_mcp.store import Store, Vector
+from mem_mcp.store import Filters, Store, Vector
 from mem_mcp.telemetry import span
 
 # Words past these add nothing to the choice of candidates and make the search slow.
@@ -61,22 +62,31 @@ async def _nearest(
         legs.append(store.closest(vector, visible, COLUMNS, limit=limit))
     if favoured:
         legs.append(store.scan(every(visible, {"memory_id": {"in": [*favoured]}}), COLUMNS))
+    legs.append(named(store, query, visible, COLUMNS))
     found = await asyncio.gather(*legs)
     rows = _distinct(pa.concat_tables(found))
     best = {i for leg in found for i in leg["version_id"][:_WITH_NEIGHBOURS].to_pylist()}
+    further = await asyncio.gather(
+        led_to(store, query, rows, visible, COLUMNS), _beside(store, rows, best, visible)
+    )
+    return _distinct(pa.concat_tables([rows, *further]))
+
+
+async def _beside(store: Store, rows: pa.Table, best: set[str], visible: Filters) -> pa.Table:
+    """Read what stands beside the best rows in their runs."""
     places = _places_beside(rows, best)
     if not places:
-        return rows
+        return rows.slice(0, 0)
     runs = {run_id for _, run_id, _ in places}
-    named = {"run_id": {"in": sorted(run for run in runs if run is not None)}}
+    known = {"run_id": {"in": sorted(run for run in runs if run is not None)}}
     conditions = every(
         visible,
-        {"OR": [named, {"run_id": {"exists": False}}]} if None in runs else named,
+        {"OR": [known, {"run_id": {"exists": False}}]} if None in runs else known,
         {"position": {"in": sorted({position for _, _, position in places})}},
     )
     beside = await store.scan(conditions, COLUMNS)
     near = [place in places for place in _places(beside)]
-    return _distinct(pa.concat_tables([rows, beside.filter(pa.array(near, pa.bool_()))]))
+    return beside.filter(pa.array(near, pa.bool_()))
 
 
 def _distinct(rows: pa.Table) -> pa.Table:

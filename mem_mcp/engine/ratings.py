@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,14 @@ class Rating:
         return (self.memory_id, self.user_id, self.agent_id, self.question)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kept:
     version: int
     latest: dict[Key, Rating]
+
+    @cached_property
+    def counting(self) -> list[Rating]:
+        return [one for one in self.latest.values() if one.rating]
 
 
 class Ratings:
@@ -67,11 +72,16 @@ class Ratings:
             A number that changes with them, and the ratings; those taken back are not among them.
         """
         kept = await self._read(owners)
-        return kept.version, [one for one in kept.latest.values() if one.rating]
+        return kept.version, kept.counting
 
     async def latest(self, owners: frozenset[str]) -> dict[Key, Rating]:
         """Return the last entry for each key, also those that take a rating back."""
         return (await self._read(owners)).latest
+
+    async def at(self, owners: frozenset[str], moment: datetime) -> list[Rating]:
+        """Return what counted at a past moment, also what was replaced or taken back since."""
+        entries = (one for one in await self._entries(owners) if one.created_at <= moment)
+        return [one for one in {one.key: one for one in entries}.values() if one.rating]
 
     async def add(self, entries: Sequence[Rating]) -> None:
         """Store entries, durably and in one commit."""
@@ -90,14 +100,17 @@ class Ratings:
         version = await self.log.version()
         kept = self._kept.get(owners)
         if kept is None or kept.version != version:
-            rows = await self.log.read(_COLUMNS, any_of={"owner": sorted(owners)})
-            entries = sorted(_ratings(rows), key=lambda entry: entry.created_at)
-            kept = _Kept(version, {entry.key: entry for entry in entries})
+            kept = _Kept(version, {entry.key: entry for entry in await self._entries(owners)})
         self._kept[owners] = kept
         self._kept.move_to_end(owners)
         if len(self._kept) > _MOST_OWNERS:
             self._kept.popitem(last=False)
         return kept
+
+    async def _entries(self, owners: frozenset[str]) -> list[Rating]:
+        """Read every entry, oldest first."""
+        rows = await self.log.read(_COLUMNS, any_of={"owner": sorted(owners)})
+        return sorted(_ratings(rows), key=lambda entry: entry.created_at)
 
 
 def question_of(query: str) -> str:

@@ -122,6 +122,7 @@ def _views(request: Request, scope: Scope) -> dict[str, View]:
                 and (not outcomes or memory.outcome_type in outcomes)
                 and _list_of(memory.kind, memory.outcome_type) in names
                 and (memory.outcome_type != "unknown" or "unknown" in outcomes)
+                and (memory.kind == "lesson" or memory.outcome_type is not None)
             )
 
         return view(

@@ -9,13 +9,16 @@ from typing import Any
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.drafts import new_memory
+from mem_mcp.engine.judge import JUDGED, judge
 from mem_mcp.engine.outcome_text import compose
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.visibility import current, every, owned
-from mem_mcp.engine.writing import Keyed, embedding_of, store_new
-from mem_mcp.errors import InvalidInput, NotFound
+from mem_mcp.engine.writing import Keyed, embedding_of, made_before, store_new
+from mem_mcp.errors import InvalidInput, LLMError, NotFound
 from mem_mcp.models import (
     GLOBAL_USER,
+    WAITS,
+    EvaluatedBy,
     Memory,
     Outcome,
     OutcomeResult,
@@ -28,6 +31,7 @@ from mem_mcp.times import optional_time, utc_now
 
 MAX_LOG_BYTES = 5_000_000
 MOST_USED = 1_000
+_GIVEN = "outcome given by the caller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,26 +71,54 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
     scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
     memory = _memory(resources, request, scope)
     named = _used_ids(request.used_memory_ids)
-    await _check_known(resources, scope, named)
-    recalled, degraded = await _recalled(resources, scope, request.recall_id)
-    memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
     stored_in = scope.model_copy(update={"user_id": memory.user_id})
     key = memory.request_key
     keyed = Keyed(stored_in, scope.user_id, key, ("outcome",)) if key else None
+    # What a first call used may be gone when it is repeated: it gets its answer all the same.
+    if not (named and keyed and await made_before(resources.store, keyed)):
+        await _check_known(resources, scope, named)
+    recalled, degraded = await _recalled(resources, scope, request.recall_id)
+    memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
+    memory, told = await _judged(resources, memory, request, keyed)
     embedding = embedding_of(resources, [memory])
     first, placed = await store_new(resources, [memory], embedding, keyed)
     stored = first[0] if first else placed[0].memory
     _, without_vector = await embedding
-    said = stored.outcome_type not in (None, "unknown") or (request.outcome and not first)
     return OutcomeResult(
         memory_id=stored.memory_id,
         outcome=stored.outcome_type or "unknown",
-        evaluated_by="caller" if said else "none",
+        evaluated_by=_evaluated_by(stored),
         status=stored.status,
         text=stored.text,
         credited=stored.used,
-        degraded=[*degraded, *without_vector],
+        degraded=[*degraded, *told, *without_vector],
     )
+
+
+async def _judged(
+    resources: Resources, memory: Memory, request: Request, keyed: Keyed | None
+) -> tuple[Memory, list[str]]:
+    """Let the model judge what nobody has judged, if there is one; else say why it waits."""
+    gateway = resources.gateway
+    if gateway is None or request.outcome or not memory.source:
+        return memory, []
+    if keyed and await made_before(resources.store, keyed):
+        return memory, []
+    pending = memory.model_copy(update={"status": "pending", "reason": WAITS})
+    if resources.settings.llm.background:
+        return pending, []
+    try:
+        with gateway.turn():
+            fields, dropped = await judge(resources, gateway, memory)
+    except LLMError as error:
+        return pending, [f"the language model did not judge it, so it waits: {error}"]
+    return memory.model_copy(update=fields), dropped
+
+
+def _evaluated_by(stored: Memory) -> EvaluatedBy:
+    if (stored.reason or "").startswith(JUDGED):
+        return "llm"
+    return "caller" if stored.reason == _GIVEN else "none"
 
 
 def _memory(resources: Resources, request: Request, scope: Scope) -> Memory:
@@ -114,6 +146,7 @@ def _memory(resources: Resources, request: Request, scope: Scope) -> Memory:
         "request_key": arguments.name(request.idempotency_key, "idempotency_key"),
     }
     fields["severity"] = fields["severity"] or None
+    fields["reason"] = _GIVEN if request.outcome else None
     shared = arguments.one_of(
         request.user_scope or "user", "user_scope", arguments.literal(UserScope)
     )

@@ -11,10 +11,14 @@ from typing import Any
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.drafts import Placed, new_memory
+from mem_mcp.engine.infer import infer, material
+from mem_mcp.engine.pending import waiting
+from mem_mcp.engine.procedure import procedure
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.similar import similar
-from mem_mcp.engine.writing import Embedding, Keyed, embedding_of, store_new
-from mem_mcp.errors import InvalidInput
+from mem_mcp.engine.writing import Embedding, Keyed, embedding_of, made_before, store_new
+from mem_mcp.errors import InvalidInput, LLMError
+from mem_mcp.llm import Gateway
 from mem_mcp.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text
@@ -23,6 +27,7 @@ from mem_mcp.times import optional_time, utc_now
 KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
 MOST_AT_ONCE = 1_000
 MOST_SIMILAR = 3
+MAX_INSTRUCTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
         WriteConflict: other writers kept winning; nothing was stored.
     """
     checked = _check(resources, request, utc_now())
+    if _is_read(resources, request):
+        return await _read(resources, resources.gateway, request, checked)
     embedding = embedding_of(resources, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(resources, checked.scope, embedding, utc_now()),
@@ -75,6 +82,62 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
     ]
     _, degraded = await embedding
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
+
+
+def _is_read(resources: Resources, request: Request) -> bool:
+    """Whether a language model reads what is given, rather than that it is stored as it is."""
+    given = request.messages is not None or request.infer == "always"
+    return resources.gateway is not None and request.infer != "never" and given
+
+
+async def _read(
+    resources: Resources, gateway: Gateway | None, request: Request, checked: _Checked
+) -> RememberResult:
+    """Store what the model learns; what it does not read is stored as it was given, and waits."""
+    if gateway is None:
+        raise InvalidInput("infer", "no language model is configured")
+    raw = checked.memories
+    if request.kind == "procedure":
+        return await _written_down(resources, gateway, request, checked)
+    given = material(checked.scope, raw, instructions=request.instructions, request=checked.request)
+    with gateway.turn() as turn:
+        learnt = await infer(resources, given)
+    results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
+    if learnt.left and not first:
+        kept = waiting([raw[place] for place in learnt.unread(given)], request.instructions)
+        embedding = embedding_of(resources, kept)
+        # What other parts came to has the request's key already.
+        keyed = None if learnt.results else checked.request
+        first, placed = await store_new(resources, kept, embedding, keyed)
+        results = [*results, *(_result(one, []) for one in placed)]
+        degraded += (await embedding)[1]
+    if first:
+        results = await _first_answer(resources, checked.scope, first)
+    return RememberResult(results=results, degraded=degraded, llm=turn.usage)
+
+
+async def _written_down(
+    resources: Resources, gateway: Gateway, request: Request, checked: _Checked
+) -> RememberResult:
+    """Store the procedure that a log shows; a log that is not read is stored whole, and waits."""
+    (memory,), degraded = checked.memories, checked.degraded
+    if checked.request and (first := await made_before(resources.store, checked.request)):
+        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+    with gateway.turn() as turn:
+        try:
+            fields, dropped = await procedure(resources, gateway, memory, request.instructions)
+        except LLMError as error:
+            (memory,) = waiting([memory], request.instructions)
+            dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
+        else:
+            memory = memory.model_copy(update=fields)
+    embedding = embedding_of(resources, [memory])
+    first, placed = await store_new(resources, [memory], embedding, checked.request)
+    results = [_result(one, []) for one in placed]
+    if first:
+        results = await _first_answer(resources, checked.scope, first)
+    notes = [*degraded, *dropped, *(await embedding)[1]]
+    return RememberResult(results=results, degraded=notes, llm=turn.usage)
 
 
 async def remember_many(resources: Resources, requests: Sequence[Request]) -> RememberResult:
@@ -160,7 +223,8 @@ def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
     }
     occurred_at = optional_time(request.occurred_at, "occurred_at") or now
     most = settings.remember.max_characters
-    degraded = _without_model(request)
+    degraded = [] if resources.gateway else _without_model(request)
+    check_text(request.instructions, "instructions", MAX_INSTRUCTIONS)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
         return _Checked(scope, [memory], request_of, degraded)
@@ -232,6 +296,6 @@ def _without_model(request: Request) -> list[str]:
     notes = []
     if request.infer == "always":
         notes.append("no language model is configured: the text was stored as given")
-    if check_text(request.instructions, "instructions", 10_000).strip():
+    if request.instructions.strip():
         notes.append("no language model is configured: instructions were not applied")
     return notes

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,6 +18,8 @@ from mem_mcp.engine.ratings import Ratings
 from mem_mcp.engine.scopes import Scopes
 from mem_mcp.engine.traces import Traces
 from mem_mcp.errors import EmbedderUnavailable
+from mem_mcp.llm import Gateway
+from mem_mcp.prompts import Prompts
 from mem_mcp.store import Log, Store, Vector, columns
 from mem_mcp.telemetry import span
 
@@ -37,6 +40,9 @@ class Resources:
     ratings: Ratings
     traces: Traces
     experiences: Experiences
+    gateway: Gateway | None
+    """To the language model; None where none is configured."""
+    prompts: Prompts
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     """Recalls that may be under way at once: more would only wait for each other's processor."""
 
@@ -66,6 +72,8 @@ class Resources:
             ratings=rated,
             traces=Traces(Log(store, "traces", traces, ["recall_id"]), keep),
             experiences=Experiences(store, rated, scopes),
+            gateway=Gateway(settings.llm) if settings.llm.model else None,
+            prompts=Prompts.load(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
 
     @property

@@ -14,7 +14,7 @@ from mem_mcp.engine.search import Found
 from mem_mcp.engine.visibility import View, every
 from mem_mcp.models import ToolStats
 
-_COLUMNS = ("memory_id", "tool_name", "outcome_type", "occurred_at")
+_COLUMNS = ("memory_id", "kind", "tool_name", "outcome_type", "occurred_at")
 _TRIED = ("success", "failure", "partial")
 # Without a task type the tasks most like this one are its kind: so many of each list, and of those
 # that score at least half as well as the best.
@@ -68,14 +68,14 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
 def _alike(found: Found) -> pa.Table:
     order = found.ranking.order[: 2 * _MOST_ALIKE]
     scores = found.ranking.score[order]
-    near = order[scores >= _LEAST_SHARE * scores[0]] if order.size else order
+    near = order[(scores > 0) & (scores >= _LEAST_SHARE * scores[:1])]
     return found.candidacy.rows.select(list(_COLUMNS)).take(pa.array(near, pa.int64()))
 
 
 def _counted(rows: pa.Table) -> list[ToolStats]:
-    tried = pc.and_(
-        pc.is_valid(rows["tool_name"]), pc.is_in(rows["outcome_type"], pa.array(_TRIED))
-    )
+    # A lesson may name a tool and an outcome as well; it is not one more use of the tool.
+    used = pc.and_(pc.equal(rows["kind"], "outcome"), pc.is_valid(rows["tool_name"]))
+    tried = pc.and_(used, pc.is_in(rows["outcome_type"], pa.array(_TRIED)))
     grouped = (
         rows.filter(tried)
         .group_by(["tool_name", "outcome_type"])

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,13 +75,24 @@ class Traces:
         Raises:
             StoreError: LanceDB or the disk refused.
         """
-        trace = self._waiting.get(recall_id)
-        if trace is None:
-            rows = (await self.log.read(_COLUMNS, any_of={"recall_id": [recall_id]})).to_pylist()
-            trace = _trace(rows[0]) if rows else None
-        if trace is None or trace.user_id != user_id:
-            return None
-        return None if self.keep and trace.created_at < utc_now() - self.keep else trace
+        return (await self.find_all([recall_id], user_id)).get(recall_id)
+
+    async def find_all(self, recall_ids: Sequence[str], user_id: str) -> dict[str, Trace]:
+        """Return those of a user's traces that are known and not too old.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        found = {one: self._waiting[one] for one in recall_ids if one in self._waiting}
+        if missing := [one for one in recall_ids if one not in found]:
+            rows = await self.log.read(_COLUMNS, any_of={"recall_id": missing})
+            found |= {row["recall_id"]: _trace(row) for row in rows.to_pylist()}
+        oldest = utc_now() - self.keep if self.keep else None
+        return {
+            recall_id: trace
+            for recall_id, trace in found.items()
+            if trace.user_id == user_id and (oldest is None or trace.created_at >= oldest)
+        }
 
     async def close(self) -> None:
         """Write what waits."""

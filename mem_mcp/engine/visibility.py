@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mem_mcp.models import GLOBAL_USER, RECALLABLE, Memory, Scope
+from mem_mcp.models import GLOBAL_USER, RECALLABLE, WAITS, Memory, Scope
 from mem_mcp.store import Filters, check_filters, fields_of
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+_WAITING = ("pending", WAITS)
 Test = Callable[[Memory], bool]
 
 
@@ -68,7 +69,7 @@ def view(
             and scope.run_id in (None, memory.run_id)
             and (not kinds or memory.kind in kinds)
             and memory.superseded_at is None
-            and memory.status in RECALLABLE
+            and (memory.status in RECALLABLE or (memory.status, memory.reason) == _WAITING)
             and (memory.expires_at is None or memory.expires_at > now)
             and (further_holds is None or further_holds(memory))
         )
@@ -102,7 +103,7 @@ def recallable(moment: datetime, as_of: datetime | None = None) -> dict[str, Any
     """Current rows that recall may return at a moment."""
     return every(
         current(as_of),
-        {"status": {"in": list(RECALLABLE)}},
+        {"OR": [{"status": {"in": list(RECALLABLE)}}, {"status": "pending", "reason": WAITS}]},
         {"OR": [{"expires_at": {"exists": False}}, {"expires_at": {"gt": as_of or moment}}]},
     )
 

@@ -66,13 +66,13 @@ async def store_new(
     for _ in range(WRITE_ATTEMPTS):
         # Who goes on from a run's last position, or may repeat a request, waits for its turn.
         async with store.alone("append") if takes_turns else nullcontext():
-            if request and (first := await _made_before(store, request)):
+            if request and (first := await made_before(store, request)):
                 await store.settle()
                 return first, []
             with span("place"):
                 placed = await place(store, memories, utc_now(), written)
             vectors, _ = await embedding
-            add = _versions(resources, placed, vectors)
+            add = new_rows(resources, placed, vectors)
             if not add:
                 await store.settle()
                 return [], placed
@@ -82,9 +82,10 @@ async def store_new(
     raise WriteConflict("others keep storing the same memories; try again")
 
 
-def _versions(
+def new_rows(
     resources: Resources, placed: Sequence[Placed], vectors: Sequence[Vector | None]
 ) -> list[Version]:
+    """Return the rows of those memories that are new."""
     made_by = {"embedder": resources.identity}
     return [
         Version(one.memory if vector is None else one.memory.model_copy(update=made_by), vector)
@@ -93,7 +94,8 @@ def _versions(
     ]
 
 
-async def _made_before(store: Store, request: Keyed) -> list[Memory]:
+async def made_before(store: Store, request: Keyed) -> list[Memory]:
+    """Return what an earlier call of the same request made; empty for the first."""
     same = {name: value or {"exists": False} for name, value in request.scope.model_dump().items()}
     rows = await store.read(
         {

@@ -6,26 +6,16 @@ questions.
 
 from __future__ import annotations
 
-import csv
 import random
 from collections import defaultdict
-from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
-from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.dataset import Case, Dataset, Item, read
+from mem_mcp.evaluation.dataset import Case, Dataset, Item
+from mem_mcp.evaluation.messages import read_messages
 
 MEMORIES = 3_000
 QUESTIONS = 1_000
-_COLUMNS = ["text", "category"]
 _USER = "bank"
-
-
-class _Message(NamedTuple):
-    key: str
-    text: str
-    intent: str
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
@@ -39,7 +29,7 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
     Raises:
         InvalidInput: a file is missing, cut off, or of another format.
     """
-    train, test = _messages(path), _messages(path.with_name("test.csv"))
+    train, test = read_messages(path), read_messages(path.with_name("test.csv"))
     pick = random.Random(seed)  # noqa: S311 - a sample, not a secret
     kept = pick.sample(train, min(MEMORIES, len(train)))
     asked = pick.sample(test, min(first or QUESTIONS, len(test)))
@@ -60,30 +50,3 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
     )
     items = (Item((one.key,), {"content": one.text, "user_id": _USER}) for one in kept)
     return Dataset(tuple(items), cases, skipped=len(asked) - len(cases))
-
-
-def _messages(path: Path) -> list[_Message]:
-    """Read a file whole; what cannot be a full row of it is refused rather than guessed at."""
-    try:
-        content = read(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput("data", f"{path} is not UTF-8 text") from error
-    rows = csv.reader(StringIO(content, newline=""), strict=True)
-    found = []
-    try:
-        if next(rows, None) != _COLUMNS:
-            raise InvalidInput("data", f"{path} does not begin with the line text,category")
-        for row in rows:
-            if len(row) != len(_COLUMNS) or not all(map(str.strip, row)):
-                raise InvalidInput(
-                    "data", f"{path} has no text and category in line {rows.line_num}"
-                )
-            found.append(_Message(f"{path.name} line {rows.line_num}", *row))
-    except csv.Error as error:
-        where = f"line {rows.line_num}: {error}"
-        raise InvalidInput("data", f"{path} is not CSV, or is cut off ({where})") from error
-    if not content.endswith("\n"):
-        raise InvalidInput("data", f"{path} is cut off: its last line does not end")
-    if not found:
-        raise InvalidInput("data", f"{path} holds no message")
-    return found

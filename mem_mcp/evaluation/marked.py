@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from statistics import fmean
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mem_mcp.evaluation.found import Gain
-from mem_mcp.evaluation.metrics import bootstrap_interval, measure
+from mem_mcp.evaluation.metrics import measure
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
 from mem_mcp.models import Model
@@ -14,6 +16,10 @@ from mem_mcp.models import Model
 METRICS = ("MRR", "recall@10")
 NONE = "none"
 """The arm without marks."""
+_SAMPLES = 2_000
+
+Column = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 class Measured(Model):
@@ -39,19 +45,22 @@ class Marked(Row):
 _GROUPS: dict[str, Callable[[Measured], bool]] = {
     "all": lambda _: True,
     "helped": lambda each: each.helped,
+    "not helped": lambda each: not each.helped,
     "shared": lambda each: each.shared,
     "others": lambda each: not each.shared,
 }
 
 
 class Group(Model):
-    """Means over questions, in percent; each counts once, as the mean of its seeds."""
+    """Means over all measurements, in percent."""
 
     questions: int
+    measured: int
+    """How often questions were measured: each once a seed that does not have it give marks."""
     metrics: dict[str, dict[str, float]]
     """By arm."""
     gains: dict[str, dict[str, Gain]]
-    """By arm with marks: the difference to none, with a bootstrap interval over questions."""
+    """By arm with marks: the difference to none. A question is drawn with all its measurements."""
 
 
 class FeedbackReport(Report):
@@ -67,15 +76,25 @@ class FeedbackReport(Report):
     changed: int
     """Questions whose answer differed from the first one after all marks had been taken back."""
     groups: dict[str, Group]
-    """all, helped, shared and others; a group without questions is left out."""
+    """all; helped and not helped; shared and others. A group without questions is left out."""
     by_seed: dict[int, dict[str, Group]]
     rows: Sequence[Marked]
 
     def page(self) -> Page:
         """Return what is shown of it."""
-        tables = [_table("marks", self.groups)]
-        tables += [_table(f"seed {seed}", groups) for seed, groups in self.by_seed.items()]
+        tables = [_means(name, self.groups) for name in METRICS]
+        tables += [self._seeds(name) for name in METRICS]
         return Page(self.title, tables, list(self._notes()))
+
+    def _seeds(self, metric: str) -> Table:
+        return [
+            [f"{metric}, by seed", *self.groups],
+            *(
+                [f"{seed}, {arm}", *_each(groups, self.groups, metric, arm)]
+                for seed, groups in self.by_seed.items()
+                for arm in groups["all"].metrics
+            ),
+        ]
 
     def _notes(self) -> Iterator[str]:
         yield (
@@ -84,12 +103,11 @@ class FeedbackReport(Report):
             f"({', '.join(map(str, self.seeds))})"
         )
         yield (
-            "shared: any of what answers the question was marked, in whatever way; helped: and by "
-            "a question that it answers too; others: nothing of it was marked"
+            "helped: what answers the question was also marked by one that it answers; shared: it "
+            "was marked, in whatever way; others: it was not"
         )
         yield (
-            "first table: each question counts once, as the mean of its seeds; intervals: of the "
-            "difference to none, paired bootstrap over questions"
+            "intervals: paired bootstrap over questions, each with what all seeds measured of it"
         )
         yield (
             f"after all marks were taken back {self.changed} of {len(self.rows):,} questions were "
@@ -119,52 +137,62 @@ def _of(row: Marked, seeds: Sequence[int]) -> list[Measured]:
 
 
 def _group(chosen: Sequence[tuple[Marked, list[Measured]]], seed: int) -> Group:
+    counts = np.array([len(some) for _, some in chosen])
     arms = list(chosen[0][1][0].ranks)
-    values = {
-        arm: {
-            name: [
-                fmean(100 * measure(name, each.ranks[arm], row.relevant) for each in some)
-                for row, some in chosen
-            ]
-            for name in METRICS
-        }
+    sums = {
+        arm: {name: np.array([_sum(name, arm, *one) for one in chosen]) for name in METRICS}
         for arm in arms
     }
     return Group(
         questions=len(chosen),
+        measured=int(counts.sum()),
         metrics={
-            arm: {name: round(fmean(each), 2) for name, each in of.items()}
-            for arm, of in values.items()
+            arm: {name: round(float(each.sum() / counts.sum()), 2) for name, each in of.items()}
+            for arm, of in sums.items()
         },
         gains={
-            arm: {name: _gain(of[name], values[NONE][name], seed) for name in METRICS}
-            for arm, of in values.items()
+            arm: {name: _gain(of[name] - sums[NONE][name], counts, seed) for name in METRICS}
+            for arm, of in sums.items()
             if arm != NONE
         },
     )
 
 
-def _gain(ours: Sequence[float], theirs: Sequence[float], seed: int) -> Gain:
-    points = [one - other for one, other in zip(ours, theirs, strict=True)]
-    low, high = bootstrap_interval(points, seed=seed)
-    return Gain(over=NONE, points=round(fmean(points), 2), interval=(round(low, 2), round(high, 2)))
+def _sum(metric: str, arm: str, row: Marked, some: Sequence[Measured]) -> float:
+    """Return the sum of a question's measurements, in percent."""
+    return sum(100 * measure(metric, each.ranks[arm], row.relevant) for each in some)
 
 
-def _table(label: str, groups: dict[str, Group]) -> Table:
-    columns = [(group, name) for group in groups for name in METRICS]
-    counts = [
-        f"{groups[group].questions:,}" if name == METRICS[0] else "" for group, name in columns
-    ]
+def _gain(differences: Column, counts: Counts, seed: int) -> Gain:
+    drawn = np.random.default_rng(seed).integers(0, counts.size, (_SAMPLES, counts.size))
+    means = differences[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Gain(
+        over=NONE,
+        points=round(float(differences.sum() / counts.sum()), 2),
+        interval=(round(float(low), 2), round(float(high), 2)),
+    )
+
+
+def _means(metric: str, groups: Mapping[str, Group]) -> Table:
     table = [
-        [label, *(f"{name} {group}" for group, name in columns)],
-        ["questions", *counts],
-        [NONE, *(f"{groups[group].metrics[NONE][name]:.1f}" for group, name in columns)],
+        [f"{metric}, all seeds", *groups],
+        ["questions", *(f"{each.questions:,}" for each in groups.values())],
+        ["measured", *(f"{each.measured:,}" for each in groups.values())],
+        [NONE, *_each(groups, groups, metric, NONE)],
     ]
-    for arm in next(iter(groups.values())).gains:
-        gains = [groups[group].gains[arm][name] for group, name in columns]
+    for arm in groups["all"].gains:
+        gains = [each.gains[arm][metric] for each in groups.values()]
         table += [
-            [arm, *(f"{groups[group].metrics[arm][name]:.1f}" for group, name in columns)],
+            [arm, *_each(groups, groups, metric, arm)],
             [f"{arm} - none", *(f"{gain.points:+.1f}" for gain in gains)],
             ["95 % interval", *("{:+.1f} to {:+.1f}".format(*gain.interval) for gain in gains)],
         ]
     return table
+
+
+def _each(
+    groups: Mapping[str, Group], columns: Iterable[str], metric: str, arm: str
+) -> Iterator[str]:
+    for name in columns:
+        yield f"{groups[name].metrics[arm][metric]:.1f}" if name in groups else ""

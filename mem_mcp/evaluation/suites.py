@@ -61,6 +61,6 @@ def suite_named(name: str) -> Suite:
         InvalidInput: there is none of this name.
     """
     if name not in SUITES:
-        known = f"{', '.join(SUITES)} (and speed, on the command line)"
+        known = f"{', '.join(SUITES)} (and extraction and speed, on the command line)"
         raise InvalidInput("suite", f"{name!r} is not one of {known}")
     return SUITES[name]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mem_mcp.ranking.context import Neighbours, neighbours
 from mem_mcp.ranking.dense import Cloud
+from mem_mcp.ranking.graph import Edge, Graph
 from mem_mcp.ranking.terms import TermTable, table, terms
 
 
@@ -52,6 +53,12 @@ class Candidates:
     """Epoch seconds."""
     recorded_at: NDArray[np.float64]
     """Epoch seconds."""
+    relations: Sequence[Sequence[Edge]] = ()
+    """The edges that each memory supports; left out: none."""
+
+    def __post_init__(self) -> None:
+        if not self.relations:
+            object.__setattr__(self, "relations", [()] * len(self))
 
     def __len__(self) -> int:
         return len(self.memory_ids)
@@ -75,6 +82,13 @@ class Candidates:
     def near(self) -> Neighbours:
         """Who stands beside whom in the runs."""
         return neighbours(self.run_ids, self.positions, self.terms.lengths, self.vectors)
+
+    @cached_property
+    def graph(self) -> Graph | None:
+        """What they say of entities; None where they say nothing."""
+        if not any(self.entities) and not any(self.relations):
+            return None
+        return Graph.of(self.entities, self.relations)
 
     @cached_property
     def asks(self) -> NDArray[np.bool_]:

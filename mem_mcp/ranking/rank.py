@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from mem_mcp.ranking.alike import by_the_alike
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.constants import (
+    GRAPH_SHARE,
     NAMED_SHARE,
     RECENCY_SHARE,
     REMARK_TERMS,
@@ -68,12 +69,16 @@ def rank(query: Query, candidates: Candidates, marks: Marks | None = None) -> Ra
     fresh = freshness(candidates.occurred_at, query.now, candidates.kinds)
     parts["recency"] = RECENCY_SHARE * np.maximum(content, 0.0) * fresh
     parts["people"] = NAMED_SHARE * content.max() * meant
+    parts["graph"] = GRAPH_SHARE * max(float(content.max()), 0.0) * _linked(query, candidates)
     # The best candidate has this score, unless marks move it.
     scale = level(found.plain, coverage(matches)) / max(float(_sum(parts).max()), _TINY)
     if marks is not None and marks.rows.size:
         general, here = usefulness(marks, len(candidates), query.vector)
-        parts["useful"] = USEFUL_SHARE * np.maximum(content, 0.0) * general
-        parts["useful_here"] = USEFUL_HERE_SHARE * content.max() * here
+        share = {
+            "useful": USEFUL_SHARE * np.maximum(content, 0.0) * general,
+            "useful_here": USEFUL_HERE_SHARE * content.max() * here,
+        }
+        parts |= _bounded(share, _sum(parts), scale)
     return _absolute(parts, scale, candidates)
 
 
@@ -95,6 +100,11 @@ def _by_content(weight: float, matches: Matches, cosines: Column, near: Neighbou
     }
 
 
+def _linked(query: Query, candidates: Candidates) -> Column:
+    graph = candidates.graph
+    return np.zeros(len(candidates)) if graph is None else graph.nearness(query.text)
+
+
 def _widened(matches: Matches, span: tuple[int, ...], near: Neighbours) -> Matches:
     counts, lengths = (window(each, span, near) for each in (matches.counts, matches.lengths))
     return Matches(counts, lengths, matches.weights, matches.absent)
@@ -112,6 +122,14 @@ def _handed_on(scores: Column, candidates: Candidates) -> Column:
     talk = np.maximum(near[-1].weight, near[1].weight)
     kept = left * (1 - talk * REMARK_TERMS / (REMARK_TERMS + candidates.terms.lengths))
     return np.asarray(kept + near[-1].of(given) - scores)
+
+
+def _bounded(share: Parts, without: Column, scale: float) -> Parts:
+    """Cut what marks give to what a score of 0..1 has room for, so that its parts add up to it."""
+    moved = _sum(share)
+    room = np.clip((without + moved) * scale, 0.0, 1.0) / max(scale, _TINY) - without
+    part = np.divide(room, moved, out=np.zeros_like(moved), where=np.abs(moved) > _TINY)
+    return {name: column * np.clip(part, 0.0, 1.0) for name, column in share.items()}
 
 
 def _absolute(parts: Parts, scale: float, candidates: Candidates) -> Ranking:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+# LiteLLM's import takes seconds of processor: the first recalls come before it.
+_MODEL_AFTER = 5.0
+
+
 class LazyMemory:
     """Opens a memory once, whoever asks first and whatever a transport does with its sessions.
 
@@ -63,6 +67,9 @@ class LazyMemory:
 
     async def _warm(self) -> None:
         try:
-            await (await self.get()).warm()
+            memory = await self.get()
+            await memory.warm()
+            await asyncio.sleep(_MODEL_AFTER)
+            await memory.warm_model()
         except MemError as error:  # the call that needs the memory will say so to its caller
             logger.error("%s", error)

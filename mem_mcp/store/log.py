@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from mem_mcp.store.filters import quote
+from mem_mcp.store.processes import Processes
 from mem_mcp.store.schema import TIME
 from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import unbroken
@@ -19,6 +20,7 @@ from mem_mcp.store.unbroken import unbroken
 # Appends after which small files are joined.
 _TIDY_EVERY = 50
 _KEEP_FOR_OTHERS = timedelta(hours=1)
+_KEEP_ALONE = timedelta(milliseconds=1)
 TIME_COLUMN = "created_at"
 
 
@@ -120,8 +122,10 @@ class Log:
         table = await self._opened()
         if table is None or not values:
             return
-        async with self._store.calling("write"):
+        # Rows that are being moved to another file could not be deleted meanwhile.
+        async with self._store.alone("logs"), self._store.calling("write"):
             await table.delete(f"{column} IN ({', '.join(map(quote, values))})")
+        await self._store.synced()
 
     @unbroken
     async def tidy(self, *, thorough: bool = False) -> None:
@@ -134,29 +138,60 @@ class Log:
             if not thorough and version - self._tidied < _TIDY_EVERY:
                 return
             await table.checkout_latest()  # type: ignore[no-untyped-call]
+            await self._ensure_indices(table)  # who made the table may have died before
             await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
             self._tidied = int(await table.version())
+        if thorough and self._store.processes:
+            await self._remove_old_files(table, self._store.processes)
+
+    async def _remove_old_files(self, table: lancedb.AsyncTable, processes: Processes) -> None:
+        """Remove what was erased or joined from the disk, where nobody else may be reading it."""
+        async with processes.alone_at("create"):  # nobody opens the store meanwhile
+            if processes.others_alive():
+                return
+            await self._store.synced()  # what replaces them is there before they go
+            async with self._store.gate.closed():
+                with mapped("tidy"):
+                    await table.optimize(cleanup_older_than=_KEEP_ALONE)
 
     async def _opened(self) -> lancedb.AsyncTable | None:
+        database, name = self._store.database, self._name
         if self._table is None:
             with mapped("open", self._store.location):
-                if self._name in (await self._store.database.list_tables()).tables:
-                    self._table = await self._store.database.open_table(self._name)
+                if name in (await database.list_tables()).tables:
+                    async with self._turn_to_create():
+                        self._table = await _whole(database, name)
         return self._table
 
     async def _made(self) -> lancedb.AsyncTable:
-        store, processes = self._store, self._store.processes
-        with mapped("open", store.location):
-            async with processes.alone_at("create") if processes else nullcontext():
-                table = await store.database.create_table(
+        with mapped("open", self._store.location):
+            async with self._turn_to_create():
+                table = await self._store.database.create_table(
                     self._name, schema=self._columns, exist_ok=True
                 )
-                present = {column for i in await table.list_indices() for column in i.columns}
-                for column in self._indexed:
-                    if column not in present:
-                        await table.create_index(column, config=BTree())
+                await self._ensure_indices(table)
         self._table = table
         return table
+
+    def _turn_to_create(self) -> AbstractAsyncContextManager[None]:
+        processes = self._store.processes
+        return processes.alone_at("create") if processes else nullcontext()
+
+    async def _ensure_indices(self, table: lancedb.AsyncTable) -> None:
+        present = {column for index in await table.list_indices() for column in index.columns}
+        for column in self._indexed:
+            if column not in present:
+                await table.create_index(column, config=BTree())
+
+
+async def _whole(database: lancedb.AsyncConnection, name: str) -> lancedb.AsyncTable | None:
+    """Open a table; None where only a folder is there, of a process that died as it made it."""
+    try:
+        return await database.open_table(name)
+    except ValueError as error:
+        if "not found" in str(error):
+            return None
+        raise
 
 
 def columns(dimension: int, *fields: tuple[str, pa.DataType]) -> pa.Schema:

@@ -22,6 +22,8 @@ _KEEP_ALONE = timedelta(milliseconds=1)
 # Old files are removed past either bound: so many files, or so much beyond twice the lean size.
 _MOST_FILES = 1_000
 _SLACK_BYTES = 16_000_000
+# A store up to this size is tidied before its process ends.
+_SMALL_BYTES = 100_000_000
 # Vectors from which an index over them is worth its upkeep.
 _INDEX_FROM = 50_000
 _OUTGROWN = 4
@@ -36,6 +38,7 @@ class Maintenance:
         self._last = 0
         self._lean_bytes = 0
         self._takes_turns = False
+        self._left_behind = False
 
     async def due(self) -> bool:
         """Tell whether enough commits were made, by any process, since the last pass."""
@@ -67,12 +70,18 @@ class Maintenance:
         except Timeout:
             return Maintained(ran=False, reason="another process is at it")
 
+    async def leave(self) -> None:
+        """Remove what passes of this process left behind, where that is done in a moment."""
+        if self._left_behind and self._store.size()[1] < _SMALL_BYTES:
+            await self.run(thorough=True)
+
     async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
         before = self._store.size()
         await self._rewrite()
         await self._index_vectors()
         after = self._store.size()
         grown = after[0] > _MOST_FILES or after[1] > 2 * self._lean_bytes + _SLACK_BYTES
+        self._left_behind = not (thorough or grown)
         if thorough or grown:
             await self._remove_old_files(processes)
             after = self._store.size()

@@ -444,3 +444,27 @@ async def test_a_purged_memory_leaves_no_marks(memory: AsyncMemory):
     await memory.forget(known, purge=True)
     left = await memory._resources.ratings.log.read(["memory_id", "query"])
     assert left.num_rows == 0
+
+
+async def test_the_parts_of_a_score_add_up_to_it_also_at_its_bounds(memory: AsyncMemory):
+    for text in ("The lamp is red", "The lamp is blue", "The cat sleeps"):
+        known = await stored(memory, text)
+        word = "NEGATIVE" if "blue" in text else "POSITIVE"
+        for agent in "abcdefgh":
+            for query in ("The lamp is red", "zebra"):
+                await memory.give_feedback(known, word, query=query, agent_id=agent)
+    for query in ("The lamp is red", "zebra quantum"):
+        for each in (await memory.recall(query, explain=True)).memories:
+            assert each.scores is not None
+            assert sum(each.scores.values()) == pytest.approx(each.score, abs=1e-5)
+            assert 0 <= each.score <= 1
+
+
+async def test_a_repeated_outcome_gets_its_answer_also_when_what_it_used_is_forgotten(
+    memory: AsyncMemory,
+):
+    used = await stored(memory, "The lamp is red")
+    asked: dict[str, Any] = {"used_memory_ids": [used], "idempotency_key": "k"}
+    first = await memory.record_outcome("t", "success", **asked)
+    await memory.forget(used)
+    assert await memory.record_outcome("t", "success", **asked) == first

@@ -123,7 +123,7 @@ async def test_half_of_the_questions_mark_and_the_other_half_is_measured(talk, s
     assert report.seeds == [3, 4]
     for seed in report.seeds:
         assert sum(seed in row.seeds for row in report.rows) == 2
-        assert report.by_seed[seed].keys() <= {"all", "helped", "shared", "others"}
+        assert f"\n{seed}, all wrong " in report.text()
     arms = ["none", "clean", "20 % wrong", "all wrong"]
     assert all(list(one.ranks) == arms for row in report.rows for one in row.seeds.values())
     assert list(report.groups["all"].gains) == arms[1:]
@@ -172,10 +172,10 @@ async def test_a_question_shares_marks_and_is_helped_by_those_of_its_own_answer(
     report = await evaluate("feedback", _talk(tmp_path, apart), settings=settings)
     (measured,) = (row for row in report.rows if row.seeds)
     assert (measured.seeds[0].shared, measured.seeds[0].helped) == (False, False)
-    assert list(report.groups) == ["all", "others"]
+    assert list(report.groups) == ["all", "not helped", "others"]
 
 
-def test_each_question_counts_once_however_often_it_was_measured():
+def test_means_are_over_all_that_was_measured_and_intervals_over_questions():
     def measured(*clean: int) -> Measured:
         return Measured(shared=True, helped=False, ranks={"none": (1,), "clean": clean})
 
@@ -185,11 +185,13 @@ def test_each_question_counts_once_however_often_it_was_measured():
         Marked(case="c", category="x", relevant=1, seeds={}),
     ]
     groups = grouped(rows, [0, 1], 0)
-    assert groups["all"] == groups["shared"]
-    assert groups["all"].questions == 2
+    assert groups["all"] == groups["shared"] == groups["not helped"]
+    assert (groups["all"].questions, groups["all"].measured) == (2, 3)
     assert groups["all"].metrics["none"] == {"MRR": 100, "recall@10": 100}
-    assert groups["all"].metrics["clean"] == {"MRR": 50, "recall@10": 75}
-    assert groups["all"].gains["clean"]["MRR"].points == -50
+    assert groups["all"].metrics["clean"] == {"MRR": 50, "recall@10": 66.67}
+    gain = groups["all"].gains["clean"]["recall@10"]
+    assert gain.points == -33.33
+    assert gain.interval == (-50, 0)  # of a alone, measured twice, and of b alone
     assert grouped(rows, [1], 0)["all"].metrics["clean"]["MRR"] == 25
 
 

@@ -37,7 +37,7 @@ async def test_answers_after_any_changes_are_those_of_a_fresh_process(
         {"user_id": "ann", "tags": ["even"]},
         {"user_id": "bob", "include_global": False},
     ]
-    for step in range(60):
+    for step in range(40):
         # Mostly the process that is asked, now and then another one.
         writer = both[int(draw.random() < 0.2)]
         user = USERS[int(draw.integers(len(USERS)))]

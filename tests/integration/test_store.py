@@ -868,3 +868,15 @@ async def test_who_gives_up_waiting_or_fails_leaves_the_gate_usable():
     await entered
     async with gate.closed():
         pass
+
+
+@pytest.mark.anyio
+async def test_a_process_that_wrote_much_leaves_a_small_store_tidy(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path / "memory", store=StoreSettings(maintain_every=10))
+    async with AsyncMemory.open(settings) as memory:
+        for number in range(45):
+            await memory.remember(f"Shelf {number} holds jam")
+    left = sum(file.stat().st_size for file in (tmp_path / "memory").rglob("*") if file.is_file())
+    async with AsyncMemory.open(settings) as memory:
+        await memory.maintain()
+        assert left < 1.5 * memory._resources.store.size()[1]

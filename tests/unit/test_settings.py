@@ -116,8 +116,26 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "archive.least_recalls": "77",
         "archive.least_harm": "7.5",
         "archive.harm_ratio": "7.5",
+        "llm.model": "openai/test",
+        "llm.api_base": "http://127.0.0.1:1/v1",
+        "llm.timeout_seconds": "7.5",
+        "llm.deadline_seconds": "7.5",
+        "llm.retries": "7",
+        "llm.concurrency": "7",
+        "llm.requests_per_minute": "7",
+        "llm.tokens_per_minute": "7",
+        "llm.calls_per_day": "7",
+        "llm.tokens_per_day": "7",
+        "llm.dollars_per_day": "7.5",
+        "llm.max_output_tokens": "77",
+        "llm.temperature": "0.5",
+        "llm.vision": "True",
+        "llm.background": "True",
+        "llm.verify": "True",
+        "llm.instructions": "Only music",
+        "llm.prompts": "/elsewhere",
     }
-    fixed = {"embedding.model", "llm.model", "llm.api_base", "auth.tokens"}
+    fixed = {"embedding.model", "llm.fallbacks", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()
     for name, value in others.items():
         monkeypatch.setenv(variable(name), value)
@@ -257,7 +275,6 @@ def test_an_unknown_argument_is_refused_by_name():
         ("user_id", "", "1"),
         ("storage_uri", "ftp://x", "s3://"),
         ("embedding.model", "openai/large", "bundled"),
-        ("llm.model", "gpt", ""),
         ("auth.tokens", '{"secret": "ann"}', ""),
     ],
 )

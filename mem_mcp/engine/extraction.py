@@ -1,0 +1,299 @@
+"""What a model's extraction comes to: a plan of changes, checked without asking it again. Pure.
+
+A model invents, repeats itself, miscounts and obeys what it reads. So nothing of its answer counts
+but what the messages show word for word, and nothing is touched but memories of the caller's scope
+that it was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from mem_mcp.engine.arguments import MAX_ITEMS, MAX_NAME
+from mem_mcp.models import Memory, Scope
+from mem_mcp.prompts.conversation import Said
+from mem_mcp.prompts.evidence import Evidence, NoEvidence
+from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
+from mem_mcp.prompts.quotes import same
+from mem_mcp.prompts.reading import details, reason_of, shortened, text_of
+from mem_mcp.prompts.verify import Statement, Verification
+
+_CHANGEABLE = ("fact", "procedure")
+_DELETABLE = (*_CHANGEABLE, "message")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model was shown, and whose memory it may change."""
+
+    scope: Scope
+    new: Sequence[Said]
+    known: Sequence[Memory]
+    """As they were numbered, from 1."""
+    now: datetime
+    most_characters: int
+    """Of a memory's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a stored memory."""
+
+    memory: Memory
+    fields: Mapping[str, Any]
+    """What differs from now on: of one that ends, valid_until; of a deleted one, nothing."""
+    reason: str | None
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new memory."""
+
+    text: str
+    fields: Mapping[str, Any]
+    """Further fields; occurred_at is absent where nothing tells it."""
+    ends: Change | None = None
+    """What it succeeds, where the world has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do. Each operation of the answer is in one of these lists, `trimmed` apart."""
+
+    add: list[Added] = field(default_factory=list)
+    update: list[Change] = field(default_factory=list)
+    end: list[Change] = field(default_factory=list)
+    """Without a successor; `ended` has all."""
+    delete: list[Change] = field(default_factory=list)
+    none: list[Memory | None] = field(default_factory=list)
+    """What is known already, where the model named it."""
+    dropped: list[str] = field(default_factory=list)
+    """What was left out and why, a sentence for each operation."""
+    trimmed: list[str] = field(default_factory=list)
+    """The same of single fields whose operation counts."""
+
+    @property
+    def ended(self) -> list[Change]:
+        """Every memory that ends and stays, once."""
+        every = [*self.end, *(added.ends for added in self.add if added.ends)]
+        return [*{ended.memory.memory_id: ended for ended in every}.values()]
+
+    @property
+    def degraded(self) -> list[str]:
+        """Whatever of the answer does not count."""
+        return [*self.dropped, *self.trimmed]
+
+
+def plan(answer: Extraction, asked: Asked) -> Plan:
+    """Turn an answer, whatever it holds, into what may be done."""
+    reading = _Reading(asked)
+    for operation in answer.operations:
+        reading.take(operation)
+    return reading.plan
+
+
+def statements(made: Plan) -> list[Statement]:
+    """Return what a plan would store, for a model to verify."""
+    added = [Statement(one.text, one.fields["evidence"][0]) for one in made.add]
+    return [*added, *(Statement(one.fields["text"], one.quote) for one in made.update)]
+
+
+def verified(made: Plan, found: Verification) -> Plan:
+    """Return a plan without the statements that do not hold; those not checked stay."""
+    failed = {check.n: check.reason for check in found.checks if not check.holds}
+    dropped = [
+        f"{shortened(one.text)} was left out, as not quite said: {shortened(failed[number])}"
+        for number, one in enumerate(statements(made), start=1)
+        if number in failed
+    ]
+    updates = enumerate(made.update, start=len(made.add) + 1)
+    return replace(
+        made,
+        add=[one for number, one in enumerate(made.add, start=1) if number not in failed],
+        update=[one for number, one in updates if number not in failed],
+        dropped=[*made.dropped, *dropped],
+    )
+
+
+class _Dropped(Exception):
+    """Why an operation does not count."""
+
+
+class _Reading:
+    """One answer, read operation by operation."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.plan = Plan()
+        self._asked = asked
+        self._evidence = Evidence(asked.new, [memory.text for memory in asked.known])
+        self._known = {same(memory.text): memory for memory in reversed(asked.known)}
+        self._told: set[str] = set()
+        self._changed: set[str] = set()
+        self._succeeded: dict[str, Change] = {}
+        self._unused: list[str] = []
+
+    def take(self, operation: Operation) -> None:
+        """Put an operation where it belongs."""
+        ways = {
+            "ADD": self._add, "UPDATE": self._update, "DELETE": self._delete, "NONE": self._none,
+        }  # fmt: skip
+        self._unused = []
+        try:
+            way = ways.get(operation.op.strip().upper())
+            if way is None:
+                raise _Dropped("there is no such operation")
+            way(operation)
+        except (_Dropped, NoEvidence) as why:
+            self.plan.dropped.append(f"{_named(operation)} was left out: {why}")
+        else:
+            told = [f"{_named(operation)}: {one} was left out" for one in self._unused]
+            self.plan.trimmed.extend(told)
+
+    def _add(self, operation: Operation) -> None:
+        said, fields = self._heard(operation)
+        text = self._text(operation)
+        twin = self._known.get(same(text))
+        if self._evidence.is_given_back(operation.quote or ""):
+            if twin is None:
+                raise _Dropped("it only gives back what was recalled from memory")
+            self._is_known(twin)
+            return
+        began = fields.get("occurred_at") or next((one.at for one in said if one.at), None)
+        if twin is not None:
+            self._add_known(operation, twin, began)
+            return
+        self._once(text)
+        ends = self._predecessor(operation, began)
+        if ends is not None:
+            self._succeeded[ends.memory.memory_id] = ends
+        if began is not None:
+            fields["occurred_at"] = began
+        fields["kind"] = "procedure" if operation.kind == "procedure" else "fact"
+        fields["reason"] = reason_of(operation)
+        fields["evidence"] = [operation.quote]
+        self.plan.add.append(Added(text, fields, ends))
+
+    def _add_known(self, operation: Operation, twin: Memory, began: datetime | None) -> None:
+        """Take what is known already for news about another memory, if there is one."""
+        ends = self._predecessor(operation, began)
+        if ends is None or ends.memory.memory_id == twin.memory_id:
+            self._is_known(twin)
+        else:
+            self._change(self.plan.end, ends)
+
+    def _update(self, operation: Operation) -> None:
+        _, fields = self._heard(operation)
+        memory = self._target(operation, _CHANGEABLE)
+        if same(operation.text or "") in ("", same(memory.text)):
+            self._end(operation, memory, fields.get("valid_until"))
+            return
+        text = self._text(operation)
+        if not is_shown_whole(memory):
+            raise _Dropped(f"memory {operation.target} was shown in part and cannot be replaced")
+        if same(text) in self._known:
+            raise _Dropped("another memory says so already")
+        self._once(text)
+        if fields.get("valid_until", self._asked.now) < self._asked.now:
+            # Most likely meant of what it replaces: what was just said would seem to be over.
+            del fields["valid_until"]
+            self._unused.append("its valid_until, which is past")
+        fields["text"] = text
+        fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
+        fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
+        self._change(self.plan.update, _change(operation, memory, fields))
+
+    def _end(self, operation: Operation, memory: Memory, until: datetime | None) -> None:
+        if until is not None and until != memory.valid_until:
+            until = max(until, memory.occurred_at)
+            self._change(self.plan.end, _change(operation, memory, {"valid_until": until}))
+        elif until is not None or (operation.text or "").strip():
+            self._is_known(memory)
+        else:
+            raise _Dropped("it says neither what is right nor since when it is over")
+
+    def _delete(self, operation: Operation) -> None:
+        said, _ = self._heard(operation)
+        if all(one.speaker == "machine" for one in said):
+            raise _Dropped("only what a person says deletes a memory")
+        memory = self._target(operation, _DELETABLE)
+        self._change(self.plan.delete, _change(operation, memory, {}))
+
+    def _none(self, operation: Operation) -> None:
+        self._is_known(None if operation.target is None else self._memory(operation.target))
+
+    def _is_known(self, memory: Memory | None) -> None:
+        self._unused = []
+        self.plan.none.append(memory)
+
+    def _heard(self, operation: Operation) -> tuple[list[Said], dict[str, Any]]:
+        """Return who says it, and what the operation tells beside its text."""
+        said = self._evidence.of(operation.quote or "")
+        if text_of(operation.quote, self._asked.most_characters) is None:
+            raise _Dropped("what it quotes is too long, or cannot be stored")
+        dated = any(one.at for one in said)
+        fields, unused = details(operation, dated=dated, most=MAX_ITEMS, most_characters=MAX_NAME)
+        self._unused += unused
+        return said, fields
+
+    def _text(self, operation: Operation) -> str:
+        text = text_of(operation.text, self._asked.most_characters)
+        if text is None:
+            raise _Dropped("its text is empty, too long or cannot be stored")
+        return text
+
+    def _once(self, text: str) -> None:
+        if same(text) in self._told:
+            raise _Dropped("an earlier operation says the same")
+        self._told.add(same(text))
+
+    def _memory(self, number: int) -> Memory:
+        if not 1 <= number <= len(self._asked.known):
+            raise _Dropped(f"no memory {shortened(str(number))} was shown")
+        return self._asked.known[number - 1]
+
+    def _target(self, operation: Operation, kinds: Sequence[str]) -> Memory:
+        if operation.target is None:
+            raise _Dropped("it names no memory")
+        memory, scope = self._memory(operation.target), self._asked.scope
+        # What is true in one run of a user and agent is true in all, as for duplicates.
+        if memory.user_id != scope.user_id or scope.agent_id not in (None, memory.agent_id):
+            raise _Dropped(f"memory {operation.target} is not of this user and agent")
+        if memory.kind not in kinds:
+            raise _Dropped(f"memory {operation.target} is of kind {memory.kind}, which stays")
+        if memory.memory_id in self._changed | self._succeeded.keys():
+            raise _Dropped(f"memory {operation.target} is changed by an earlier operation")
+        return memory
+
+    def _predecessor(self, operation: Operation, began: datetime | None) -> Change | None:
+        """Return what an addition ends; where its target cannot be, the addition still counts."""
+        if operation.target is None:
+            return None
+        try:
+            memory = self._memory(operation.target)
+            if memory.memory_id in self._succeeded:
+                return self._succeeded[memory.memory_id]
+            memory = self._target(operation, _CHANGEABLE)
+        except _Dropped as why:
+            self._unused.append(f"its target ({why})")
+            return None
+        until = max(began or self._asked.now, memory.occurred_at)
+        if memory.valid_until is not None and memory.valid_until <= until:
+            return None
+        return _change(operation, memory, {"valid_until": until})
+
+    def _change(self, changes: list[Change], change: Change) -> None:
+        self._changed.add(change.memory.memory_id)
+        changes.append(change)
+
+
+def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> Change:
+    differing = {name: new for name, new in fields.items() if new != getattr(memory, name)}
+    return Change(memory, differing, reason_of(operation), operation.quote or "")
+
+
+def _named(operation: Operation) -> str:
+    return f"{shortened(operation.op)} {shortened(operation.text or operation.quote or '')}"

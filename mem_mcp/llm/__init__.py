@@ -1,0 +1,11 @@
+"""The only door to LiteLLM: structured answers, vectors and rerankings, within limits and a budget.
+
+Importing this package loads nothing: the library, which takes seconds, comes with the first call
+or with `Gateway.warm`.
+"""
+
+from mem_mcp.llm.gateway import Completion, Gateway
+from mem_mcp.llm.turn import Turn
+from mem_mcp.llm.usage import Ledger, Usage
+
+__all__ = ["Completion", "Gateway", "Ledger", "Turn", "Usage"]

@@ -1,0 +1,62 @@
+"""The form of an answer: strict in what a model is asked for, lenient in what is read."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, WithJsonSchema, model_validator
+
+
+class Answer(BaseModel):
+    """Base of answers and of their parts.
+
+    The schema is fit for providers that guarantee it: every field is required, nothing has a
+    default, objects stand where they are used. Reading takes a list that is absent or null for an
+    empty one, an absent `X | None` for None, and ignores what was not asked for: models without
+    such a guarantee leave out and add fields, and asking again costs a call.
+    """
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the model sent
+        if not isinstance(data, dict):
+            return data
+        empty: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            if get_origin(field.annotation) is list:
+                empty[name] = []
+            elif NoneType in get_args(field.annotation):
+                empty[name] = None
+        return {**empty, **{name: value for name, value in data.items() if value is not None}}
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return the schema without references, titles and the descriptions of whole objects."""
+        schema = super().model_json_schema(*args, **kwargs)
+        plain: dict[str, Any] = _plain(schema, schema.pop("$defs", {}))
+        return plain
+
+
+def one_of(*words: str) -> WithJsonSchema:
+    """Ask for one of some words; what is read may be any text, for a check to name."""
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+def _plain(node: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    if reference := node.get("$ref"):
+        return _plain(known[reference.rpartition("/")[2]], known)
+    kept = {key: value for key, value in node.items() if key != "title"}
+    if kept.get("type") == "object":
+        kept.pop("description", None)
+        kept["additionalProperties"] = False
+        kept["properties"] = {
+            name: _plain(field, known) for name, field in kept["properties"].items()
+        }
+    if "items" in kept:
+        kept["items"] = _plain(kept["items"], known)
+    if "anyOf" in kept:
+        kept["anyOf"] = [_plain(each, known) for each in kept["anyOf"]]
+    return kept

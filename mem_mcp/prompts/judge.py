@@ -1,0 +1,70 @@
+"""How a task ended, told from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from mem_mcp.prompts.answers import Answer, one_of
+from mem_mcp.prompts.data import IS_DATA, asked_for, block
+from mem_mcp.prompts.rules import NO_SECRETS, asking
+
+GUIDANCE = """\
+You judge how a task of an AI agent ended, from its log, and what there is to learn from it for \
+the next task of this kind.
+
+{rules}"""
+
+RULES = f"""\
+Data
+- {IS_DATA}
+
+Evidence
+- evidence: 1 to 5 quotes that decide the outcome, each copied without change or gap from <log>, \
+a line at most. A gap marked there was cut out: nothing is known of it.
+- What tools, tests and people answered counts. That the agent says it is done does not show that \
+it is.
+- {NO_SECRETS}
+
+Outcome
+- success: the log shows that the goal of <task> was reached. failure: it shows that it was not. \
+partial: part of it was, part was not. unknown: the log does not show it; guess nothing.
+- confidence: 0 to 1, that another judge would say the same.
+
+Learning
+- lesson: what to do, in which situation, and where it does not apply; one or two sentences that \
+help with other tasks of this kind. null if the log teaches nothing beyond this one.
+- differently: what to do instead next time. null if nothing.
+- summary: what was done and what came of it, in at most three sentences.
+- Write in the language of <task>. State no cause that the log does not show."""
+
+
+class Judgement(Answer):
+    """The answer; the evidence comes before what it shows."""
+
+    evidence: list[str]
+    """Quotes from the log"""
+    summary: str
+    outcome: Annotated[str, one_of("success", "failure", "partial", "unknown")]
+    confidence: float | None
+    lesson: str | None
+    differently: str | None
+
+
+def messages(
+    task: str,
+    log: str,
+    *,
+    instructions: Sequence[str] = (),
+    guidance: str = GUIDANCE,
+) -> list[dict[str, Any]]:
+    """Ask how a task ended.
+
+    Args:
+        task: what was to be done.
+        log: what was done, or the transcript; fits the model's window.
+        instructions: what to learn or leave out: the server's, then the call's.
+        guidance: what is asked for, with the place of the rules.
+    """
+    parts = [*asked_for(instructions), block("task", task), block("log", log)]
+    return asking(guidance, RULES, "\n\n".join(parts))

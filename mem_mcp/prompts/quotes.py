@@ -1,0 +1,77 @@
+"""Whether what a model quotes stands in what it was shown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from mem_mcp.text import normalised
+
+# Models change these silently. Angle brackets are here because prompts show others in their place.
+_MARKS = "\"'`´‘’‚‛“”„‟′″‵‶«»‹›<>＜＞﹤﹥「」『』"  # noqa: RUF001 - the look-alikes are meant
+_DASHES = "-‐‑‒–—―−﹘﹣－"  # noqa: RUF001 - likewise
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_SAME: dict[int, str | None] = {
+    **dict.fromkeys(map(ord, _MARKS), "'"),
+    **dict.fromkeys(map(ord, _DASHES), "-"),
+    **dict.fromkeys(map(ord, _UNSEEN)),
+    ord("…"): "...",
+}
+_REPEATED = re.compile(r"(['-])\1+")
+_WORDS = re.compile(r"\w+")
+
+
+def comparable(text: str) -> str:
+    """Return a text without what a faithful copy may differ in.
+
+    That is case, white space, composition, width, and which quotation marks, dashes and dots it
+    is written with.
+    """
+    folded = unicodedata.normalize("NFKC", text.translate(_SAME))
+    return _REPEATED.sub(r"\1", normalised(folded))
+
+
+def same(text: str) -> str:
+    """Return what two texts share that say the same in the same words."""
+    return comparable(text).strip("'. ")
+
+
+class Passages:
+    """Texts that a quote may be from."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = [comparable(text) for text in texts]
+
+    def holding(self, quote: str) -> list[int]:
+        """Return which texts hold a quote, as whole words; none hold one without any word."""
+        sought = same(quote)
+        if not any(map(str.isalnum, sought)):
+            return []
+        return [place for place, text in enumerate(self._texts) if _stands(sought, text)]
+
+
+def _stands(sought: str, text: str) -> bool:
+    start = text.find(sought)
+    while start >= 0:
+        end = start + len(sought)
+        if not (
+            _joined(text[start - 1 : start], sought[0]) or _joined(sought[-1], text[end : end + 1])
+        ):
+            return True
+        start = text.find(sought, start + 1)
+    return False
+
+
+def _joined(one: str, other: str) -> bool:
+    """Whether two characters belong to one word; scripts without spaces never tell."""
+    return _spaced(one) and _spaced(other)
+
+
+def _spaced(character: str) -> bool:
+    return character.islower() or character.isdecimal()
+
+
+def words(text: str) -> set[str]:
+    """Return the words of a text, comparable."""
+    return set(_WORDS.findall(comparable(text)))

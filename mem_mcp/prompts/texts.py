@@ -1,0 +1,67 @@
+"""The texts of the prompts, as they are or as an operator wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from mem_mcp.errors import ConfigError, InvalidInput
+from mem_mcp.prompts import describe, extract, judge, procedure, verify
+from mem_mcp.prompts.rules import PLACEHOLDER
+from mem_mcp.text import check_text
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What each prompt asks for, in its own words.
+
+    Each holds PLACEHOLDER once: there the rules of evidence and data and the form of the answer
+    come in, which no file replaces.
+    """
+
+    extract: str = extract.GUIDANCE
+    judge: str = judge.GUIDANCE
+    verify: str = verify.GUIDANCE
+    procedure: str = procedure.GUIDANCE
+    describe: str = describe.GUIDANCE
+
+    @classmethod
+    def load(cls, folder: Path | None) -> Self:
+        """Read the texts that a folder overrides: `extract.md` and so on, in UTF-8.
+
+        Args:
+            folder: may hold some of them and nothing else; None for none. Files whose names begin
+                with a dot do not count.
+
+        Raises:
+            ConfigError: a file is not one of these, cannot be read, or lacks the placeholder.
+        """
+        if folder is None:
+            return cls()
+        try:
+            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            raise ConfigError(f"prompts: {str(folder)!r}: {error.strerror}") from error
+        allowed = {f"{field.name}.md": field.name for field in fields(cls)}
+        for path in paths:
+            if path.name not in allowed:
+                raise ConfigError(f"prompts: {path} is no prompt; allowed: {', '.join(allowed)}")
+        return cls(**{allowed[path.name]: _read(path) for path in paths})
+
+
+def _read(path: Path) -> str:
+    try:
+        text = check_text(path.read_text(encoding="utf-8-sig"), str(path))
+    except OSError as error:
+        raise ConfigError(f"prompts: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"prompts: {path} is not UTF-8; save it as that") from error
+    except InvalidInput as error:
+        raise ConfigError(f"prompts: {error}") from error
+    if (found := text.count(PLACEHOLDER)) != 1:
+        raise ConfigError(
+            f"prompts: {path} has {PLACEHOLDER} {found} times; write it once, where the fixed "
+            "rules shall come in"
+        )
+    return text
