@@ -467,9 +467,10 @@ async def test_processes_make_the_tables_at_the_same_moment_and_one_is_killed(
         while acknowledged < 5:
             acknowledged = int(await asyncio.to_thread(killed.stdout.readline))
         killed.send_signal(signal.SIGKILL)
-        acknowledged += len(killed.stdout.readlines())
+        # In threads: this process may hold a lock that the others wait for.
+        acknowledged += len(await asyncio.to_thread(killed.stdout.readlines))
         for child in children:
-            child.wait(30)
+            await asyncio.to_thread(child.wait, 30)
             assert child.stdin is not None
             assert child.stdout is not None
             child.stdin.close()
