@@ -25,7 +25,11 @@ Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 
 
 async def gather(
-    resources: Resources, query: str, embedding: Embedding, view: View, experience: Experience
+    resources: Resources,
+    query: str,
+    embedding: Embedding,
+    view: View,
+    known: asyncio.Task[Experience],
 ) -> Candidacy:
     """Find the candidates of a question.
 
@@ -35,7 +39,8 @@ async def gather(
         embedding: gives the question's vector, or None for a search by words only; a small scope
             is read while it is made.
         view: which rows may be seen at all; applied before any limit.
-        experience: what helped with questions like this one belongs to the candidates.
+        known: gives the experience; what helped with questions like this one belongs to the
+            candidates.
     """
     found = await resources.scopes.whole(resources.store, view, resources.settings.recall.whole)
     if found is not None:
@@ -43,7 +48,7 @@ async def gather(
     (vector,), _ = await embedding
     with span("search"):
         limit = resources.settings.recall.pool
-        favoured = experience.favoured(vector)
+        favoured = (await known).favoured(vector)
         return Candidacy.of(await _nearest(resources.store, query, vector, view, limit, favoured))
 
 

@@ -43,13 +43,16 @@ async def search(
     """
     async with resources.recalls:
         embedding = asyncio.create_task(resources.embed([query]))
+        known = asyncio.create_task(resources.experiences.of(scope, view, as_of))
         try:
-            experience = await resources.experiences.of(scope, view, as_of)
-            candidacy = await gather(resources, query, embedding, view, experience)
+            candidacy = await gather(resources, query, embedding, view, known)
+            (vector,), degraded = await embedding
+            experience = await known
         except BaseException:
             embedding.cancel()
+            known.cancel()
+            await asyncio.gather(embedding, known, return_exceptions=True)
             raise
-        (vector,), degraded = await embedding
         with span("rank"):
             candidates = candidacy.candidates
             asked = Query(text=query, vector=vector, now=(as_of or view.now).timestamp())
