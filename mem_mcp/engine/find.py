@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mem_mcp.engine import arguments
 from mem_mcp.engine.visibility import current, every, owned
 from mem_mcp.errors import NotFound, NotPermitted
@@ -33,6 +35,27 @@ async def find(store: Store, scope: Scope, memory_id: str, *, deleted: bool = Fa
     if not rows or (rows[0].memory.status == "deleted" and not deleted):
         raise NotFound(memory_id)
     return rows[0]
+
+
+async def visible(store: Store, scope: Scope, memory_ids: Collection[str]) -> dict[str, Memory]:
+    """Read whose and of which status some memories are, as far as a caller may see them.
+
+    Args:
+        store: where.
+        scope: who asks; its agent and run do not matter.
+        memory_ids: which; of others, and of forgotten ones, nothing is returned.
+    """
+    if not memory_ids:
+        return {}
+    rows = await store.read(
+        every(
+            {"memory_id": {"in": sorted(memory_ids)}, "status": {"ne": "deleted"}},
+            owned(Scope(user_id=scope.user_id), include_global=True),
+            current(),
+        ),
+        columns=["memory_id", "user_id", "status"],
+    )
+    return {row.memory.memory_id: row.memory for row in rows}
 
 
 async def check_may_change(store: Store, scope: Scope, memory: Memory) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from mem_mcp.engine import arguments
 from mem_mcp.engine.find import EVERY_FIELD, check_may_change, find
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import succeed
+from mem_mcp.engine.supersede import end
 from mem_mcp.engine.visibility import chosen, current, every, listable, owned
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import ForgetResult, Scope
-from mem_mcp.store import Filters, Store, Version
+from mem_mcp.store import Filters, Store
 from mem_mcp.times import utc_now
 
 AT_ONCE = 1_000
@@ -83,16 +83,10 @@ async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
             await store.settle()
             return
         now = utc_now()
-        pairs = [_ended(row, scope, now) for row in rows]
+        pairs = [end(row, scope, now) for row in rows]
         if await store.apply([new for _, new in pairs], close=[old for old, _ in pairs]):
             return
     raise WriteConflict("others keep changing these memories; try again")
-
-
-def _ended(row: Version, scope: Scope, now: Any) -> tuple[Version, Version]:  # noqa: ANN401
-    return succeed(
-        row, "DELETE", scope, now, fields={"status": "deleted", "embedder": None}, vector=None
-    )
 
 
 async def _purge(resources: Resources, ids: Sequence[str]) -> None:

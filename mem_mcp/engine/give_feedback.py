@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, cast
 
 from mem_mcp.engine import arguments
+from mem_mcp.engine.find import visible
 from mem_mcp.engine.hiding import follow, may_matter
 from mem_mcp.engine.ratings import Key, Rating, question_of
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.traces import Trace
-from mem_mcp.engine.visibility import current, every, owned
 from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.models import (
     Feedback,
@@ -211,17 +211,7 @@ async def _known(
     """Return the current memories that are named and that this caller may see."""
     named = [item.memory_id for item in items if isinstance(item, Item)]
     ids = {_checks(partial(arguments.name, one, "memory_id")) for one in named} - {""}
-    if not ids:
-        return {}
-    rows = await resources.store.read(
-        every(
-            {"memory_id": {"in": sorted(ids)}, "status": {"ne": "deleted"}},
-            owned(Scope(user_id=scope.user_id), include_global=True),
-            current(),
-        ),
-        columns=["memory_id", "user_id", "status"],
-    )
-    return {row.memory.memory_id: row.memory for row in rows}
+    return await visible(resources.store, scope, ids)
 
 
 @dataclass(frozen=True, slots=True)

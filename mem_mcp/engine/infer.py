@@ -13,7 +13,7 @@ from mem_mcp.engine.drafts import new_memory, place
 from mem_mcp.engine.extraction import Asked, Change, Plan, plan, statements, verified
 from mem_mcp.engine.find import EVERY_FIELD
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import succeed
+from mem_mcp.engine.supersede import end, succeed
 from mem_mcp.engine.visibility import current, every, owned, recallable
 from mem_mcp.engine.windows import Window, windows
 from mem_mcp.engine.writing import Keyed, made_before, new_rows
@@ -92,7 +92,7 @@ class Learnt:
         return sorted(found)
 
 
-async def infer(resources: Resources, material: Material) -> Learnt:
+async def infer(resources: Resources, gateway: Gateway, material: Material) -> Learnt:
     """Let the model read everything, in order, each part seeing what the ones before it left.
 
     A part that it does not read is left to the caller; the others count.
@@ -101,11 +101,6 @@ async def infer(resources: Resources, material: Material) -> Learnt:
         WriteConflict: other writers kept winning.
     """
     learnt = Learnt()
-    gateway = resources.gateway
-    if gateway is None:
-        learnt.left = [*material.said]
-        learnt.degraded.append("no language model is configured")
-        return learnt
     if material.request and (first := await made_before(resources.store, material.request)):
         learnt.first = first
         return learnt
@@ -142,9 +137,7 @@ async def _asked(resources: Resources, gateway: Gateway, material: Material, par
         now=now,
         known=known,
         context=part.context,
-        instructions=[
-            each for each in (settings.llm.instructions, material.instructions) if each.strip()
-        ],
+        instructions=resources.instructions(material.instructions),
         guidance=resources.prompts.extract,
     )
     with span("model"):
@@ -224,7 +217,10 @@ async def _apply(
                 for memory_id, change in changed.items()
                 if memory_id in rows and rows[memory_id].memory.version == change.memory.version
             ]
-            pairs += [_done(row, scope) for row in (material.waited if ends else ())]
+            pairs += [
+                end(row, scope, utc_now(), "read by the language model")
+                for row in (material.waited if ends else ())
+            ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
             if not (add or opened):
@@ -290,20 +286,14 @@ def _successor(
     vectors: Mapping[str, Vector | None],
 ) -> tuple[Version, Version]:
     if deletes:
-        fields: dict[str, Any] = {"status": "deleted", "embedder": None, "reason": change.reason}
-        return succeed(row, "DELETE", scope, utc_now(), fields=fields, vector=None)
-    fields = {**change.fields, "reason": change.reason}
+        return end(row, scope, utc_now(), change.reason)
+    fields: dict[str, Any] = {**change.fields, "reason": change.reason}
     vector = row.vector
     if "text" in fields:
         vector = vectors[fields["text"]]
         fields["content_hash"] = content_hash(fields["text"])
         fields["embedder"] = None if vector is None else resources.identity
     return succeed(row, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
-
-
-def _done(row: Version, scope: Scope) -> tuple[Version, Version]:
-    fields = {"status": "deleted", "embedder": None, "reason": "read by the language model"}
-    return succeed(row, "DELETE", scope, utc_now(), fields=fields, vector=None)
 
 
 def _result(change: Change, event: Any) -> Remembered:  # noqa: ANN401

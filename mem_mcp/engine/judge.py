@@ -37,16 +37,15 @@ async def judge(
     """
     task, summary, lesson = parts(memory.text)
     shown = log([memory.source or ""], _LOG_TOKENS)
-    settings = resources.settings
     asked = messages(
         task,
         shown.text,
-        instructions=[settings.llm.instructions] if settings.llm.instructions.strip() else [],
+        instructions=resources.instructions(),
         guidance=resources.prompts.judge,
     )
     with span("model"):
         done = await gateway.complete(asked, Judgement)
-    found = judged(done.answer, shown.passages, settings.remember.max_characters)
+    found = judged(done.answer, shown.passages, resources.settings.remember.max_characters)
     text = compose(task, summary or found.summary, lesson or found.lesson)
     fields = {
         "outcome_type": found.outcome,

@@ -36,10 +36,9 @@ async def procedure(
         LLMError: no usable answer.
     """
     shown = log([memory.text], _LOG_TOKENS)
-    both = (resources.settings.llm.instructions, instructions)
     asked = messages(
         shown.text,
-        instructions=[each for each in both if each.strip()],
+        instructions=resources.instructions(instructions),
         guidance=resources.prompts.procedure,
     )
     with span("model"):

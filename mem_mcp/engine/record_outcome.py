@@ -9,10 +9,10 @@ from typing import Any
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.drafts import new_memory
+from mem_mcp.engine.find import visible
 from mem_mcp.engine.judge import JUDGED, judge
 from mem_mcp.engine.outcome_text import compose
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import current, every, owned
 from mem_mcp.engine.writing import Keyed, embedding_of, made_before, store_new
 from mem_mcp.errors import InvalidInput, LLMError, NotFound
 from mem_mcp.models import (
@@ -75,11 +75,16 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
     key = memory.request_key
     keyed = Keyed(stored_in, scope.user_id, key, ("outcome",)) if key else None
     # What a first call used may be gone when it is repeated: it gets its answer all the same.
-    if not (named and keyed and await made_before(resources.store, keyed)):
+    is_repeated = False
+    if keyed and (named or resources.gateway):
+        is_repeated = bool(await made_before(resources.store, keyed))
+    if not is_repeated:
         await _check_known(resources, scope, named)
     recalled, degraded = await _recalled(resources, scope, request.recall_id)
     memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
-    memory, told = await _judged(resources, memory, request, keyed)
+    told: list[str] = []
+    if not (is_repeated or request.outcome):
+        memory, told = await _judged(resources, memory)
     embedding = embedding_of(resources, [memory])
     first, placed = await store_new(resources, [memory], embedding, keyed)
     stored = first[0] if first else placed[0].memory
@@ -95,14 +100,10 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
     )
 
 
-async def _judged(
-    resources: Resources, memory: Memory, request: Request, keyed: Keyed | None
-) -> tuple[Memory, list[str]]:
+async def _judged(resources: Resources, memory: Memory) -> tuple[Memory, list[str]]:
     """Let the model judge what nobody has judged, if there is one; else say why it waits."""
     gateway = resources.gateway
-    if gateway is None or request.outcome or not memory.source:
-        return memory, []
-    if keyed and await made_before(resources.store, keyed):
+    if gateway is None or not memory.source:
         return memory, []
     pending = memory.model_copy(update={"status": "pending", "reason": WAITS})
     if resources.settings.llm.background:
@@ -187,17 +188,7 @@ def _used_ids(ids: Sequence[str] | None) -> list[str]:
 
 
 async def _check_known(resources: Resources, scope: Scope, ids: Sequence[str]) -> None:
-    if not ids:
-        return
-    rows = await resources.store.read(
-        every(
-            {"memory_id": {"in": [*ids]}, "status": {"ne": "deleted"}},
-            owned(Scope(user_id=scope.user_id), include_global=True),
-            current(),
-        ),
-        columns=["memory_id"],
-    )
-    known = {row.memory.memory_id for row in rows}
+    known = await visible(resources.store, scope, ids)
     for memory_id in ids:
         if memory_id not in known:
             raise NotFound(memory_id)

@@ -67,8 +67,8 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
         WriteConflict: other writers kept winning; nothing was stored.
     """
     checked = _check(resources, request, utc_now())
-    if _is_read(resources, request):
-        return await _read(resources, resources.gateway, request, checked)
+    if (gateway := _reader(resources, request)) is not None:
+        return await _read(resources, gateway, request, checked)
     embedding = embedding_of(resources, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(resources, checked.scope, embedding, utc_now()),
@@ -84,24 +84,22 @@ async def remember(resources: Resources, request: Request) -> RememberResult:
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
 
 
-def _is_read(resources: Resources, request: Request) -> bool:
-    """Whether a language model reads what is given, rather than that it is stored as it is."""
+def _reader(resources: Resources, request: Request) -> Gateway | None:
+    """Return the language model that reads what is given; None to store it as it is."""
     given = request.messages is not None or request.infer == "always"
-    return resources.gateway is not None and request.infer != "never" and given
+    return resources.gateway if given and request.infer != "never" else None
 
 
 async def _read(
-    resources: Resources, gateway: Gateway | None, request: Request, checked: _Checked
+    resources: Resources, gateway: Gateway, request: Request, checked: _Checked
 ) -> RememberResult:
     """Store what the model learns; what it does not read is stored as it was given, and waits."""
-    if gateway is None:
-        raise InvalidInput("infer", "no language model is configured")
     raw = checked.memories
     if request.kind == "procedure":
         return await _written_down(resources, gateway, request, checked)
     given = material(checked.scope, raw, instructions=request.instructions, request=checked.request)
     with gateway.turn() as turn:
-        learnt = await infer(resources, given)
+        learnt = await infer(resources, gateway, given)
     results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
     if learnt.left and not first:
         kept = waiting([raw[place] for place in learnt.unread(given)], request.instructions)

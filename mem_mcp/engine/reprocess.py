@@ -11,7 +11,7 @@ from mem_mcp.engine.judge import JUDGED, judge
 from mem_mcp.engine.pending import WAITING, request_of, requests_waiting
 from mem_mcp.engine.procedure import procedure
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.supersede import succeed
+from mem_mcp.engine.supersede import reworded, succeed
 from mem_mcp.engine.visibility import current, every
 from mem_mcp.errors import LLMError, LLMUnavailable
 from mem_mcp.llm import Gateway, Usage
@@ -98,17 +98,16 @@ class _Work:
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
         memories = [each.memory for each in rows]
         given = material(scope, memories, instructions=instructions, waited=rows)
-        learnt = await infer(resources, given)
+        learnt = await infer(resources, self._gateway, given)
         self.degraded += learnt.degraded
         return not learnt.left
 
     async def _rewrite(self, row: Version, found: tuple[dict[str, Any], list[str]]) -> None:
         fields, dropped = found
         self.degraded += dropped
-        vector = row.vector
-        if fields["text"] != row.memory.text:
-            ((vector,), _) = await self._resources.embed([fields["text"]])
-            fields["embedder"] = None if vector is None else self._resources.identity
+        if fields["text"] == row.memory.text:
+            del fields["text"]
+        vector, fields = await reworded(self._resources, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
         closed, opened = succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.

@@ -84,6 +84,10 @@ class Resources:
         except EmbedderUnavailable:
             return None
 
+    def instructions(self, own: str = "") -> list[str]:
+        """Return what a model is asked to keep or leave out: the settings', then a call's own."""
+        return [each for each in (self.settings.llm.instructions, own) if each.strip()]
+
     async def embed(self, texts: Sequence[str]) -> tuple[list[Vector | None], list[str]]:
         """Embed texts, or say why not.
 

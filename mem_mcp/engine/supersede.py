@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from mem_mcp.engine.drafts import spoken
+from mem_mcp.engine.resources import Resources
 from mem_mcp.models import Event, Memory, Scope
 from mem_mcp.store import Vector, Version
+from mem_mcp.text import content_hash
 
 
 def succeed(
@@ -44,3 +47,29 @@ def succeed(
         }
     )
     return Version(closed, old.vector), Version(opened, vector)
+
+
+def end(
+    old: Version, scope: Scope, now: datetime, reason: str | None = None
+) -> tuple[Version, Version]:
+    """Return the closed old version and the one that says that the memory is no more."""
+    fields = {"status": "deleted", "embedder": None, "reason": reason}
+    return succeed(old, "DELETE", scope, now, fields=fields, vector=None)
+
+
+async def reworded(
+    resources: Resources, old: Version, fields: dict[str, Any]
+) -> tuple[Vector | None, dict[str, Any]]:
+    """Return the vector of the version that follows, and its fields with what depends on the text.
+
+    Args:
+        resources: what to work with.
+        old: the current version.
+        fields: what differs in the new one.
+    """
+    if "text" not in fields:
+        return old.vector, fields
+    text = fields["text"]
+    (vector,), _ = await resources.embed([spoken(old.memory.model_copy(update={"text": text}))])
+    made_by = None if vector is None else resources.identity
+    return vector, {**fields, "content_hash": content_hash(text), "embedder": made_by}

@@ -8,14 +8,12 @@ from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.drafts import spoken
 from mem_mcp.engine.find import check_may_change, find
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import succeed
+from mem_mcp.engine.supersede import reworded, succeed
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import Memory, Outcome, UpdateResult
-from mem_mcp.store import Vector, Version
-from mem_mcp.text import check_text, content_hash
+from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 
 MAX_REASON = 10_000
@@ -60,7 +58,7 @@ async def update_memory(resources: Resources, request: Request) -> UpdateResult:
                 memory_id=old.memory.memory_id, event="NONE", version=old.memory.version
             )
         fields["reason"] = request.reason or None
-        vector, fields = await _embedded(resources, old, fields)
+        vector, fields = await reworded(resources, old, fields)
         closed, opened = succeed(old, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
         if await resources.store.apply([opened], close=[closed]):
             return UpdateResult(
@@ -102,14 +100,3 @@ def _differences(memory: Memory, change: Mapping[str, Any]) -> dict[str, Any]:
         fields["metadata"] = {key: value for key, value in merged.items() if value is not None}
         arguments.metadata(fields["metadata"])
     return {name: value for name, value in fields.items() if value != getattr(memory, name)}
-
-
-async def _embedded(
-    resources: Resources, old: Version, fields: dict[str, Any]
-) -> tuple[Vector | None, dict[str, Any]]:
-    if "text" not in fields:
-        return old.vector, fields
-    text = fields["text"]
-    (vector,), _ = await resources.embed([spoken(old.memory.model_copy(update={"text": text}))])
-    made_by = None if vector is None else resources.identity
-    return vector, {**fields, "content_hash": content_hash(text), "embedder": made_by}
