@@ -72,9 +72,7 @@ class AsyncMemory:
     fails; nothing is half done then.
     """
 
-    def __init__(
-        self, resources: Resources, upkeep: Upkeep, background: Background | None = None
-    ) -> None:
+    def __init__(self, resources: Resources, upkeep: Upkeep, background: Background) -> None:
         self._resources = resources
         self._upkeep = upkeep
         self._background = background
@@ -109,18 +107,27 @@ class AsyncMemory:
                 any_embedder=any_embedder,
             ) as store:
                 resources = Resources.of(settings, store, CachedEmbedder(embedder))
-                upkeep, background = Upkeep(resources), Background(resources)
-                background.wake()
                 try:
-                    yield cls(resources, upkeep, background)
+                    async with cls.over(resources) as memory:
+                        yield memory
                 finally:
-                    await background.close()
-                    await upkeep.close()
-                    await resources.traces.close()
                     if resources.gateway:
                         await resources.gateway.aclose()
         finally:
             embedder.close()
+
+    @classmethod
+    @asynccontextmanager
+    async def over(cls, resources: Resources) -> AsyncIterator[AsyncMemory]:
+        """Work with a store and models of one's own, which stay open; all others use `open`."""
+        upkeep, background = Upkeep(resources), Background(resources)
+        background.wake()
+        try:
+            yield cls(resources, upkeep, background)
+        finally:
+            await background.close()
+            await upkeep.close()
+            await resources.traces.close()
 
     async def remember(
         self,
@@ -652,8 +659,7 @@ class AsyncMemory:
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work
         self._upkeep.after_write()
-        if self._background is not None:
-            self._background.wake()
+        self._background.wake()
         return result
 
 

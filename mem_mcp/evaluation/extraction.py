@@ -13,7 +13,6 @@ from pathlib import Path
 
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, Embedder
-from mem_mcp.engine.maintain import Upkeep
 from mem_mcp.engine.memory import AsyncMemory
 from mem_mcp.engine.resources import Resources
 from mem_mcp.errors import InvalidInput, LLMError
@@ -201,7 +200,14 @@ async def _memory(
 ) -> AsyncIterator[AsyncMemory]:
     """Open a memory with a gateway of one's own, whose store is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="mem-mcp-evaluate-") as folder:
-        here = settings.model_copy(update={"data_dir": Path(folder), "storage_uri": ""})
+        here = settings.model_copy(
+            update={
+                "data_dir": Path(folder),
+                "storage_uri": "",
+                # What a case leaves waiting is a failure, not to be mended behind its back.
+                "llm": settings.llm.model_copy(update={"background": False}),
+            }
+        )
         async with open_store(
             here.data_dir,
             dimension=embedder.dimension,
@@ -209,11 +215,8 @@ async def _memory(
             durable=here.store.durability == "fsync",
         ) as store:
             resources = replace(Resources.of(here, store, embedder), gateway=gateway)
-            upkeep = Upkeep(resources)
-            try:
-                yield AsyncMemory(resources, upkeep)
-            finally:
-                await upkeep.close()
+            async with AsyncMemory.over(resources) as memory:
+                yield memory
 
 
 def _sha256(path: Path) -> str:

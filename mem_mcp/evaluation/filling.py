@@ -15,7 +15,6 @@ import numpy as np
 from mem_mcp.config import Settings
 from mem_mcp.embedding import BundledEmbedder, Embedder
 from mem_mcp.engine.drafts import new_memory, spoken
-from mem_mcp.engine.maintain import Upkeep
 from mem_mcp.engine.memory import AsyncMemory
 from mem_mcp.engine.resources import Resources
 from mem_mcp.evaluation.corpus import Corpus, Said
@@ -93,18 +92,16 @@ async def _writable(
     settings: Settings, embedder: Embedder
 ) -> AsyncIterator[tuple[AsyncMemory, Store]]:
     """Open a memory with an embedder of one's own: `AsyncMemory.open` has the real one only."""
-    async with open_store(
-        settings.data_dir,
-        dimension=embedder.dimension,
-        embedder=embedder.identity,
-        durable=settings.store.durability == "fsync",
-    ) as store:
-        resources = Resources.of(settings, store, embedder)
-        upkeep = Upkeep(resources)
-        try:
-            yield AsyncMemory(resources, upkeep), store
-        finally:
-            await upkeep.close()
+    async with (
+        open_store(
+            settings.data_dir,
+            dimension=embedder.dimension,
+            embedder=embedder.identity,
+            durable=settings.store.durability == "fsync",
+        ) as store,
+        AsyncMemory.over(Resources.of(settings, store, embedder)) as memory,
+    ):
+        yield memory, store
 
 
 def _said(corpus: Corpus, number: int, size: int) -> tuple[Spot, Said]:
