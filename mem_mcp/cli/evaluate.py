@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mem_mcp.cli.bar import bar
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import show
 from mem_mcp.errors import InvalidInput
@@ -47,6 +45,14 @@ Answers = Annotated[
         "the configured model's.",
     ),
 ]
+Answer = Annotated[
+    bool,
+    typer.Option(
+        "--answer",
+        help="locomo: let the configured model answer the questions from what is recalled, from "
+        "plain retrieval and from the whole conversation, and judge the answers.",
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", metavar="DIR", help="Also write SUITE.json and SUITE.md there."),
@@ -69,7 +75,10 @@ Seed = Annotated[
 ]
 Arms = Annotated[
     bool,
-    typer.Option("--arms/--no-arms", help="Compare with BM25, dense and two mixes of them."),
+    typer.Option(
+        "--arms/--no-arms",
+        help="Compare with BM25, dense and two mixes of them; or with the other two of --answer.",
+    ),
 ]
 Curve = Annotated[
     bool, typer.Option("--curve", help="locomo: the evidence found within budgets of tokens.")
@@ -96,20 +105,24 @@ def evaluate(
     sizes: Sizes = "",
     profile: Profile = False,
     answers: Answers = None,
+    answer: Answer = False,
 ) -> None:
     """Measure the memory, in a store of its own that is deleted afterwards."""
     is_speed = suite == "speed"
-    _only("--curve", "locomo", given=curve, fits=suite == "locomo")
+    _only("--curve", "locomo, without --answer", given=curve, fits=suite == "locomo" and not answer)
     _only("--plot", "locomo --curve", given=plot is not None, fits=curve)
     _only("--first", "the other suites", given=first is not None, fits=not is_speed)
     _only("--sizes", "speed", given=bool(sizes), fits=is_speed)
     _only("--profile", "speed", given=profile, fits=is_speed)
+    _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
     _prepare(output, plot)
     if is_speed:
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
         report = _extraction(data, answers, seed, first)
+    elif answer:
+        report = _answering(data, seed, first, arms=arms)
     else:
         report = _recall("locomo-curve" if curve else suite, data, seed, first, arms=arms)
     if output:
@@ -142,7 +155,7 @@ def _recall(suite: str, data: Path | None, seed: int, first: int | None, *, arms
 
     if data is None:
         raise InvalidInput("--data", f"is missing: which file is {suite} to read?")
-    with _bar(suite) as progress:
+    with bar(suite) as progress:
         return asyncio.run(
             evaluation.evaluate(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
@@ -151,8 +164,19 @@ def _recall(suite: str, data: Path | None, seed: int, first: int | None, *, arms
 def _extraction(data: Path | None, answers: Path | None, seed: int, first: int | None) -> Report:
     from mem_mcp.evaluation.extraction import run_extraction  # noqa: PLC0415
 
-    with _bar("extraction") as progress:
+    with bar("extraction") as progress:
         return asyncio.run(run_extraction(data, answers, seed=seed, first=first, progress=progress))
+
+
+def _answering(data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
+    from mem_mcp.evaluation.answering import SUITE, run_answering  # noqa: PLC0415
+
+    if data is None:
+        raise InvalidInput("--data", f"is missing: which file is {SUITE} to read?")
+    with bar(SUITE) as progress:
+        return asyncio.run(
+            run_answering(data, seed=seed, first=first, arms=arms, progress=progress)
+        )
 
 
 def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:
@@ -162,7 +186,7 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
         numbers = [int(each) for each in sizes.split(",")]
     except ValueError as error:
         raise InvalidInput("--sizes", f"{sizes!r} is not like {_SIZES}") from error
-    with _bar("speed") as progress:
+    with bar("speed") as progress:
         return run_speed(numbers, seed, profile, data, progress=progress)
 
 
@@ -178,17 +202,3 @@ def _write(report: Report, folder: Path) -> None:
     content = report.model_dump_json(indent=2) + "\n"
     (folder / f"{report.suite}.json").write_text(content, encoding="utf-8")
     (folder / f"{report.suite}.md").write_text(report.markdown(), encoding="utf-8")
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress on a terminal."""
-    with typer.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def show_steps(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield show_steps

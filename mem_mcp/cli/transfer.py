@@ -16,6 +16,7 @@ import typer
 from pydantic import BaseModel
 
 import mem_mcp
+from mem_mcp.cli.bar import bar
 from mem_mcp.cli.options import Json, User
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
@@ -38,8 +39,8 @@ def import_memories(
 
     A bad line is named and skipped; the exit code is then 1.
     """
-    with _source(file) as source, _bar("importing", _bytes(file)) as advance:
-        lines = _lines(source, advance)
+    with _source(file) as source, bar("importing") as progress:
+        lines = _lines(source, _bytes(file), progress)
         result = run(lambda memory: memory.import_lines(lines, user_id=user))
     show(result, _imported, as_json=as_json)
     if result.errors:
@@ -66,11 +67,11 @@ def export_memories(
 async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> Exported:
     total = 0 if user else (await memory.stats()).memories
     exported = 0
-    with _bar("exporting", total) as advance:
+    with bar("exporting") as progress:
         async for line in memory.export_lines(user_id=user):
             target.write(line.encode() + b"\n")
             exported += 1
-            advance(1)
+            progress(exported, total)
     return Exported(exported=exported)
 
 
@@ -94,10 +95,12 @@ def _bytes(name: str) -> int:
     return 0 if name == "-" else Path(name).stat().st_size
 
 
-def _lines(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
-    for number, line in enumerate(file):
-        yield line if number else line.removeprefix(codecs.BOM_UTF8)
-        advance(len(line))
+def _lines(file: BinaryIO, total: int, progress: Callable[[int, int], None]) -> Iterator[bytes]:
+    done = 0
+    for line in file:
+        yield line if done else line.removeprefix(codecs.BOM_UTF8)
+        done += len(line)
+        progress(done, total)
 
 
 @contextmanager
@@ -121,20 +124,6 @@ def _target(name: str) -> Iterator[BinaryIO]:
         Path(beside).replace(path)
     finally:
         Path(beside).unlink(missing_ok=True)
-
-
-@contextmanager
-def _bar(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    """Show progress on a terminal."""
-    with typer.progressbar(
-        length=length,
-        label=label,
-        file=sys.stderr,
-        hidden=not (length and sys.stderr.isatty()),
-        update_min_steps=max(1, length // 200),
-    ) as bar:
-        yield bar.update
-        bar.update(length)  # to the end: it moves in whole steps
 
 
 def _imported(result: ImportResult) -> Iterator[str]:
