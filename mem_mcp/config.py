@@ -23,6 +23,7 @@ from mem_mcp.errors import ConfigError
 
 PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+_ADDRESS = r"^(https?://\S+)?$"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 CORE_TOOLS = (
@@ -67,7 +68,7 @@ class RecallSettings(Section):
     traces: bool = True
     """Note what was answered, so that feedback and outcomes can name it by its recall_id."""
     trace_days: int = Field(default=30, ge=1, le=3_650)
-    """How long that is kept."""
+    """How long that is kept, and what models were asked."""
 
 
 class ArchiveSettings(Section):
@@ -93,8 +94,39 @@ class ArchiveSettings(Section):
 class EmbeddingSettings(Section):
     """What turns text into vectors."""
 
-    model: Literal["bundled"] = "bundled"
-    """The model inside the package; it needs no network and no key."""
+    model: str = Field(default="bundled", pattern=r"^\S+$")
+    """bundled: the one in the package, without network or key; or any that LiteLLM knows."""
+    api_base: str = Field(default="", pattern=_ADDRESS)
+    """Address of that model's server; empty: the provider's own."""
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it is the model in the package."""
+        return self.model == "bundled"
+
+
+class RerankSettings(Section):
+    """A model that reads question and memory together, after our ranking and before the cut."""
+
+    model: str = Field(default="", pattern=r"^\S*$")
+    """Reranking model as LiteLLM names it, like cohere/rerank-v3.5; empty: none."""
+    api_base: str = Field(default="", pattern=_ADDRESS)
+    """Address of that model's server; empty: the provider's own."""
+    candidates: int = Field(default=50, ge=2, le=1_000)
+    """So many of the best by our ranking are given to it."""
+
+
+class PictureSettings(Section):
+    """Which pictures of messages `remember` has described, by a model that sees."""
+
+    detail: Literal["low", "high", "auto"] = "auto"
+    """How closely it looks, for providers that charge by it; a picture's own `detail` wins."""
+    folder: str = ""
+    """Pictures may be named as files inside this folder; empty: none may."""
+    urls: bool = False
+    """Pass addresses of pictures on to the provider; they are never fetched by mem-mcp."""
+    max_bytes: int = Field(default=5_000_000, ge=1, le=100_000_000)
+    """Largest picture."""
 
 
 class LLMSettings(Section):
@@ -102,7 +134,7 @@ class LLMSettings(Section):
 
     model: str = Field(default="", pattern=r"^\S*$")
     """Model as LiteLLM names it, like openai/gpt-4o-mini or ollama_chat/llama3.2; empty: none."""
-    api_base: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
     fallbacks: Annotated[list[str], NoDecode] = []
     """Models asked in turn where it fails, separated by commas; api_base is not theirs."""
@@ -190,7 +222,9 @@ class Settings(BaseSettings):
     recall: RecallSettings = RecallSettings()
     archive: ArchiveSettings = ArchiveSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    rerank: RerankSettings = RerankSettings()
     llm: LLMSettings = LLMSettings()
+    pictures: PictureSettings = PictureSettings()
     auth: AuthSettings = AuthSettings()
 
     @field_validator("data_dir")

@@ -365,28 +365,26 @@ class Learning(Model):
     """The oldest of them."""
 
 
-class Stats(Model):
-    """Counts that describe a store."""
-
-    memories: int
-    versions: int
-    users: int
-    by_kind: dict[str, int]
-    by_status: dict[str, int]
-    without_vector: int
-    embedder: str | None
-    data_bytes: int | None
-    table_version: int
-    location: str
-    learning: Learning = Learning()
-
-
 class Archived(Model):
     """A memory that was taken out of recall, its text shortened."""
 
     memory_id: str
     text: str
     reason: str
+
+
+class Reembedded(Model):
+    """What making the vectors anew came to."""
+
+    embedder: str
+    """What the store holds the vectors of now."""
+    dimension: int
+    embedded: int
+    """Versions that this run made a vector for."""
+    switched: bool
+    """Whether the store had been in use with others until now."""
+    others_dropped: bool
+    """Whether earlier vectors are gone; they stay while other processes may need them."""
 
 
 class Maintained(Model):

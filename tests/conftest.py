@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.embedding import BundledEmbedder
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loaded_model() -> Iterator[None]:
+    """Keep the bundled model in memory: who opens a memory after another has it at once."""
+    embedder = BundledEmbedder()
+    embedder.load()
+    yield
+    embedder.close()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from mem_mcp.cli import (
     graph,
     learn,
     read,
+    reembed,
     serve,
     settings,
     store,
@@ -86,6 +87,7 @@ app.command("export")(transfer.export_memories)
 app.command("stats")(store.stats)
 app.command("maintain")(store.maintain)
 app.command("reprocess")(store.reprocess)
+app.command("reembed")(reembed.reembed)
 app.command("doctor")(doctor.doctor)
 app.command("config")(settings.config)
 app.command("evaluate")(evaluate.evaluate)

@@ -1,4 +1,7 @@
-"""What `mem-mcp doctor` looks at; each check returns what it found or raises what is wrong."""
+"""What `mem-mcp doctor` looks at.
+
+Each check returns what it found, or None where it is not called for, or raises what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,27 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 import mem_mcp
 from mem_mcp.cli.client import call, connected
 from mem_mcp.cli.output import counted
+from mem_mcp.cli.spent import spent
 from mem_mcp.config import PREFIX, Settings, variable
 from mem_mcp.errors import MemError
-from mem_mcp.models import Stats
+from mem_mcp.statistics import Stats
+
+if TYPE_CHECKING:
+    from mem_mcp.llm import Gateway, Usage
 
 PACKAGES = ("mcp", "lancedb", "pyarrow", "litellm", "onnxruntime", "tokenizers", "pydantic")
 OLDEST_PYTHON = (3, 11)
+T = TypeVar("T")
+_PROBE = "Does it work?"
+_MEMORIES = ("It works.", "Bread is baked from flour and water.")
 
 
 def python(settings: Settings) -> str:  # noqa: ARG001 - every check takes the settings
@@ -60,6 +72,8 @@ def store(settings: Settings) -> str:
 
     async def look() -> Stats:
         async with mem_mcp.AsyncMemory.open(settings) as memory:
+            if not settings.embedding.bundled and (unfit := await memory.warm()):
+                raise MemError(unfit[0])
             return await memory.stats()
 
     found = asyncio.run(look())
@@ -69,17 +83,46 @@ def store(settings: Settings) -> str:
     return f"{counted(found.memories)}, {versions}, vectors of {found.embedder}"
 
 
-def embedder(settings: Settings) -> str:  # noqa: ARG001 - there is one embedder
-    """Check the model's files against their checksums, load it and embed a text."""
+def embedder(settings: Settings) -> str | None:
+    """Check the bundled model's files against their checksums, load it and embed a text."""
+    if not settings.embedding.bundled:
+        return None
     from mem_mcp.embedding import BundledEmbedder  # noqa: PLC0415 - brings numpy
 
     bundled = BundledEmbedder()
     try:
         bundled.load()
-        (vector,) = asyncio.run(bundled.embed(["Does it work?"]))
+        (vector,) = asyncio.run(bundled.embed([_PROBE]))
     finally:
         bundled.close()
-    return f"{bundled.identity}, files intact, {len(vector)} dimensions"
+    return f"{bundled.identity}, files intact, {len(vector)} dimensions, costs nothing"
+
+
+def embedding_model(settings: Settings) -> str | None:
+    """Check that the configured embedding model makes vectors."""
+    chosen = settings.embedding
+    if chosen.bundled:
+        return None
+
+    async def embed(gateway: Gateway) -> int:
+        (vector,) = await gateway.embed([_PROBE], chosen.model, api_base=chosen.api_base)
+        return len(vector)
+
+    dimension, used = _asked(settings, chosen.model, chosen.api_base, embed)
+    return f"{_answers(chosen.model, used)}: vectors of {dimension:,} dimensions"
+
+
+def reranker(settings: Settings) -> str | None:
+    """Check that the configured reranking model scores memories."""
+    chosen = settings.rerank
+    if not chosen.model:
+        return None
+
+    async def rerank(gateway: Gateway) -> list[float]:
+        return await gateway.rerank(_PROBE, _MEMORIES, chosen.model, api_base=chosen.api_base)
+
+    _, used = _asked(settings, chosen.model, chosen.api_base, rerank)
+    return _answers(chosen.model, used)
 
 
 def language_model(settings: Settings) -> str:
@@ -88,27 +131,39 @@ def language_model(settings: Settings) -> str:
         return "none configured; everything works without (llm.model names one)"
     from pydantic import BaseModel  # noqa: PLC0415 - with its user
 
-    from mem_mcp.llm import Completion, Gateway  # noqa: PLC0415 - LiteLLM takes seconds
-
     class Ready(BaseModel):
         ready: bool
 
-    async def ask() -> tuple[Completion[Ready], list[str]]:
+    async def complete(gateway: Gateway) -> str:
+        words = [{"role": "user", "content": "Answer with ready set to true."}]
+        return (await gateway.complete(words, Ready)).model
+
+    model, used = _asked(settings, settings.llm.model, settings.llm.api_base, complete)
+    return _answers(model, used)
+
+
+def _asked(
+    settings: Settings, model: str, api_base: str, ask: Callable[[Gateway], Awaitable[T]]
+) -> tuple[T, Usage]:
+    """Ask a model, if its key is there; return what came of it and what it took."""
+    from mem_mcp.llm import Gateway  # noqa: PLC0415 - the command line starts without it
+
+    async def asked() -> tuple[T, Usage]:
         gateway = Gateway(settings.llm)
         try:
-            missing = await gateway.missing_keys()
-            if missing and not settings.llm.api_base:
-                raise MemError(f"{settings.llm.model}: set {', '.join(missing)}")
-            words = [{"role": "user", "content": "Answer with ready set to true."}]
-            return await gateway.complete(words, Ready), missing
+            # A server of one's own mostly wants no key.
+            if not api_base and (missing := await gateway.missing_keys(model)):
+                raise MemError(f"{model}: set {', '.join(missing)}")
+            with gateway.turn() as turn:
+                return await ask(gateway), turn.usage
         finally:
             await gateway.aclose()
 
-    done, _ = asyncio.run(ask())
-    used = done.usage
-    cost = "cost unknown" if used.cost_usd is None else f"{used.cost_usd:.6f} dollars"
-    tokens = f"{used.input_tokens} + {used.output_tokens} tokens"
-    return f"{done.model} answers in {used.seconds:.1f} s ({tokens}, {cost})"
+    return asyncio.run(asked())
+
+
+def _answers(model: str, used: Usage) -> str:
+    return f"{model} answers in {used.seconds:.1f} s ({spent(used)})"
 
 
 def start(settings: Settings) -> str:
@@ -123,7 +178,7 @@ def start(settings: Settings) -> str:
             tools = {tool.name for tool in (await client.list_tools()).tools}
             times.append(time.perf_counter())
             if "recall" in tools:
-                await call(client, "recall", query="Does it work?", limit=1)
+                await call(client, "recall", query=_PROBE, limit=1)
             times.append(time.perf_counter())
         took = [after - before for before, after in pairwise(times)]
         return "initialize {:.2f} s, tools/list {:.2f} s, first recall {:.2f} s".format(*took)

@@ -15,7 +15,7 @@ from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import MemError
 
 _REINSTALL = "reinstall: pip install --force-reinstall mem-mcp"
-_CHECKS: tuple[tuple[str, Callable[[Settings], str], str], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
     ("python", checks.python, "install Python 3.11 or newer, and mem-mcp into it"),
     ("packages", checks.packages, _REINSTALL),
     (
@@ -30,6 +30,18 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str], str], ...] = (
         "in its place, or choose another folder with MEM_MCP_DATA_DIR",
     ),
     ("embedder", checks.embedder, _REINSTALL),
+    (
+        "embedding model",
+        checks.embedding_model,
+        "correct embedding.model, embedding.api_base or the provider's key; until then, recall is "
+        "by words only",
+    ),
+    (
+        "reranker",
+        checks.reranker,
+        "correct rerank.model, rerank.api_base or the provider's key; until then, our own ranking "
+        "stands",
+    ),
     (
         "language model",
         checks.language_model,
@@ -79,7 +91,8 @@ def _checked() -> Iterator[Check]:
     yield Check(name="settings", ok=True, detail="can be read; mem-mcp config shows them")
     for name, check, remedy in _CHECKS:
         try:
-            yield Check(name=name, ok=True, detail=check(settings))
+            if (detail := check(settings)) is not None:
+                yield Check(name=name, ok=True, detail=detail)
         except (MemError, OSError, ImportError) as error:
             yield Check(name=name, ok=False, detail=message(error), remedy=remedy)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import mem_mcp
 from mem_mcp.config import load_settings
@@ -12,17 +12,23 @@ from mem_mcp.config import load_settings
 T = TypeVar("T")
 
 
-def run(work: Callable[[mem_mcp.AsyncMemory], Awaitable[T]], *, any_embedder: bool = False) -> T:
+def run(
+    work: Callable[[mem_mcp.AsyncMemory], Awaitable[T]],
+    *,
+    any_embedder: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> T:
     """Open the memory that the settings describe, do something with it, and close it.
 
     Args:
         work: what to do.
-        any_embedder: also with a store whose vectors another embedder made; for reading only.
+        any_embedder: also with a store whose vectors another embedder made; see AsyncMemory.open.
+        settings: those that override what is read.
     """
-    settings = load_settings()
+    found = load_settings(settings)
 
     async def opened() -> T:
-        async with mem_mcp.AsyncMemory.open(settings, any_embedder=any_embedder) as memory:
+        async with mem_mcp.AsyncMemory.open(found, any_embedder=any_embedder) as memory:
             return await work(memory)
 
     return asyncio.run(opened())

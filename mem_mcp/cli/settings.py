@@ -1,18 +1,26 @@
-"""mem-mcp config: every setting, its value and where it came from."""
+"""mem-mcp config: every setting or prompt in force, and where it came from."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from pydantic import BaseModel
 from pydantic_settings import YamlConfigSettingsSource
 
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import show
-from mem_mcp.config import CONFIG_VARIABLE, Settings, load_settings, setting_names, variable
+from mem_mcp.config import (
+    CONFIG_VARIABLE,
+    LLMSettings,
+    Settings,
+    load_settings,
+    setting_names,
+    variable,
+)
 
 SECRET = ("auth.tokens",)
 
@@ -31,9 +39,36 @@ class Configuration(BaseModel):
     settings: list[Setting]
 
 
-def config(as_json: Json = False) -> None:
+class Prompt(BaseModel):
+    """One prompt as a model gets it."""
+
+    name: str
+    source: str
+    """ours, or the file it is from."""
+    text: str
+    """Of the system message: the guidance with the rules in their place."""
+
+
+class Prompting(BaseModel):
+    """Every prompt."""
+
+    prompts: list[Prompt]
+    instructions: str
+    """The setting llm.instructions as a model gets it, before what it shall read; may be empty."""
+
+
+def config(
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Show what a language model is told instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show every setting, its value and its source."""
-    values = load_settings().model_dump(mode="json")
+    loaded = load_settings()
+    if prompts:
+        show(_prompting(loaded.llm), _prompt_lines, as_json=as_json)
+        return
+    values = loaded.model_dump(mode="json")
     file = os.environ.get(CONFIG_VARIABLE, "")
     written = YamlConfigSettingsSource(Settings, Path(file).expanduser())() if file else {}
     found = [
@@ -41,6 +76,37 @@ def config(as_json: Json = False) -> None:
         for name in setting_names()
     ]
     show(Configuration(settings=found), _lines, as_json=as_json)
+
+
+def _prompting(settings: LLMSettings) -> Prompting:
+    from mem_mcp.prompts import (  # noqa: PLC0415 - only where they are shown
+        Prompts,
+        data,
+        describe,
+        extract,
+        judge,
+        procedure,
+        rules,
+        verify,
+    )
+
+    folder = Path(settings.prompts) if settings.prompts else None
+    texts = Prompts.load(folder)
+    found = []
+    for module in (extract, verify, judge, procedure, describe):
+        name = module.__name__.rpartition(".")[2]
+        file = folder / f"{name}.md" if folder else None
+        system, _ = rules.asking(getattr(texts, name), module.RULES, "")
+        source = str(file) if file and file.exists() else "ours"
+        found.append(Prompt(name=name, source=source, text=system["content"]))
+    return Prompting(prompts=found, instructions="".join(data.asked_for([settings.instructions])))
+
+
+def _prompt_lines(found: Prompting) -> Iterator[str]:
+    for one in found.prompts:
+        yield from (f"=== {one.name}, {one.source}", one.text, "")
+    yield "=== instructions, llm.instructions"
+    yield found.instructions or "none"
 
 
 def _source(name: str, written: Mapping[str, Any], file: str) -> str:

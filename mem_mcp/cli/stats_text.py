@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mem_mcp.cli.output import counted, one_line, size
+from mem_mcp.cli.spent import spent
 from mem_mcp.models import (
     FeedbackStats,
     FeedbackWeek,
@@ -12,9 +13,9 @@ from mem_mcp.models import (
     Marked,
     OutcomeStats,
     OutcomeWeek,
-    Stats,
     Tally,
 )
+from mem_mcp.statistics import ModelsUse, ModelUse, Stats
 
 _WEEKS = 8
 _WEEKS_OF_A_NAME = 4
@@ -35,11 +36,34 @@ def stats_lines(found: Stats) -> Iterator[str]:
     yield f"embedder  {found.embedder or 'cannot work; mem-mcp doctor says why'}"
     if found.without_vector:
         yield f"no vector {found.without_vector:,}; mem-mcp maintain embeds them"
+    yield from _models(found)
     yield from _learning(found.learning)
 
 
 def _counts(by: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in by.items()) or "-"
+
+
+def _models(found: Stats) -> Iterator[str]:
+    for number, one in enumerate(found.models[:_NAMES]):
+        title = "" if number else "models"
+        name = one_line(one.model, _LONGEST)
+        calls = counted(one.calls, one.call, f"{one.call}s")
+        yield (
+            f"{title:<10}{name}: {calls} in {found.models_days} days{_faults(one)}, {spent(one)}, "
+            f"{one.seconds_mean:.1f} s each"
+        )
+    if (today := found.models_today) is not None and today.calls:
+        yield f"today     {counted(today.calls, 'call', 'calls')}{_retries(today)}, {spent(today)}"
+
+
+def _faults(found: ModelUse) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.failures.items())
+    return _retries(found) + (f", {found.failed:,} failed ({reasons})" if reasons else "")
+
+
+def _retries(found: ModelsUse) -> str:
+    return f", {counted(found.retries, 'retry', 'retries')}" if found.retries else ""
 
 
 def _learning(found: Learning) -> Iterator[str]:

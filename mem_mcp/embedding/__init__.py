@@ -3,5 +3,6 @@
 from mem_mcp.embedding.bundled import BundledEmbedder
 from mem_mcp.embedding.cached import CachedEmbedder
 from mem_mcp.embedding.embedder import Embedder
+from mem_mcp.embedding.remote import RemoteEmbedder
 
-__all__ = ["BundledEmbedder", "CachedEmbedder", "Embedder"]
+__all__ = ["BundledEmbedder", "CachedEmbedder", "Embedder", "RemoteEmbedder"]

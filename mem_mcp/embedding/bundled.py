@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -47,7 +48,6 @@ class BundledEmbedder:
     def __init__(self, model_dir: Path = MODEL_DIR) -> None:
         self._dir = model_dir
         self._model: _Model | None = None
-        self._loading = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mem-mcp-embedder")
         self._queue = threading.Lock()
         self._pending: deque[_Call] = deque()
@@ -139,15 +139,19 @@ class BundledEmbedder:
         return taken
 
     def _loaded(self) -> "_Model":
-        with self._loading:
-            if self._model is None:
-                model = self._verified(_MODEL)
-                tokenizer = self._verified(_TOKENIZER)
-                try:
-                    self._model = _Model(model, tokenizer)
-                except Exception as error:
-                    raise _broken(self._dir / _MODEL, f"cannot be loaded ({error})") from error
-            return self._model
+        if self._model is None:
+            with _loading:
+                self._model = _in_use.get(self._dir) or self._load()
+                _in_use[self._dir] = self._model
+        return self._model
+
+    def _load(self) -> "_Model":
+        model = self._verified(_MODEL)
+        tokenizer = self._verified(_TOKENIZER)
+        try:
+            return _Model(model, tokenizer)
+        except Exception as error:
+            raise _broken(self._dir / _MODEL, f"cannot be loaded ({error})") from error
 
     def _verified(self, name: str) -> bytes:
         content = _read(self._dir / name)
@@ -165,7 +169,7 @@ class _Call:
 
 
 class _Model:
-    """The tokenizer and the ONNX session; heavy to make, used by the worker only."""
+    """The tokenizer and the ONNX session; heavy to make, used by workers only."""
 
     def __init__(self, model: bytes, tokenizer: bytes) -> None:
         self._session = _session(model)
@@ -204,6 +208,11 @@ class _Model:
         except Exception as error:
             raise EmbedderUnavailable(f"the bundled model failed ({error})") from error
         return np.asarray(vectors, np.float32)
+
+
+_in_use: WeakValueDictionary[Path, _Model] = WeakValueDictionary()
+"""What the embedders of this process have loaded; several of one folder share it."""
+_loading = threading.Lock()
 
 
 def _session(model: bytes) -> "InferenceSession":

@@ -18,8 +18,8 @@ class Embedder(Protocol):
         ...
 
     @property
-    def dimension(self) -> int:
-        """Length of a vector."""
+    def dimension(self) -> int | None:
+        """Length of a vector; None while nobody has asked the model."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> Vectors:

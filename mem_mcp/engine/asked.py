@@ -42,7 +42,10 @@ class Asked:
     max_tokens: int
     min_score: float = 0.0
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Where the answer has several lists: the outcomes each shows. Lessons are in the first."""
+    """Where the answer has several lists: the outcomes each shows.
+
+    Lessons are in the first, those of unknown outcome only if it shows unknown outcomes.
+    """
 
     @classmethod
     def of(cls, trace: Trace) -> Asked:
@@ -72,8 +75,9 @@ class Asked:
 
     def list_of(self, kind: str, outcome: str | None) -> str | None:
         """Name the list that shows such a memory; None where none does."""
-        if kind == "lesson":
-            return next(iter(self.lists), None)
+        first = next(iter(self.lists), None)
+        if kind == "lesson" and outcome != "unknown":
+            return first
         return next((name for name, words in self.lists.items() if outcome in words), None)
 
     def view(self, shown_in: str | None = None) -> View:
@@ -94,8 +98,11 @@ class Asked:
 
     def _shown(self, name: str) -> Filters:
         wanted = {"kind": "outcome", "outcome_type": {"in": [*self.lists[name]]}}
-        is_first = name == next(iter(self.lists))
-        return {"OR": [{"kind": "lesson"}, wanted]} if is_first else wanted
+        if name != next(iter(self.lists)):
+            return wanted
+        known = {"OR": [{"outcome_type": {"exists": False}}, {"outcome_type": {"ne": "unknown"}}]}
+        lessons = every({"kind": "lesson"}, {} if "unknown" in self.lists[name] else known)
+        return {"OR": [lessons, wanted]}
 
 
 def _scoped(scope: Scope, *, include_global: bool) -> list[Condition]:

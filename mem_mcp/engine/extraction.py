@@ -1,8 +1,8 @@
 """What a model's extraction comes to: a plan of changes, checked without asking it again. Pure.
 
 A model invents, repeats itself, miscounts and obeys what it reads. So nothing of its answer counts
-but what the messages show word for word, and nothing is touched but memories of the caller's scope
-that it was shown.
+but what the messages show word for word, nothing that looks like a secret is kept, and nothing is
+touched but memories of the caller's scope that it was shown and that the messages speak of.
 """
 
 from __future__ import annotations
@@ -13,16 +13,27 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine.arguments import MAX_ITEMS, MAX_NAME
+from mem_mcp.engine.subjects import share_a_subject
 from mem_mcp.models import Memory, Scope
 from mem_mcp.prompts.conversation import Said
 from mem_mcp.prompts.evidence import Evidence, NoEvidence
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
-from mem_mcp.prompts.quotes import same
-from mem_mcp.prompts.reading import details, reason_of, shortened, text_of
+from mem_mcp.prompts.quotes import same, words
+from mem_mcp.prompts.reading import details, fraction_of, reason_of, shortened, text_of
+from mem_mcp.prompts.secrets import Secrets
 from mem_mcp.prompts.verify import Statement, Verification
 
 _CHANGEABLE = ("fact", "procedure")
 _DELETABLE = (*_CHANGEABLE, "message")
+_HEARSAY = 0.5
+"""Highest confidence in what only an agent says about the person it talks to."""
+_ABOUT_MEMORY = (
+    "agent", "agente", "assistant", "delete", "drop", "entry", "erase", "fact", "forget",
+    "memories", "memory", "message", "note", "record", "remember", "remove", "rule", "said", "say",
+    "store", "stored", "system", "tell", "told", "user", "users", "usuario", "utilisateur",
+    "utente", "nutzer", "benutzer", "用户", "记忆", "删除",
+)  # fmt: skip
+"""What orders about memories speak of, and memories of others seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,8 @@ class Asked:
     now: datetime
     most_characters: int
     """Of a memory's text."""
+    context: Sequence[Said] = ()
+    """What was said just before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +136,19 @@ class _Dropped(Exception):
     """Why an operation does not count."""
 
 
+class _Elsewhere(_Dropped):
+    """The memory that an operation names speaks of something else."""
+
+
 class _Reading:
     """One answer, read operation by operation."""
 
     def __init__(self, asked: Asked) -> None:
         self.plan = Plan()
         self._asked = asked
-        self._evidence = Evidence(asked.new, [memory.text for memory in asked.known])
+        texts = [memory.text for memory in asked.known]
+        self._evidence = Evidence(asked.new, texts, asked.context)
+        self._secrets = Secrets(said.text for said in asked.new)
         self._known = {same(memory.text): memory for memory in reversed(asked.known)}
         self._told: set[str] = set()
         self._changed: set[str] = set()
@@ -146,11 +165,11 @@ class _Reading:
             way = ways.get(operation.op.strip().upper())
             if way is None:
                 raise _Dropped("there is no such operation")
-            way(operation)
+            way(self._weighed(operation))
         except (_Dropped, NoEvidence) as why:
-            self.plan.dropped.append(f"{_named(operation)} was left out: {why}")
+            self.plan.dropped.append(f"{self._named(operation)} was left out: {why}")
         else:
-            told = [f"{_named(operation)}: {one} was left out" for one in self._unused]
+            told = [f"{self._named(operation)}: {one} was left out" for one in self._unused]
             self.plan.trimmed.extend(told)
 
     def _add(self, operation: Operation) -> None:
@@ -162,12 +181,13 @@ class _Reading:
                 raise _Dropped("it only gives back what was recalled from memory")
             self._is_known(twin)
             return
+        self._keepable(operation)
         began = fields.get("occurred_at") or next((one.at for one in said if one.at), None)
         if twin is not None:
-            self._add_known(operation, twin, began)
+            self._add_known(operation, twin, said, began)
             return
         self._once(text)
-        ends = self._predecessor(operation, began)
+        ends = self._predecessor(operation, said, began)
         if ends is not None:
             self._succeeded[ends.memory.memory_id] = ends
         if began is not None:
@@ -177,17 +197,29 @@ class _Reading:
         fields["evidence"] = [operation.quote]
         self.plan.add.append(Added(text, fields, ends))
 
-    def _add_known(self, operation: Operation, twin: Memory, began: datetime | None) -> None:
+    def _add_known(
+        self, operation: Operation, twin: Memory, said: Sequence[Said], began: datetime | None
+    ) -> None:
         """Take what is known already for news about another memory, if there is one."""
-        ends = self._predecessor(operation, began)
+        ends = self._predecessor(operation, said, began)
         if ends is None or ends.memory.memory_id == twin.memory_id:
             self._is_known(twin)
         else:
             self._change(self.plan.end, ends)
 
     def _update(self, operation: Operation) -> None:
-        _, fields = self._heard(operation)
+        said, fields = self._heard(operation)
+        self._keepable(operation)
         memory = self._target(operation, _CHANGEABLE)
+        try:
+            self._is_of(memory, operation, said)
+        except _Elsewhere as why:
+            if not (operation.text or "").strip():
+                raise
+            # It was said all the same, and stands by itself.
+            self._unused = [f"its target ({why})"]
+            self._add(operation.model_copy(update={"target": None}))
+            return
         if same(operation.text or "") in ("", same(memory.text)):
             self._end(operation, memory, fields.get("valid_until"))
             return
@@ -220,6 +252,9 @@ class _Reading:
         if all(one.speaker == "machine" for one in said):
             raise _Dropped("only what a person says deletes a memory")
         memory = self._target(operation, _DELETABLE)
+        self._is_meant(memory, operation)
+        if self._secrets.held_by([operation.reason or ""]):
+            operation = operation.model_copy(update={"reason": None})
         self._change(self.plan.delete, _change(operation, memory, {}))
 
     def _none(self, operation: Operation) -> None:
@@ -238,6 +273,55 @@ class _Reading:
         fields, unused = details(operation, dated=dated, most=MAX_ITEMS, most_characters=MAX_NAME)
         self._unused += unused
         return said, fields
+
+    def _named(self, operation: Operation) -> str:
+        told = operation.text or operation.quote or ""
+        what = self._secrets.held_by([told])
+        return f"{shortened(operation.op)} {f'(a {what})' if what else shortened(told)}"
+
+    def _keepable(self, operation: Operation) -> None:
+        """Refuse what would store a secret, or what an agent only supposes."""
+        edges = [
+            part
+            for edge in operation.relations
+            for part in (edge.source, edge.relation, edge.target)
+        ]
+        told = (operation.text, operation.quote, operation.reason)
+        stored = [*filter(None, told), *operation.tags, *operation.entities, *edges]
+        if what := self._secrets.held_by(stored):
+            raise _Dropped(f"it holds what looks like a {what}")
+        if self._evidence.is_supposed(operation.quote or ""):
+            raise _Dropped("the agent only supposes it, and nobody says that it is so")
+
+    def _weighed(self, operation: Operation) -> Operation:
+        """Mark what nobody but the agent says of the person it talks to."""
+        if not self._evidence.is_hearsay(operation.quote or ""):
+            return operation
+        confidence = fraction_of(operation.confidence)
+        lower = _HEARSAY if confidence is None else min(confidence, _HEARSAY)
+        reason = f"only the agent says so: {operation.reason or 'no reason given'}"
+        return operation.model_copy(update={"confidence": lower, "reason": reason})
+
+    def _is_of(self, memory: Memory, operation: Operation, said: Sequence[Said]) -> None:
+        """Refuse a change of a memory that nothing around the quote speaks of."""
+        quote = operation.quote or ""
+        # Who talks of "I" speaks of what memories tell of them by name, or as the user.
+        who = [one.name or ("agent" if one.speaker == "machine" else "user") for one in said]
+        told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
+        if not share_a_subject([*told, *who], _content(memory)):
+            raise _Elsewhere(f"memory {operation.target} is of something else")
+
+    def _is_meant(self, memory: Memory, operation: Operation) -> None:
+        """Refuse a deletion that does not name what is to be forgotten.
+
+        People do not know by which numbers a model is shown memories: who names one forges.
+        """
+        quote, number = operation.quote or "", str(operation.target)
+        told = self._evidence.near(quote)
+        if not any(number in words(text) for text in told):
+            told += self._evidence.before(quote)
+        if not share_a_subject(told, _content(memory), [*_ABOUT_MEMORY, number]):
+            raise _Dropped(f"what it quotes does not speak of memory {number}")
 
     def _text(self, operation: Operation) -> str:
         text = text_of(operation.text, self._asked.most_characters)
@@ -268,7 +352,9 @@ class _Reading:
             raise _Dropped(f"memory {operation.target} is changed by an earlier operation")
         return memory
 
-    def _predecessor(self, operation: Operation, began: datetime | None) -> Change | None:
+    def _predecessor(
+        self, operation: Operation, said: Sequence[Said], began: datetime | None
+    ) -> Change | None:
         """Return what an addition ends; where its target cannot be, the addition still counts."""
         if operation.target is None:
             return None
@@ -277,6 +363,7 @@ class _Reading:
             if memory.memory_id in self._succeeded:
                 return self._succeeded[memory.memory_id]
             memory = self._target(operation, _CHANGEABLE)
+            self._is_of(memory, operation, said)
         except _Dropped as why:
             self._unused.append(f"its target ({why})")
             return None
@@ -295,5 +382,6 @@ def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> 
     return Change(memory, differing, reason_of(operation), operation.quote or "")
 
 
-def _named(operation: Operation) -> str:
-    return f"{shortened(operation.op)} {shortened(operation.text or operation.quote or '')}"
+def _content(memory: Memory) -> list[str]:
+    edges = [part for one in memory.relations for part in (one.source, one.relation, one.target)]
+    return [memory.text, *memory.entities, *memory.tags, *memory.evidence, *edges]

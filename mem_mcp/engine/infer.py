@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from inspect import isawaitable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
+
+Progress = Callable[[int, int], Awaitable[None] | None]
+"""Is told how many parts of a conversation are done, and how many there are."""
 
 # Of a model whose window LiteLLM does not know, and at most: longer ones cost attention.
 _WINDOW_TOKENS = 6_000
@@ -92,10 +96,21 @@ class Learnt:
         return sorted(found)
 
 
-async def infer(resources: Resources, gateway: Gateway, material: Material) -> Learnt:
+async def infer(
+    resources: Resources,
+    gateway: Gateway,
+    material: Material,
+    on_progress: Progress | None = None,
+) -> Learnt:
     """Let the model read everything, in order, each part seeing what the ones before it left.
 
     A part that it does not read is left to the caller; the others count.
+
+    Args:
+        resources: what to work with.
+        gateway: to the model.
+        material: what is to be learnt from.
+        on_progress: told after each part, read or not.
 
     Raises:
         WriteConflict: other writers kept winning.
@@ -111,11 +126,14 @@ async def infer(resources: Resources, gateway: Gateway, material: Material) -> L
         except LLMError as error:
             learnt.left += part.new
             learnt.degraded.append(_told(error, number, len(parts)))
-            continue
-        last = number == len(parts) - 1 and not learnt.left
-        learnt.first = await _apply(resources, material, made, learnt, ends=last)
-        if learnt.first:
-            return learnt
+        else:
+            last = number == len(parts) - 1 and not learnt.left
+            learnt.first = await _apply(resources, material, made, learnt, ends=last)
+            if learnt.first:
+                return learnt
+        told = on_progress(number + 1, len(parts)) if on_progress else None
+        if isawaitable(told):
+            await told
     return learnt
 
 
@@ -131,7 +149,9 @@ async def _asked(resources: Resources, gateway: Gateway, material: Material, par
     now = utc_now()
     known = await _near(resources, material.scope, part, now)
     settings = resources.settings
-    asked = Asked(material.scope, part.new, known, now, settings.remember.max_characters)
+    asked = Asked(
+        material.scope, part.new, known, now, settings.remember.max_characters, part.context
+    )
     messages = extract.messages(
         part.new,
         now=now,

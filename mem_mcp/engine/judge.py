@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mem_mcp.engine.judging import judged
+from mem_mcp.engine.judging import Judged, judged
 from mem_mcp.engine.logs import log
 from mem_mcp.engine.outcome_text import compose, parts
 from mem_mcp.engine.resources import Resources
@@ -45,8 +45,9 @@ async def judge(
     )
     with span("model"):
         done = await gateway.complete(asked, Judgement)
-    found = judged(done.answer, shown.passages, resources.settings.remember.max_characters)
-    text = compose(task, summary or found.summary, lesson or found.lesson)
+    most = resources.settings.remember.max_characters
+    found = judged(done.answer, shown.passages, most)
+    text, left_out = _composed(task, (summary, lesson), found, most)
     fields = {
         "outcome_type": found.outcome,
         "confidence": found.confidence,
@@ -56,4 +57,23 @@ async def judge(
         "status": "active",
         "reason": f"{JUDGED}{done.model}",
     }
-    return fields, [*found.dropped]
+    return fields, [*found.dropped, *left_out]
+
+
+def _composed(task: str, given: tuple[str, str], found: Judged, most: int) -> tuple[str, list[str]]:
+    """Return a text within its length, and which of the model's parts it has no room for.
+
+    The lesson has it before the summary: it is what other tasks learn from.
+    """
+    both = (found.summary, found.lesson)
+    for new in (both, ("", found.lesson), (found.summary, ""), ("", "")):
+        summary, lesson = (own or told for own, told in zip(given, new, strict=True))
+        text = compose(task, summary, lesson)
+        if len(text) <= most:
+            break
+    names = ("summary", "lesson")
+    return text, [
+        f"its {name} was left out: the text would be over {most:,} characters"
+        for name, own, told, kept in zip(names, given, both, new, strict=True)
+        if told and not (own or kept)
+    ]

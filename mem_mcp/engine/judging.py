@@ -11,6 +11,7 @@ from mem_mcp.models import Outcome
 from mem_mcp.prompts.judge import Judgement
 from mem_mcp.prompts.quotes import Passages
 from mem_mcp.prompts.reading import fraction_of, shortened, text_of
+from mem_mcp.prompts.secrets import Secrets
 
 _OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -34,7 +35,7 @@ def judged(answer: Judgement, passages: Sequence[str], most_characters: int) -> 
     """Turn a judgement, whatever it holds, into the fields of an outcome.
 
     Without a quote that stands in the log nothing was shown: the outcome is unknown, and there is
-    no lesson.
+    no lesson. A quote that holds what looks like a secret shows the outcome, but is not kept.
 
     Args:
         answer: of a model.
@@ -50,9 +51,13 @@ def judged(answer: Judgement, passages: Sequence[str], most_characters: int) -> 
         if quote not in evidence
     ]
     outcome = _outcome(answer.outcome, bool(evidence), dropped)
-    summary = _text(answer.summary, "its summary", most_characters, dropped)
+    secrets = Secrets(passages)
+    evidence = [quote for quote in evidence if _kept(quote, "a quote", secrets, dropped)]
+    summary = _kept(answer.summary, "its summary", secrets, dropped)
+    summary = _text(summary, "its summary", most_characters, dropped)
     told = " ".join(part.strip() for part in (answer.lesson, answer.differently) if part)
-    lesson = _text(told, "its lesson", most_characters, dropped)
+    lesson = _kept(told, "its lesson", secrets, dropped)
+    lesson = _text(lesson, "its lesson", most_characters, dropped)
     confidence = fraction_of(answer.confidence)
     if answer.confidence is not None and confidence is None:
         dropped.append("its confidence is not in 0..1")
@@ -75,6 +80,15 @@ def _outcome(word: str, is_shown: bool, dropped: list[str]) -> Outcome:
         dropped.append(f"the outcome {found!r} has no evidence in the logs")
         found = None
     return found or "unknown"
+
+
+def _kept(value: str, name: str, secrets: Secrets, dropped: list[str]) -> str:
+    """Return a text, or "" for one that holds what looks like a secret."""
+    what = secrets.held_by([value])
+    if what is None:
+        return value
+    dropped.append(f"{name} was left out: it holds what looks like a {what}")
+    return ""
 
 
 def _text(value: str, name: str, most_characters: int, dropped: list[str]) -> str:

@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
 import pyarrow.compute as pc
 
 from mem_mcp.engine.archive import archive
-from mem_mcp.engine.drafts import spoken
-from mem_mcp.engine.find import EVERY_FIELD
+from mem_mcp.engine.missing import embed_missing
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.tallies import trace_window
-from mem_mcp.engine.visibility import current, every
 from mem_mcp.errors import MemError
 from mem_mcp.models import Maintained
-from mem_mcp.store import Maintenance
+from mem_mcp.store import Maintenance, unfilled
 from mem_mcp.times import utc_now
 
-AT_ONCE = 1_000
 logger = logging.getLogger(__name__)
-
-_WITHOUT_VECTOR = every(current(), {"embedder": {"exists": False}, "status": {"nin": ["deleted"]}})
-
-
-async def embed_missing(resources: Resources) -> int:
-    """Embed current memories that were stored while the embedder could not work.
-
-    Returns:
-        How many have a vector now that had none.
-    """
-    embedded = 0
-    while True:
-        rows = await resources.store.read(_WITHOUT_VECTOR, columns=EVERY_FIELD, limit=AT_ONCE)
-        vectors, degraded = await resources.embed([spoken(row.memory) for row in rows])
-        if not rows or degraded:
-            return embedded
-        made_by = {"embedder": resources.identity}
-        await resources.store.replace(
-            [
-                replace(row, memory=row.memory.model_copy(update=made_by), vector=vector)
-                for row, vector in zip(rows, vectors, strict=True)
-            ]
-        )
-        embedded += len(rows)
 
 
 class Upkeep:
@@ -90,17 +62,19 @@ class Upkeep:
             await self._task
 
     async def _pass(self, *, thorough: bool = False) -> Maintained:
-        embedded = await embed_missing(self._resources)
+        embedded, _ = await embed_missing(self._resources)
         done = await self._maintenance.run(thorough=thorough)
         pruned = await self._keep_logs(thorough=thorough) if done.ran else 0
         return done.model_copy(update={"embedded": embedded, "pruned_traces": pruned})
 
     async def _keep_logs(self, *, thorough: bool) -> int:
-        """Drop traces that are too old, and join small files; return how many traces."""
+        """Drop traces and calls that are too old, and join small files; return how many traces."""
         traces = self._resources.traces.log
         async with self._resources.store.alone("logs"):  # two at once would undo each other's work
             pruned = await traces.prune(utc_now() - trace_window(self._resources))
-            for log in (traces, self._resources.ratings.log):
+            calls = self._resources.calls.log
+            await calls.prune(utc_now() - trace_window(self._resources))
+            for log in (traces, self._resources.ratings.log, calls):
                 await log.tidy(thorough=thorough)
         return pruned
 
@@ -112,7 +86,7 @@ class Upkeep:
             ran=False,
             dry_run=True,
             archived=await archive(resources, dry_run=True),
-            embedded=await resources.store.count(_WITHOUT_VECTOR),
+            embedded=(await unfilled(resources.store, ["version_id"])).num_rows,
             pruned_traces=pc.sum(old).as_py() or 0,
             reason="a dry run changes nothing",
         )

@@ -27,6 +27,7 @@ from mem_mcp.engine import (
     recall,
     recall_lessons,
     record_outcome,
+    reembed,
     remember,
     reprocess,
     transfer,
@@ -35,6 +36,7 @@ from mem_mcp.engine import (
 )
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.background import Background
+from mem_mcp.engine.infer import Progress
 from mem_mcp.engine.maintain import Upkeep
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.stats import stats
@@ -51,12 +53,13 @@ from mem_mcp.models import (
     Maintained,
     OutcomeResult,
     RecallResult,
+    Reembedded,
     RememberResult,
     Reprocessed,
-    Stats,
     UpdateResult,
     Why,
 )
+from mem_mcp.statistics import Stats
 from mem_mcp.store import Filters, open_store
 
 P = ParamSpec("P")
@@ -86,35 +89,39 @@ class AsyncMemory:
 
         Args:
             settings: None reads the environment and the configuration file.
-            any_embedder: accept a store whose vectors another embedder made, to read or export.
+            any_embedder: accept a store whose vectors another embedder made: to read, to export, or
+                to make them anew.
 
         Raises:
             ConfigError: a setting is wrong.
             StoreError: the data directory cannot be used.
         """
         settings = settings or load_settings()
-        embedder = BundledEmbedder()
-        try:
-            identity: str | None = embedder.identity
-        except EmbedderUnavailable:  # each answer says so; words still find
-            identity = None
+        embedder = BundledEmbedder() if settings.embedding.bundled else None
+        identity: str | None = settings.embedding.model
+        if embedder is not None:
+            try:
+                identity = embedder.identity
+            except EmbedderUnavailable:  # each answer says so; words still find
+                identity = None
         try:
             async with open_store(
                 settings.storage_uri or settings.data_dir,
-                dimension=embedder.dimension,
+                dimension=embedder.dimension if embedder else None,
                 embedder=identity,
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
             ) as store:
-                resources = Resources.of(settings, store, CachedEmbedder(embedder))
+                local = CachedEmbedder(embedder) if embedder else None
+                resources = Resources.of(settings, store, local)
                 try:
                     async with cls.over(resources) as memory:
                         yield memory
                 finally:
-                    if resources.gateway:
-                        await resources.gateway.aclose()
+                    await resources.door.aclose()
         finally:
-            embedder.close()
+            if embedder is not None:
+                embedder.close()
 
     @classmethod
     @asynccontextmanager
@@ -128,6 +135,7 @@ class AsyncMemory:
             await background.close()
             await upkeep.close()
             await resources.traces.close()
+            await resources.calls.close()
 
     async def remember(
         self,
@@ -147,6 +155,7 @@ class AsyncMemory:
         user_id: str = "",
         agent_id: str = "",
         run_id: str = "",
+        on_progress: Progress | None = None,
     ) -> RememberResult:
         """Store one text, or the messages of a conversation in order.
 
@@ -155,7 +164,8 @@ class AsyncMemory:
 
         Args:
             content: the text; or messages, not both.
-            messages: {role, content, name?, occurred_at?}, content a text or a list of parts.
+            messages: {role, content, name?, occurred_at?}, content a text or a list of text and
+                image parts; a model that sees describes the pictures.
             kind: fact (default), message or procedure.
             tags: labels to filter by.
             metadata: the caller's own fields, filterable as metadata.<key>.
@@ -170,6 +180,9 @@ class AsyncMemory:
             user_id: whose memory; "global" for everybody's.
             agent_id: of which agent.
             run_id: of which conversation or task.
+            on_progress: called with the parts of a long conversation that the model has done, and
+                with how many there are; may be async. What it raises ends the call, and what was
+                read until then stays.
         """
         request = remember.Request(
             content=content,
@@ -188,7 +201,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await self._written(remember.remember(self._resources, request))
+        return await self._written(remember.remember(self._resources, request, on_progress))
 
     async def remember_many(self, items: Sequence[Mapping[str, Any]]) -> RememberResult:
         """Store up to 1,000 memories with one embedding batch and one commit.
@@ -611,7 +624,8 @@ class AsyncMemory:
         """Count what the store holds.
 
         Args:
-            detailed: also show texts and ids, of all users: what helped most, and what harmed.
+            detailed: also show texts and ids, of all users: what helped most, and what harmed;
+                and what models were asked.
         """
         return await stats(self._resources, detailed=detailed)
 
@@ -647,9 +661,31 @@ class AsyncMemory:
         work = reprocess.reprocess(self._resources, pending=pending, outcomes=outcomes)
         return await self._written(work)
 
-    async def warm(self) -> None:
-        """Load the embedding model now rather than at the first call that needs it."""
-        await self._resources.embed(["warm"])
+    async def reembed(
+        self, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Reembedded:
+        """Make every vector anew with the embedding model of the settings, and switch to it.
+
+        Open the memory with `any_embedder` for it. Until the switch the store serves with the
+        vectors that it has; one that was given up goes on from where it stopped.
+
+        Args:
+            progress: called with how many versions are done, and in all.
+
+        Raises:
+            EmbedderUnavailable: the model gave no vector; what was made stays for the next time.
+        """
+        done = await reembed.reembed(self._resources, progress)
+        await self.maintain()
+        return done
+
+    async def warm(self) -> list[str]:
+        """Load the embedding model now rather than at the first call that needs it.
+
+        Returns:
+            Why it cannot be used, as answers have it in `degraded`.
+        """
+        return (await self._resources.embed(["warm"]))[1]
 
     async def warm_model(self) -> None:
         """Import what the language model needs, if one is configured; it takes seconds."""
@@ -716,4 +752,5 @@ class Memory:
     stats = _blocking(AsyncMemory.stats)
     why = _blocking(AsyncMemory.why)
     reprocess = _blocking(AsyncMemory.reprocess)
+    reembed = _blocking(AsyncMemory.reembed)
     maintain = _blocking(AsyncMemory.maintain)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mem_mcp.prompts.procedure import Procedure
 from mem_mcp.prompts.quotes import Passages
+from mem_mcp.prompts.secrets import masked
 
 
 def compose(answer: Procedure, passages: Sequence[str]) -> tuple[str, list[str]]:
@@ -32,8 +33,14 @@ def compose(answer: Procedure, passages: Sequence[str]) -> tuple[str, list[str]]
         *_section("Errors:", _listed(answer.errors)),
         *_section("Resume from:", [(answer.resume or "").strip()]),
     ]
-    dropped = [f"results of {unfounded} steps are not in the log and were left out"]
-    return "\n".join(part for part in parts if part), dropped if unfounded else []
+    dropped = []
+    if unfounded:
+        dropped.append(f"results of {unfounded} steps are not in the log and were left out")
+    text = "\n".join(part for part in parts if part)
+    # A step without its secret can still be followed; without the step, the others cannot.
+    if (kept := masked(text)) != text:
+        dropped.append("what looks like a secret was left out, where … stands")
+    return kept, dropped
 
 
 def _section(head: str, lines: Iterable[str]) -> Iterator[str]:

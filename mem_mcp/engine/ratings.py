@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mem_mcp.store import Log, Vector, matrix
+from mem_mcp.store import Log, Space, Vector, matrix
 from mem_mcp.text import digest
 
 _MOST_OWNERS = 64
@@ -50,6 +50,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class _Kept:
+    space: Space | None
     version: int
     latest: dict[Key, Rating]
 
@@ -90,17 +91,18 @@ class Ratings:
         for owners, kept in self._kept.items():
             if kept.version == version - 1:
                 mine = {entry.key: entry for entry in entries if entry.owner in owners}
-                self._kept[owners] = _Kept(version, {**kept.latest, **mine})
+                self._kept[owners] = _Kept(kept.space, version, {**kept.latest, **mine})
 
     async def erase(self, memory_ids: Sequence[str]) -> None:
         """Delete every entry on some memories."""
         await self.log.erase("memory_id", memory_ids)
 
     async def _read(self, owners: frozenset[str]) -> _Kept:
-        version = await self.log.version()
+        space, version = self.log.space, await self.log.version()
         kept = self._kept.get(owners)
-        if kept is None or kept.version != version:
-            kept = _Kept(version, {entry.key: entry for entry in await self._entries(owners)})
+        if kept is None or (kept.space, kept.version) != (space, version):
+            latest = {entry.key: entry for entry in await self._entries(owners)}
+            kept = _Kept(space, version, latest)
         self._kept[owners] = kept
         self._kept.move_to_end(owners)
         if len(self._kept) > _MOST_OWNERS:

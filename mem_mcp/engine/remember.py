@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.drafts import Placed, new_memory
-from mem_mcp.engine.infer import infer, material
+from mem_mcp.engine.infer import Learnt, Progress, infer, material
 from mem_mcp.engine.pending import waiting
+from mem_mcp.engine.pictures import (
+    MOST_PICTURES,
+    Content,
+    blindness,
+    content_of,
+    described,
+    has_parts,
+    left_out,
+)
 from mem_mcp.engine.procedure import procedure
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.similar import similar
@@ -21,13 +30,14 @@ from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.telemetry import span
-from mem_mcp.text import check_text
+from mem_mcp.text import check_text, content_hash
 from mem_mcp.times import optional_time, utc_now
 
 KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
 MOST_AT_ONCE = 1_000
 MOST_SIMILAR = 3
 MAX_INSTRUCTIONS = 10_000
+_MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +67,38 @@ class _Checked:
     memories: list[Memory]
     request: Keyed | None
     degraded: list[str] = field(default_factory=list)
+    contents: Sequence[Content] = ()
+    """What each of several messages holds."""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are not described."""
+        return sum(len(content.pictures) for content in self.contents)
 
 
-async def remember(resources: Resources, request: Request) -> RememberResult:
+async def remember(
+    resources: Resources, request: Request, on_progress: Progress | None = None
+) -> RememberResult:
     """Store one text or the messages of a conversation.
+
+    Args:
+        resources: what to work with.
+        request: the arguments.
+        on_progress: told how far a model has read, part by part.
 
     Raises:
         InvalidInput: an argument was refused; nothing was stored.
         WriteConflict: other writers kept winning; nothing was stored.
     """
-    checked = _check(resources, request, utc_now())
-    if (gateway := _reader(resources, request)) is not None:
-        return await _read(resources, gateway, request, checked)
+    if has_parts(request.messages):
+        checked = await asyncio.to_thread(_check, resources, request, utc_now())
+    else:
+        checked = _check(resources, request, utc_now())
+    gateway = _reader(resources, request)
+    if checked.pictures:
+        checked = _without(resources, checked, await _blindness(resources, gateway))
+    if gateway is not None:
+        return await _read(resources, gateway, request, checked, on_progress)
     embedding = embedding_of(resources, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(resources, checked.scope, embedding, utc_now()),
@@ -90,19 +120,81 @@ def _reader(resources: Resources, request: Request) -> Gateway | None:
     return resources.gateway if given and request.infer != "never" else None
 
 
+async def _blindness(resources: Resources, gateway: Gateway | None) -> str:
+    """Return why no picture of a request can be described; "" if some can."""
+    if gateway is not None:
+        return await blindness(resources, gateway)
+    if resources.gateway is None:
+        return "no language model is configured; set llm.model to one that reads images"
+    return 'no language model is asked with infer "never"'
+
+
+def _without(resources: Resources, checked: _Checked, blind: str) -> _Checked:
+    """Leave out the pictures that cannot be described as things are set, and say so.
+
+    Raises:
+        InvalidInput: nothing else was given.
+    """
+    contents, out = left_out(checked.contents, resources.settings, blind)
+    kept = [place for place, content in enumerate(contents) if content.parts]
+    if not kept:
+        raise InvalidInput("messages", f"hold only pictures that cannot be described: {out[0][1]}")
+    degraded = [f"messages[{place}]: a picture was left out: {why}" for place, why in out]
+    contents = [contents[place] for place in kept]
+    memories = [checked.memories[place] for place in kept]
+    return replace(
+        checked,
+        memories=_worded(memories, contents),
+        contents=contents,
+        degraded=[*checked.degraded, *degraded],
+    )
+
+
+def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Memory]:
+    return [
+        memory.model_copy(update={"text": content.text, "content_hash": content_hash(content.text)})
+        for memory, content in zip(memories, contents, strict=True)
+    ]
+
+
 async def _read(
-    resources: Resources, gateway: Gateway, request: Request, checked: _Checked
+    resources: Resources,
+    gateway: Gateway,
+    request: Request,
+    checked: _Checked,
+    on_progress: Progress | None,
 ) -> RememberResult:
     """Store what the model learns; what it does not read is stored as it was given, and waits."""
-    raw = checked.memories
     if request.kind == "procedure":
         return await _written_down(resources, gateway, request, checked)
-    given = material(checked.scope, raw, instructions=request.instructions, request=checked.request)
+    raw, contents, failure = checked.memories, checked.contents, None
     with gateway.turn() as turn:
-        learnt = await infer(resources, gateway, given)
+        if checked.pictures:
+            # Before the model is paid for what an earlier call has stored.
+            if checked.request and (first := await made_before(resources.store, checked.request)):
+                return RememberResult(
+                    results=await _first_answer(resources, checked.scope, first),
+                    degraded=checked.degraded,
+                    llm=turn.usage,
+                )
+            contents, failure = await described(resources, gateway, contents)
+            raw = _worded(raw, contents)
+        given = material(
+            checked.scope, raw, instructions=request.instructions, request=checked.request
+        )
+        if failure is None:
+            learnt = await infer(resources, gateway, given, on_progress)
+        else:
+            note = f"the language model did not describe a picture, so all of it waits: {failure}"
+            learnt = Learnt(left=[*given.said], degraded=[note])
     results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
     if learnt.left and not first:
-        kept = waiting([raw[place] for place in learnt.unread(given)], request.instructions)
+        unread = learnt.unread(given)
+        kept = waiting(
+            [raw[place] for place in unread],
+            request.instructions,
+            [contents[place] for place in unread] if contents else None,
+        )
         embedding = embedding_of(resources, kept)
         # What other parts came to has the request's key already.
         keyed = None if learnt.results else checked.request
@@ -151,17 +243,24 @@ async def remember_many(resources: Resources, requests: Sequence[Request]) -> Re
     """
     now = utc_now()
     memories: list[Memory] = []
+    degraded: list[str] = []
+    pictures = 0
     for index, request in enumerate(requests):
         try:
             if request.idempotency_key:
                 raise InvalidInput("idempotency_key", "is for single calls of remember")
-            checked = _check(resources, request, now)
+            checked = _check(resources, request, now, MOST_PICTURES - pictures)
+            if checked.pictures:
+                pictures += checked.pictures
+                checked = _without(resources, checked, _MANY_ARE_NOT_READ)
+                degraded += [f"items[{index}]: {note}" for note in checked.degraded]
         except InvalidInput as error:
             raise InvalidInput(f"items[{index}]", str(error)) from error
         memories += checked.memories
     if len(memories) > MOST_AT_ONCE:
         raise InvalidInput("items", f"{len(memories)} memories; at most {MOST_AT_ONCE} at once")
-    return await store_memories(resources, memories)
+    stored = await store_memories(resources, memories)
+    return stored.model_copy(update={"degraded": [*degraded, *stored.degraded]})
 
 
 async def store_memories(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
@@ -205,7 +304,9 @@ def _result(one: Placed, near: list[Similar]) -> Remembered:
     )
 
 
-def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
+def _check(
+    resources: Resources, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
+) -> _Checked:
     settings = resources.settings
     scope = arguments.scope(settings, request.user_id, request.agent_id, request.run_id)
     arguments.one_of(request.infer, "infer", arguments.literal(Infer))
@@ -234,13 +335,22 @@ def _check(resources: Resources, request: Request, now: datetime) -> _Checked:
         raise InvalidInput("messages", "must be a list of {role, content}")
     if not 1 <= len(request.messages) <= MOST_AT_ONCE:
         raise InvalidInput("messages", f"takes 1 to {MOST_AT_ONCE} messages")
-    memories = []
+    memories, contents = [], []
     for index, message in enumerate(request.messages):
-        spoken_fields, text, pictures = _message(message, f"messages[{index}]", most)
-        degraded += [f"messages[{index}]: a picture was not described"] * pictures
+        spoken_fields = _message(message, f"messages[{index}]")
+        content = content_of(
+            message.get("content"),
+            f"messages[{index}].content",
+            settings,
+            name=spoken_fields["actor_id"],
+            most=most_pictures,
+        )
+        most_pictures -= len(content.pictures)
         spoken_fields["occurred_at"] = spoken_fields["occurred_at"] or occurred_at
-        memories.append(new_memory(scope, text, now, kind="message", **{**fields, **spoken_fields}))
-    return _Checked(scope, memories, request_of, degraded)
+        every_field = {**fields, **spoken_fields}
+        memories.append(new_memory(scope, content.text, now, kind="message", **every_field))
+        contents.append(content)
+    return _Checked(scope, memories, request_of, degraded, contents)
 
 
 def _content(
@@ -253,9 +363,8 @@ def _content(
     return new_memory(scope, text, now, kind=kind, **fields)
 
 
-def _message(
-    message: Mapping[str, Any], argument: str, most: int
-) -> tuple[dict[str, Any], str, int]:
+def _message(message: Mapping[str, Any], argument: str) -> dict[str, Any]:
+    """Check who said a message, and when."""
     if not isinstance(message, Mapping):
         raise InvalidInput(argument, "must be {role, content}, with name and occurred_at if known")
     if unknown := set(message) - {"role", "content", "name", "occurred_at"}:
@@ -263,31 +372,11 @@ def _message(
             argument,
             f"has no field {min(unknown)!r}; allowed: role, content, name, occurred_at",
         )
-    text, pictures = _message_text(message.get("content"), f"{argument}.content", most)
-    fields = {
+    return {
         "role": arguments.name(message.get("role"), f"{argument}.role"),
         "actor_id": arguments.name(message.get("name"), f"{argument}.name"),
         "occurred_at": optional_time(message.get("occurred_at"), f"{argument}.occurred_at"),
     }
-    return fields, text, pictures
-
-
-def _message_text(content: object, argument: str, most: int) -> tuple[str, int]:
-    if not isinstance(content, list | tuple):
-        return arguments.required_text(content, argument, most), 0
-    texts, pictures = [], 0
-    for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind == "text":
-            texts.append(check_text(part.get("text"), argument, most))
-        elif kind in ("image", "image_url"):
-            pictures += 1
-        else:
-            raise InvalidInput(argument, "parts have the type text, image or image_url")
-    text = "\n".join(texts)
-    if not text.strip() and pictures:
-        raise InvalidInput(argument, "has only pictures, which this version cannot describe")
-    return arguments.required_text(text, argument, most), pictures
 
 
 def _without_model(request: Request) -> list[str]:

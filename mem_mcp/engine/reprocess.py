@@ -8,12 +8,20 @@ from typing import Any
 from mem_mcp.engine.find import EVERY_FIELD
 from mem_mcp.engine.infer import infer, material
 from mem_mcp.engine.judge import JUDGED, judge
-from mem_mcp.engine.pending import WAITING, request_of, requests_waiting
+from mem_mcp.engine.pending import (
+    WAITING,
+    content_of_row,
+    request_of,
+    requests_waiting,
+    rows_waiting,
+    still_waiting,
+)
+from mem_mcp.engine.pictures import Content, blindness, described, left_out
 from mem_mcp.engine.procedure import procedure
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.supersede import reworded, succeed
 from mem_mcp.engine.visibility import current, every
-from mem_mcp.errors import LLMError, LLMUnavailable
+from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.models import Reprocessed, Scope
 from mem_mcp.store import Version
@@ -45,8 +53,11 @@ async def reprocess(
     work = _Work(resources, gateway)
     async with resources.store.alone("reprocess"):
         if pending:
-            for rows in await requests_waiting(resources.store, _AT_ONCE):
-                await work.do(rows)
+            for ids in await requests_waiting(resources.store, _AT_ONCE):
+                if work.given_up:
+                    break
+                if rows := await rows_waiting(resources.store, ids):
+                    await work.do(rows)
         if outcomes:
             judged = every(current(), {"kind": "outcome", "reason": {"contains": JUDGED}})
             for row in await resources.store.read(judged, columns=EVERY_FIELD):
@@ -70,9 +81,14 @@ class _Work:
         self.degraded: list[str] = []
         self.usage = Usage()
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the model failed too often."""
+        return self._failures >= _MOST_FAILURES
+
     async def do(self, rows: Sequence[Version]) -> None:
         """Read one request."""
-        if self._failures >= _MOST_FAILURES:
+        if self.given_up or await self._is_hidden(rows):
             return
         with self._gateway.turn() as turn:
             try:
@@ -96,11 +112,55 @@ class _Work:
             return True
         first = row.memory
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
+        rows = await self._described(rows)
         memories = [each.memory for each in rows]
         given = material(scope, memories, instructions=instructions, waited=rows)
         learnt = await infer(resources, self._gateway, given)
         self.degraded += learnt.degraded
         return not learnt.left
+
+    async def _is_hidden(self, rows: Sequence[Version]) -> bool:
+        """Say why pictures cannot be described as things are set, if so: the model did not fail."""
+        contents = _contents(rows)
+        if not any(content.pictures for content in contents):
+            return False
+        blind = await blindness(self._resources, self._gateway)
+        _, out = left_out(contents, self._resources.settings, blind)
+        self.degraded += [
+            f"memory {rows[place].memory.memory_id} still waits, with a picture: {why}"
+            for place, why in out
+        ]
+        return bool(out)
+
+    async def _described(self, rows: Sequence[Version]) -> Sequence[Version]:
+        """Put the pictures of a request into words, and keep them: they are not asked for again.
+
+        Raises:
+            LLMError: some were not described; the others were.
+        """
+        contents = _contents(rows)
+        if not any(content.pictures for content in contents):
+            return rows
+        found, failure = await described(self._resources, self._gateway, contents)
+        pairs = [
+            await self._worded(row, content)
+            for row, before, content in zip(rows, contents, found, strict=True)
+            if content != before
+        ]
+        opened = {new.memory.memory_id: new for _, new in pairs}
+        if pairs and not await self._resources.store.apply(
+            [*opened.values()], close=[old for old, _ in pairs]
+        ):
+            raise WriteConflict("a memory that waits was changed meanwhile; try again")
+        if failure is not None:
+            raise failure
+        return [opened.get(row.memory.memory_id, row) for row in rows]
+
+    async def _worded(self, row: Version, content: Content) -> tuple[Version, Version]:
+        fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
+        vector, fields = await reworded(self._resources, row, fields)
+        whose = Scope(user_id=row.memory.actor or row.memory.user_id)
+        return succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
 
     async def _rewrite(self, row: Version, found: tuple[dict[str, Any], list[str]]) -> None:
         fields, dropped = found
@@ -112,3 +172,7 @@ class _Work:
         closed, opened = succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.
         await self._resources.store.apply([opened], close=[closed])
+
+
+def _contents(rows: Sequence[Version]) -> list[Content]:
+    return [content_of_row(row.memory) for row in rows]

@@ -16,7 +16,7 @@ from mem_mcp.engine.search import Found, search
 from mem_mcp.engine.traces import Trace
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.models import Memory
-from mem_mcp.store import Vector
+from mem_mcp.store import Space, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,22 @@ async def reweigh(
     Returns:
         None where the memory is not among the candidates.
     """
-    # A past moment is asked about once: what is kept of the present stays.
-    resources = replace(resources, embedder=_Then(trace.vector), scopes=Scopes())
+    reranks = resources.reranker is not None
+    # A past moment is asked about once: what is kept of the present stays. A reranking model would
+    # have to be paid to say it again.
+    resources = replace(
+        resources,
+        embedder=_Then(trace.vector, resources.store.space),
+        scopes=Scopes(),
+        reranker=None,
+    )
     shown_in = asked.list_of(memory.kind, memory.outcome_type)
     seen, whole = asked.view(), resources.settings.recall.whole
     if shown_in and await resources.scopes.whole(resources.store, seen, whole) is None:
         seen = asked.view(shown_in)
     found = await search(resources, trace.query, asked.scope, seen, asked.moment)
+    if reranks:
+        found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
     candidates = found.candidacy.candidates
     row = candidates.row_of.get(memory.memory_id)
     if row is None:
@@ -74,15 +83,15 @@ async def reweigh(
 class _Then:
     """The embedder as it answered then."""
 
-    def __init__(self, vector: Vector | None) -> None:
+    def __init__(self, vector: Vector | None, space: Space | None) -> None:
         self._vector = vector
-        self.identity = "as of then"
+        self.identity = space.embedder if space else ""  # a trace's vector is one of the space
         self.dimension = 0 if vector is None else len(vector)
 
     async def embed(self, texts: Sequence[str]) -> Vector:
         """Return the question's vector for each text."""
         if self._vector is None:
-            raise EmbedderUnavailable("it could not work then")
+            raise EmbedderUnavailable("none worked then, or the store has those of another since")
         return np.tile(np.asarray(self._vector, np.float32), (len(texts), 1))
 
 

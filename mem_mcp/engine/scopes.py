@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mem_mcp.engine.candidacy import COLUMNS, Candidacy
 from mem_mcp.engine.visibility import View, every
-from mem_mcp.store import Store, Version
+from mem_mcp.store import Space, Store, Version
 from mem_mcp.telemetry import span
 
 _MOST_BYTES = 64_000_000
@@ -21,6 +21,7 @@ _MOST_TOUCHED = 200
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    space: Space | None
     version: int
     until: datetime | None
     found: Candidacy
@@ -47,6 +48,7 @@ class Scopes:
         found = await self._revised(store, view)
         if found is not None:
             return found if len(found.candidates) <= most else None
+        space = store.space
         with span("count"):
             version = await store.version()
             small = await store.count(view.conditions) <= most
@@ -54,13 +56,15 @@ class Scopes:
             return None
         with span("read"):
             found = Candidacy.of(await store.scan(view.conditions, COLUMNS))
-        self._keep(view.key, _Kept(version, found.until, found))
+        self._keep(view.key, _Kept(space, version, found.until, found))
         return found
 
     async def _revised(self, store: Store, view: View) -> Candidacy | None:
         """Bring what was read last up to date, where this process knows what has changed."""
         kept = self._kept.get(view.key)
         if kept is None or (kept.until is not None and kept.until <= view.now):
+            return None
+        if kept.space != store.space:  # its vectors are not those that the question has
             return None
         with span("count"):
             version = await store.version()
@@ -73,7 +77,7 @@ class Scopes:
         if touched:
             with span("read"):
                 found = found.revised(touched, await _rows(store, view, touched))
-        self._keep(view.key, _Kept(version, found.until, found))
+        self._keep(view.key, _Kept(kept.space, version, found.until, found))
         return found
 
     def _keep(self, key: str, kept: _Kept) -> None:

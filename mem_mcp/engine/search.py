@@ -9,10 +9,11 @@ from datetime import datetime
 from mem_mcp.engine.candidacy import Candidacy
 from mem_mcp.engine.experience import Experience
 from mem_mcp.engine.pool import gather
-from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.resources import Reranker, Resources
 from mem_mcp.engine.visibility import View
+from mem_mcp.errors import LLMError
 from mem_mcp.models import Scope
-from mem_mcp.ranking import Query, Ranking, rank
+from mem_mcp.ranking import Candidates, Query, Ranking, rank, reranked
 from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
 
@@ -43,6 +44,8 @@ async def search(
     """
     async with resources.recalls:
         embedding = asyncio.create_task(resources.embed([query]))
+        if resources.store.space is None:  # the first vector tells how long all of them are
+            await embedding
         known = asyncio.create_task(resources.experiences.of(scope, view, as_of))
         try:
             candidacy = await gather(resources, query, embedding, view, known)
@@ -58,4 +61,20 @@ async def search(
             asked = Query(text=query, vector=vector, now=(as_of or view.now).timestamp())
             marks = experience.marks(candidates)
             ranking = await asyncio.to_thread(rank, asked, candidates, marks)
+    if resources.reranker is not None and len(candidates):
+        ranking, notes = await _reread(resources, resources.reranker, query, candidates, ranking)
+        degraded = [*degraded, *notes]
     return Found(candidacy, ranking, experience, vector, degraded)
+
+
+async def _reread(
+    resources: Resources, reranker: Reranker, query: str, candidates: Candidates, ranking: Ranking
+) -> tuple[Ranking, list[str]]:
+    """Let a model read the best candidates together with the question."""
+    rows = ranking.order[: resources.settings.rerank.candidates].tolist()
+    try:
+        with span("rerank"):
+            relevance = await reranker(query, [candidates.texts[row] for row in rows])
+    except LLMError as error:
+        return ranking, [f"no reranking: {error}"]
+    return reranked(ranking, rows, relevance), []

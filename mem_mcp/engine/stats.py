@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mem_mcp.engine.calls import by_model, in_all
 from mem_mcp.engine.learning import COLUMNS, learning
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.tallies import trace_window
 from mem_mcp.engine.visibility import current, every
-from mem_mcp.models import Learning, Stats
+from mem_mcp.models import Learning
+from mem_mcp.statistics import Stats
+from mem_mcp.store import Store, unfilled
+from mem_mcp.times import utc_now
 
 
 async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
@@ -15,8 +24,8 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
 
     Args:
         resources: what to work with.
-        detailed: also how memories are used. It names some of them, whoever they belong to: not for
-            one of several users.
+        detailed: also how memories are used, and models. It names some memories, whoever they
+            belong to: not for one of several users.
     """
     store = resources.store
     columns = dict.fromkeys(["version_id", "kind", "status", "user_id", "embedder", *COLUMNS])
@@ -28,10 +37,32 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
         users=len(counts["user_id"]),
         by_kind=dict(counts["kind"].most_common()),
         by_status=dict(counts["status"].most_common()),
-        without_vector=rows["embedder"].null_count,
+        without_vector=await _without_vector(store, rows),
         embedder=resources.identity,
         data_bytes=store.size()[1] if store.processes else None,
         table_version=await store.version(),
         location=store.location,
         learning=await learning(resources, rows) if detailed else Learning(),
+        **await _models(resources) if detailed else {"models": []},
     )
+
+
+async def _without_vector(store: Store, rows: pa.Table) -> int:
+    if store.space is None:
+        return len(rows)
+    missing = await unfilled(store, ["superseded_at"])  # also of earlier versions
+    return len(missing.filter(pc.field("superseded_at").is_null()))
+
+
+async def _models(resources: Resources) -> dict[str, Any]:
+    now, window = utc_now(), trace_window(resources)
+    asked = await resources.calls.since(now - window)
+    if not asked.num_rows:
+        return {"models": []}
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = asked.filter(pc.field("created_at") >= midnight)
+    return {
+        "models": by_model(asked),
+        "models_days": window.days,
+        "models_today": in_all(today),
+    }

@@ -166,6 +166,9 @@ def _checked(scope: Scope, text: str, fields: dict[str, Any]) -> Memory:
         for name, value in fields.items()
     }
     values.setdefault("kind", "fact")
+    if values["kind"] == "outcome":
+        # As record_outcome has it: without any, no list of lessons would ever show it.
+        values.setdefault("outcome_type", "unknown")
     try:
         return new_memory(scope, text, utc_now(), **values)
     except ValidationError as error:

@@ -234,7 +234,7 @@ def _details(asked: Asked, weighed: Reweighed) -> list[str]:
         f"Weighed again as of {_time(asked.moment)}; marks given since, or changed, may have moved "
         "it from where it was."
     )
-    return details
+    return [*details, *(f"{note[0].upper()}{note[1:]}." for note in found.degraded)]
 
 
 def _since(then: Memory | None, now: Memory) -> list[str]:

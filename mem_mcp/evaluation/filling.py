@@ -45,7 +45,7 @@ class CopyingEmbedder:
         return self._embedder.identity
 
     @property
-    def dimension(self) -> int:
+    def dimension(self) -> int | None:
         """Length of a vector."""
         return self._embedder.dimension
 
@@ -55,11 +55,11 @@ class CopyingEmbedder:
         if new:
             self._kept |= zip(new, await self._embedder.embed(new), strict=True)
         first = set(new)
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        for row, text in enumerate(texts):
-            vectors[row] = self._kept[text] if text in first else self._noisy(self._kept[text])
+        vectors = []
+        for text in texts:
+            vectors.append(self._kept[text] if text in first else self._noisy(self._kept[text]))
             first.discard(text)
-        return vectors
+        return np.stack(vectors) if vectors else await self._embedder.embed([])
 
     def _noisy(self, vector: Vector) -> Vector:
         noise = self._draw.standard_normal(vector.size, dtype=np.float32)

@@ -24,7 +24,7 @@ class Floor:
     def __init__(self, store: Store, embedder: BundledEmbedder) -> None:
         self.embedder = embedder
         self._table = store.table
-        self._schema = table_schema(embedder.dimension, embedder.identity)
+        self._schema = table_schema(store.space)
 
     async def recall(self, question: str, where: str) -> None:
         """Embed a question, and find what is like it by meaning and by words."""

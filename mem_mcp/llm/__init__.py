@@ -6,6 +6,6 @@ or with `Gateway.warm`.
 
 from mem_mcp.llm.gateway import Completion, Gateway
 from mem_mcp.llm.turn import Turn
-from mem_mcp.llm.usage import Ledger, Usage
+from mem_mcp.llm.usage import Call, Ledger, Usage
 
-__all__ = ["Completion", "Gateway", "Ledger", "Turn", "Usage"]
+__all__ = ["Call", "Completion", "Gateway", "Ledger", "Turn", "Usage"]

@@ -55,7 +55,7 @@ _TOLD: dict[str, tuple[Callable[[str], LLMError], str]] = {
     "RateLimitError": (LLMRateLimited, "{model} takes no more requests for now; try again later"),
     "NotFoundError": (
         partial(LLMUnavailable, "not_found"),
-        "its provider knows no {model}; check llm.model and llm.api_base",
+        "its provider knows no {model}; check the setting of its name and of its api_base",
     ),
     "BadRequestError": (LLMRejected, "{model} does not take the request: {said}"),
     "APITimeoutError": (

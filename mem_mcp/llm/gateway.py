@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic
@@ -22,7 +22,7 @@ from mem_mcp.llm import catalogue, ladder, litellm_door, vectors
 from mem_mcp.llm.ladder import Answer, Format, Message, Question, Unusable
 from mem_mcp.llm.route import Request, Route
 from mem_mcp.llm.turn import Turn, turn
-from mem_mcp.llm.usage import PROCESS, Ledger, Usage
+from mem_mcp.llm.usage import PROCESS, Call, Ledger, Usage
 
 _log = logging.getLogger(__name__)
 _CHARACTERS_PER_TOKEN = 4
@@ -43,13 +43,20 @@ class Gateway:
     """Every use of a language model, within the settings' limits.
 
     Belongs to one event loop. Making it costs nothing; LiteLLM is imported by the first call, or
-    by `warm`. The budget is counted in `ledger`, which is the process's unless another is given.
+    by `warm`. The budget is counted in `ledger`, which is the process's unless another is given;
+    `noted` is told of every request when it has ended, and must not raise.
     """
 
-    def __init__(self, settings: LLMSettings, ledger: Ledger = PROCESS) -> None:
+    def __init__(
+        self,
+        settings: LLMSettings,
+        ledger: Ledger = PROCESS,
+        *,
+        noted: Callable[[Call], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._route = Route(settings, ledger)
+        self._route = Route(settings, ledger, noted)
         self._forms: dict[str, Format] = {}
 
     async def warm(self) -> None:
@@ -121,9 +128,9 @@ class Gateway:
         async with self._share() as share:
             for start in range(0, len(texts), vectors.BATCH):
                 batch = list(texts[start : start + vectors.BATCH])
-                request = Request("aembedding", model, api_base, _about(batch), {"input": batch})
+                request = Request("embedding", model, api_base, _about(batch), {"input": batch})
                 response = await self._route.send(share, request)
-                found += vectors.in_order(response.data, "embedding", len(batch), model)
+                found += vectors.embeddings(response.data, len(batch), model)
         return found
 
     async def rerank(
@@ -135,10 +142,10 @@ class Gateway:
             LLMError: not all of them could be scored.
         """
         arguments = {"query": query, "documents": [*documents], "top_n": len(documents)}
-        request = Request("arerank", model, api_base, _about([query, *documents]), arguments)
+        request = Request("rerank", model, api_base, _about([query, *documents]), arguments)
         async with self._share() as share:
             response = await self._route.send(share, request)
-        return vectors.in_order(response.results, "relevance_score", len(documents), model)
+        return vectors.relevances(response.results, len(documents), model)
 
     async def context_window(self, model: str = "") -> int | None:
         """Return how many tokens a model reads at most; None where LiteLLM does not know it."""
@@ -209,7 +216,7 @@ class Gateway:
     ) -> Answer:
         settings = self._settings
         request = Request(
-            "acompletion",
+            "completion",
             model,
             settings.api_base if model == settings.model else "",
             _about(_texts(question.messages)),

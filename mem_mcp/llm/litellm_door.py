@@ -17,6 +17,8 @@ _BEFORE_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env into this process
     "LITELLM_LOG": "ERROR",
+    # Else it fetches the pictures whose addresses it is given, for providers that do not.
+    "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 

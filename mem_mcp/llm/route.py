@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMError, LLMRateLimited, LLMUnavailable
@@ -16,16 +16,16 @@ from mem_mcp.llm import catalogue, litellm_door
 from mem_mcp.llm.failures import Asked, explain
 from mem_mcp.llm.limits import Breaker, Pace, check_budget
 from mem_mcp.llm.turn import Turn
-from mem_mcp.llm.usage import Ledger, Usage
+from mem_mcp.llm.usage import Call, Kind, Ledger, Usage
 from mem_mcp.telemetry import span
+from mem_mcp.times import utc_now
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent to a model."""
 
-    call: Literal["acompletion", "aembedding", "arerank"]
-    """The Router's method."""
+    kind: Kind
     model: str
     """As LiteLLM names it."""
     api_base: str
@@ -49,9 +49,12 @@ class Route:
     calls APIConnectionError, which is what a stopped Ollama gives.
     """
 
-    def __init__(self, settings: LLMSettings, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: LLMSettings, ledger: Ledger, noted: Callable[[Call], None]
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._noted = noted
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._pace = Pace(settings)
         self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
@@ -76,18 +79,22 @@ class Route:
             taken = await self._pace.pass_with(request.tokens)
             self._count(turn, Usage(calls=1))
             notes: dict[str, Any] = {}
+            used, failure = Usage(), None
             started = time.perf_counter()
             try:
                 with span("llm"), _watching(breaker, turn):
                     response = await self._call(request, notes)
+                used = _used(response)
+            except (LLMError, asyncio.CancelledError) as error:
+                failure = _reason(error, turn)
+                raise
             finally:
                 retries = notes.get("attempted_retries", 0)
                 for _ in range(retries):
                     self._pace.requests.take(1)
-                seconds = time.perf_counter() - started
-                self._count(turn, Usage(retries=retries, seconds=seconds))
-            used = _used(response)
-            self._count(turn, used)
+                used += Usage(retries=retries, seconds=time.perf_counter() - started)
+                self._count(turn, used)
+                self._noted(Call(request.model, request.kind, used, failure, utc_now()))
             taken.amount = used.tokens
             return response
 
@@ -116,7 +123,7 @@ class Route:
             if request.name not in self._known:
                 self._add(request)
             # The Router notes in the metadata how often it tried.
-            return await getattr(self._router, request.call)(
+            return await getattr(self._router, f"a{request.kind}")(
                 model=request.name, metadata=notes, drop_params=True, **request.arguments
             )
         except Exception as error:  # noqa: BLE001 - its adapters also raise bare KeyErrors and such
@@ -160,6 +167,12 @@ def _watching(breaker: Breaker, turn: Turn) -> Iterator[None]:
             breaker.failed()
         raise
     breaker.worked()
+
+
+def _reason(error: BaseException, turn: Turn) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "deadline" if turn.over else "cancelled"
+    return error.reason if isinstance(error, LLMUnavailable) else type(error).__name__
 
 
 def _used(response: Any) -> Usage:  # noqa: ANN401 - the library's own object

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from mem_mcp.models import LLMUsage
 from mem_mcp.times import utc_now
+
+Kind = Literal["completion", "embedding", "rerank"]
+"""What a model can be asked for."""
 
 
 class Usage(LLMUsage):
@@ -38,6 +43,19 @@ class Usage(LLMUsage):
             retries=self.retries + other.retries,
             seconds=self.seconds + other.seconds,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a model, once it has ended."""
+
+    model: str
+    """As LiteLLM names it."""
+    kind: Kind
+    usage: Usage
+    failure: str | None
+    """Why no response came: a reason such as timeout, or an error's name. Never provider text."""
+    ended_at: datetime
 
 
 class Ledger:

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, TypeVar
+
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, TypeAdapter, ValidationError
 
 from mem_mcp.errors import LLMBadOutput
 
 BATCH = 96
 """Texts in one request: what the strictest of the common providers takes."""
 
+_Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
 
-def in_order(rows: Sequence[Any], field: str, count: int, model: str) -> list[Any]:
-    """Return one field of each row, ordered by the rows' index.
+
+class _Row(BaseModel):
+    model_config = ConfigDict(from_attributes=True)  # the library sends dicts or objects
+
+    index: Annotated[int, Strict()]
+
+
+class _Embedded(_Row):
+    embedding: Annotated[list[_Number], Strict()]
+
+
+class _Scored(_Row):
+    relevance_score: _Number
+
+
+Row = TypeVar("Row", bound=_Row)
+_EMBEDDED = TypeAdapter(list[_Embedded])
+_SCORED = TypeAdapter(list[_Scored])
+
+
+def embeddings(rows: object, count: int, model: str) -> list[list[float]]:
+    """Return the vector of each text, ordered by the rows' index.
 
     Args:
-        rows: dicts or objects with an index.
-        field: what to take of each.
+        rows: as the provider sent them.
         count: how many there must be.
         model: what to name in an error.
 
     Raises:
-        LLMBadOutput: an index is missing, or comes twice.
+        LLMBadOutput: an index is missing or comes twice, or a row has no vector.
     """
-    by_index = {_get(row, "index"): _get(row, field) for row in rows}
-    if len(rows) != count or by_index.keys() != set(range(count)):
-        raise LLMBadOutput(f"{model} answered {len(rows)} of {count} texts; use another model")
+    return [row.embedding for row in _in_order(_EMBEDDED, rows, count, model)]
+
+
+def relevances(rows: object, count: int, model: str) -> list[float]:
+    """Return how relevant each text is, ordered by the rows' index; see `embeddings`.
+
+    Raises:
+        LLMBadOutput: an index is missing or comes twice, or a row has no number.
+    """
+    return [row.relevance_score for row in _in_order(_SCORED, rows, count, model)]
+
+
+def _in_order(form: TypeAdapter[list[Row]], rows: object, count: int, model: str) -> list[Row]:
+    try:
+        found = form.validate_python(rows)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "all of it"
+        raise LLMBadOutput(
+            f"{model} answered in another form ({place}: {first['msg']}); use another model"
+        ) from None
+    by_index = {row.index: row for row in found}
+    if len(found) != count or by_index.keys() != set(range(count)):
+        raise LLMBadOutput(f"{model} answered {len(found)} of {count} texts; use another model")
     return [by_index[index] for index in range(count)]
-
-
-def _get(row: Any, field: str) -> Any:  # noqa: ANN401 - the library sends either
-    return row[field] if isinstance(row, dict) else getattr(row, field)

@@ -14,7 +14,8 @@ class Answer(BaseModel):
     The schema is fit for providers that guarantee it: every field is required, nothing has a
     default, objects stand where they are used. Reading takes a list that is absent or null for an
     empty one, an absent `X | None` for None, and ignores what was not asked for: models without
-    such a guarantee leave out and add fields, and asking again costs a call.
+    such a guarantee leave out and add fields, or put an object around them, and asking again costs
+    a call. But what has none of its fields is no answer, not even an empty one.
     """
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
@@ -24,6 +25,7 @@ class Answer(BaseModel):
     def _complete(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the model sent
         if not isinstance(data, dict):
             return data
+        data = cls._unwrapped(data)
         empty: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
             if get_origin(field.annotation) is list:
@@ -31,6 +33,16 @@ class Answer(BaseModel):
             elif NoneType in get_args(field.annotation):
                 empty[name] = None
         return {**empty, **{name: value for name, value in data.items() if value is not None}}
+
+    @classmethod
+    def _unwrapped(cls, data: dict[str, Any]) -> dict[str, Any]:
+        fields = cls.model_fields.keys()
+        if fields & data.keys():
+            return data
+        inside = [one for one in data.values() if isinstance(one, dict) and fields & one.keys()]
+        if len(inside) == 1:
+            return inside[0]
+        raise ValueError(f"none of its fields is there: {', '.join(fields)}")
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401

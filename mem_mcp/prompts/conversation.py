@@ -24,7 +24,8 @@ class Said:
     role: str | None = None
     name: str | None = None
     at: datetime | None = None
-    """Aware."""
+    """When it was said; aware. A caller who gives no time means now, as chat clients do, so what
+    they say of yesterday has a date, too; None is for what nobody knows the time of."""
 
     @property
     def speaker(self) -> Speaker:

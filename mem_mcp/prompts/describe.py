@@ -25,6 +25,11 @@ picture or given in <near>.
 - {NO_SECRETS}"""
 
 
+MOST_CHARACTERS = 6_000
+"""Of a description."""
+_MARK = "[Picture: {}]"
+
+
 class Picture(Answer):
     """The answer."""
 
@@ -32,14 +37,41 @@ class Picture(Answer):
     written: str | None
 
 
-def messages(url: str, *, near: str = "", guidance: str = GUIDANCE) -> list[dict[str, Any]]:
+def messages(
+    url: str, *, near: str = "", detail: str = "", guidance: str = GUIDANCE
+) -> list[dict[str, Any]]:
     """Ask what a picture shows.
 
     Args:
         url: of the picture; best a data: URL, which every provider takes.
         near: what was said with it.
+        detail: how closely to look: low, high or auto; "" for the provider's own choice.
         guidance: what is asked for, with the place of the rules.
     """
     text = block("near", near) if near.strip() else "Here it is."
-    parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": url}}]
+    image = {"url": url, **({"detail": detail} if detail else {})}
+    parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": image}]
     return asking(guidance, RULES, parts)
+
+
+def told(answer: Picture, most: int = MOST_CHARACTERS) -> str | None:
+    """Return a description as it stands in the place of the picture; None where it says nothing.
+
+    Args:
+        answer: what the model says.
+        most: characters of it, at most MOST_CHARACTERS; the rest is cut off.
+    """
+    shown, written = _line(answer.description), _line(answer.written)
+    if not (shown or written):
+        return None
+    if shown and written and not shown.endswith((".", "!", "?", "…")):
+        shown += "."
+    inside = f"{shown} Written in it: “{written}”".strip() if written else shown
+    room = min(most, MOST_CHARACTERS) - len(_MARK.format(""))
+    return _MARK.format(inside if len(inside) <= room else f"{inside[: room - 1]}…")
+
+
+def _line(value: str | None) -> str:
+    """Return a text on one line, without what cannot be stored."""
+    whole = (value or "").replace("\0", " ").encode(errors="replace").decode()
+    return " ".join(whole.split())

@@ -48,19 +48,25 @@ class Passages:
         sought = same(quote)
         if not any(map(str.isalnum, sought)):
             return []
-        return [place for place, text in enumerate(self._texts) if _stands(sought, text)]
+        return [place for place, text in enumerate(self._texts) if _found(sought, text) >= 0]
+
+    def near(self, quote: str, place: int, reach: int) -> str:
+        """Return a quote with so many characters on either side, as the text there has them."""
+        sought, text = same(quote), self._texts[place]
+        start = _found(sought, text)
+        return text[max(0, start - reach) : start + len(sought) + reach]
 
 
-def _stands(sought: str, text: str) -> bool:
+def _found(sought: str, text: str) -> int:
     start = text.find(sought)
     while start >= 0:
         end = start + len(sought)
         if not (
             _joined(text[start - 1 : start], sought[0]) or _joined(sought[-1], text[end : end + 1])
         ):
-            return True
+            break
         start = text.find(sought, start + 1)
-    return False
+    return start
 
 
 def _joined(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import Relation
 from mem_mcp.prompts.extract import Edge, Operation
+from mem_mcp.prompts.secrets import secrets
 from mem_mcp.text import check_text
 from mem_mcp.times import parse_time
 
@@ -127,6 +128,8 @@ def reason_of(operation: Operation) -> str | None:
 
 
 def shortened(text: str) -> str:
-    """Return a text as a short sentence can name it: in quotes, on one line."""
+    """Return a text as a short sentence can name it: in quotes, on one line, without secrets."""
+    if any(secrets(text)):
+        return "(not shown)"
     line = " ".join(text.split())
     return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")

@@ -3,9 +3,11 @@
 from mem_mcp.ranking.budget import count_tokens
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.rank import rank
+from mem_mcp.ranking.rerank import reranked
 from mem_mcp.ranking.select import select
 from mem_mcp.ranking.usefulness import Marks, likeness
 
 __all__ = [
-    "Candidates", "Marks", "Query", "Ranking", "count_tokens", "likeness", "rank", "select",
+    "Candidates", "Marks", "Query", "Ranking", "count_tokens", "likeness", "rank",
+    "reranked", "select",
 ]  # fmt: skip

@@ -146,6 +146,10 @@ CONTEXT_TERMS = 40.0
 LIKENESS_OF_NEIGHBOURS = 0.2
 """Usual cosine of two messages that follow each other, after centring (LoCoMo)."""
 
+RERANK_SHARE = 0.6
+"""Of a score that a reranking model's relevance makes up, where one is configured (a choice, not
+measured: it was made without such a model)."""
+
 DUPLICATE_COSINE = 0.97
 """From this cosine on two memories say the same (different numbers or negations: not)."""
 

@@ -3,6 +3,7 @@
 # Annotations are evaluated by the SDK, so they stay real objects: no `from __future__` here.
 from typing import Annotated, Any, Literal
 
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -72,6 +73,7 @@ class MemoryTools:
 
     async def remember(
         self,
+        context: Context[Any, Any],
         content: Annotated[str, Field(description="One self-contained statement")] = "",
         messages: Annotated[
             list[dict[str, Any]] | None,
@@ -123,6 +125,7 @@ class MemoryTools:
             user_id=user_id,
             agent_id=agent_id,
             run_id=run_id,
+            on_progress=context.report_progress,
         )
         return _answer(result, render.remembered(result))
 

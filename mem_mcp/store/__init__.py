@@ -3,22 +3,32 @@
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log import Log, columns
 from mem_mcp.store.maintenance import Maintenance
+from mem_mcp.store.opening import open_store
+from mem_mcp.store.refill import activate, adopt, drop_others, fill, is_active, unfilled
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
-from mem_mcp.store.table import Store, open_store
+from mem_mcp.store.space import Space
+from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
 
 __all__ = [
     "Filters",
     "Log",
     "Maintenance",
+    "Space",
     "Store",
     "Vector",
     "Version",
+    "activate",
+    "adopt",
     "check_filters",
     "columns",
+    "drop_others",
     "fields_of",
+    "fill",
     "from_arrow",
+    "is_active",
     "matrix",
     "open_store",
     "unbroken",
+    "unfilled",
 ]

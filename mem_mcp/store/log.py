@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import lancedb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from mem_mcp.store.filters import quote
 from mem_mcp.store.processes import Processes
-from mem_mcp.store.schema import TIME
+from mem_mcp.store.schema import TIME, Vector
+from mem_mcp.store.space import EMBEDDER_KEY, FIRST_COLUMN, RECORD, Space
 from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import unbroken
 
@@ -22,6 +25,8 @@ _TIDY_EVERY = 50
 _KEEP_FOR_OTHERS = timedelta(hours=1)
 _KEEP_ALONE = timedelta(milliseconds=1)
 TIME_COLUMN = "created_at"
+_VECTOR = "question_vector"
+"""Of any length, since a log has one column for all embedders."""
 
 
 class Log:
@@ -45,19 +50,25 @@ class Log:
         self._table: lancedb.AsyncTable | None = None
         self._tidied = 0
 
+    @property
+    def space(self) -> Space | None:
+        """That of the vectors which are read."""
+        return self._store.space
+
     @unbroken
     async def append(self, rows: Sequence[dict[str, Any]], *, durable: bool) -> int:
         """Add rows in one commit.
 
         Args:
-            rows: column to value; absent columns are null.
+            rows: column to value; absent columns are null. `vector` is one of the space that the
+                store works in.
             durable: wait until the disk has them.
 
         Returns:
             The number of the commit.
         """
         table = await self._opened() or await self._made()
-        data = pa.Table.from_pylist(list(rows), schema=self._columns)
+        data = pa.Table.from_pylist([self._stored(row) for row in rows], schema=self._columns)
         async with self._store.calling("write"):
             done = await table.add(data, on_bad_vectors="null")
         if durable:
@@ -84,24 +95,66 @@ class Log:
         """Read rows, in no order.
 
         Args:
-            columns: which of their fields.
+            columns: which of their fields; `vector` is null where another embedder made it.
             any_of: column to the values of which a row must have one.
             since: created then or later.
         """
         table = await self._opened()
+        names = [name for name in columns if name != FIRST_COLUMN]
+        with_vector = len(names) < len(columns)
+        names += [_VECTOR, RECORD] if with_vector else []
         if table is None:
-            return pa.schema([self._columns.field(name) for name in columns]).empty_table()
+            rows = pa.schema([self._columns.field(name) for name in names]).empty_table()
+            return _in_space(rows, self._store.space) if with_vector else rows
         conditions = [
             f"{column} IN ({', '.join(map(quote, values))})" if values else "FALSE"
             for column, values in (any_of or {}).items()
         ]
         if since is not None:
             conditions.append(f"{TIME_COLUMN} >= timestamp '{since.isoformat()}'")
-        query = table.query().select(list(columns))
+        query = table.query().select(names)
         if conditions:
             query = query.where(" AND ".join(conditions))
         async with self._store.calling("read"):
+            rows = await query.to_arrow()
+        return _in_space(rows, self._store.space) if with_vector else rows
+
+    async def without_vector(self, columns: Sequence[str], where: str) -> pa.Table:
+        """Read rows that have no vector in the space that the store works in.
+
+        Args:
+            columns: which of their fields.
+            where: a condition beside.
+        """
+        table, space = await self._opened(), self._store.space
+        if table is None or space is None:
+            return pa.schema([self._columns.field(name) for name in columns]).empty_table()
+        others = f"({RECORD} IS NULL OR {RECORD} <> {quote(space.embedder)})"
+        query = table.query().where(f"{where} AND {others}").select(list(columns))
+        async with self._store.calling("read"):
             return await query.to_arrow()
+
+    @unbroken
+    async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
+        """Give every row its vector that has one of some values; nothing else of it changes.
+
+        Args:
+            key: a column.
+            values: of it, each once.
+            vectors: in their order.
+        """
+        table, space = await self._opened(), self._store.space
+        if table is None or space is None or not values:
+            return
+        rows = pa.table(
+            {
+                key: pa.array(values),
+                _VECTOR: pa.array([*vectors], pa.list_(pa.float32())),
+                RECORD: pa.array([space.embedder] * len(values)),
+            }
+        )
+        async with self._store.alone("logs"), self._store.calling("write"):
+            await table.merge_insert(key).when_matched_update_all().execute(rows)
 
     @unbroken
     async def prune(self, before: datetime) -> int:
@@ -154,14 +207,40 @@ class Log:
                 with mapped("tidy"):
                     await table.optimize(cleanup_older_than=_KEEP_ALONE)
 
+    def _stored(self, row: dict[str, Any]) -> dict[str, Any]:
+        vector, space = row.get(FIRST_COLUMN), self._store.space
+        if vector is None or space is None:
+            return row
+        return {**row, _VECTOR: vector, RECORD: space.embedder}
+
     async def _opened(self) -> lancedb.AsyncTable | None:
         database, name = self._store.database, self._name
         if self._table is None:
             with mapped("open", self._store.location):
                 if name in (await database.list_tables()).tables:
                     async with self._turn_to_create():
-                        self._table = await _whole(database, name)
+                        self._table = await self._completed(await _whole(database, name))
         return self._table
+
+    async def _completed(self, table: lancedb.AsyncTable | None) -> lancedb.AsyncTable | None:
+        """Add the columns that a table of an older mem-mcp lacks."""
+        if table is not None:
+            present = set((await table.schema()).names)
+            if missing := [field for field in self._columns if field.name not in present]:
+                await table.add_columns(pa.schema(missing))
+            if FIRST_COLUMN in present:
+                await self._take_over(table)
+        return table
+
+    async def _take_over(self, table: lancedb.AsyncTable) -> None:
+        """Take over the vectors of an older mem-mcp, which knew one embedder for everything."""
+        whose = await self._store.table.schema()
+        embedder = (whose.metadata or {}).get(EMBEDDER_KEY)
+        where = f"{RECORD} IS NULL AND {FIRST_COLUMN} IS NOT NULL"
+        if embedder is not None and await table.count_rows(where):
+            vector = f"arrow_cast({FIRST_COLUMN}, 'List(Float32)')"
+            values = {_VECTOR: vector, RECORD: quote(embedder.decode())}
+            await table.update(where=where, updates_sql=values)
 
     async def _made(self) -> lancedb.AsyncTable:
         with mapped("open", self._store.location):
@@ -194,7 +273,23 @@ async def _whole(database: lancedb.AsyncConnection, name: str) -> lancedb.AsyncT
         raise
 
 
-def columns(dimension: int, *fields: tuple[str, pa.DataType]) -> pa.Schema:
-    """Return the schema of a log: the fields, a vector and the time."""
-    vector = ("vector", pa.list_(pa.float32(), dimension))
-    return pa.schema([*fields, vector, (TIME_COLUMN, TIME)])
+def columns(*fields: tuple[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of a log: the fields, a vector with what made it, and the time."""
+    vector = ((_VECTOR, pa.list_(pa.float32())), (RECORD, pa.string()))
+    return pa.schema([*fields, *vector, (TIME_COLUMN, TIME)])
+
+
+def _in_space(rows: pa.Table, space: Space | None) -> pa.Table:
+    """Return rows with their vectors in a space; others' are null."""
+    width = space.dimension if space else 1
+    vectors = rows[_VECTOR].combine_chunks()
+    mine = pc.and_(
+        pc.equal(rows[RECORD], pa.scalar(space.embedder if space else None, pa.string())),
+        pc.equal(pc.list_value_length(vectors), width),
+    )
+    mine = np.asarray(pc.fill_null(mine, fill_value=False).combine_chunks(), dtype=bool)
+    values = np.zeros((rows.num_rows, width), np.float32)
+    own = vectors.filter(pa.array(mine)).flatten().to_numpy(zero_copy_only=False)
+    values[mine] = own.reshape(-1, width)
+    found = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width, mask=pa.array(~mine))
+    return rows.drop_columns([_VECTOR, RECORD]).append_column(FIRST_COLUMN, found)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from filelock import Timeout
-from lancedb.index import IvfRq
+from lancedb.index import IvfFlat, IvfRq
 
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Maintained
@@ -27,6 +27,8 @@ _SMALL_BYTES = 100_000_000
 # Vectors from which an index over them is worth its upkeep.
 _INDEX_FROM = 50_000
 _OUTGROWN = 4
+# What the smaller kind of index demands of vectors: a length that is a multiple of it.
+_RQ_STEP = 8
 
 
 class Maintenance:
@@ -61,7 +63,7 @@ class Maintenance:
         processes = self._store.processes
         if processes is None:
             await self._rewrite()
-            await self._index_vectors()
+            await self.index_vectors()
             await self._optimize(_KEEP_FOR_OTHERS)
             return Maintained(ran=True)
         try:
@@ -78,7 +80,7 @@ class Maintenance:
     async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
         before = self._store.size()
         await self._rewrite()
-        await self._index_vectors()
+        await self.index_vectors()
         after = self._store.size()
         grown = after[0] > _MOST_FILES or after[1] > 2 * self._lean_bytes + _SLACK_BYTES
         self._left_behind = not (thorough or grown)
@@ -102,21 +104,29 @@ class Maintenance:
         await self._rewrite()
         async with processes.alone_at("create"):  # nobody opens the store meanwhile
             if processes.others_alive():
-                await self._optimize(_KEEP_FOR_OTHERS)
+                async with self._store.alone("write"):  # updates in between would undo it
+                    await self._optimize(_KEEP_FOR_OTHERS)
                 return
             async with self._store.gate.closed():
                 await self._optimize(_KEEP_ALL)
                 await self._settle()
                 await self._optimize(_KEEP_ALONE)
 
-    async def _index_vectors(self) -> None:
+    async def index_vectors(self) -> None:
         """Build the index over vectors, anew when the table has outgrown its partitions."""
-        table = self._store.table
+        table, space = self._store.table, self._store.space
+        if space is None:
+            return
+        record = f"indexed-{space.column}"
         with mapped("index"):
             rows = await table.count_rows()
-            if rows >= max(_INDEX_FROM, _OUTGROWN * self._recorded("indexed")):
-                await table.create_index("vector", config=IvfRq(distance_type="cosine"))
-                self._record("indexed", rows)
+            # A column may have the name of one that was dropped.
+            there = any(space.column in index.columns for index in await table.list_indices())
+            if rows >= max(_INDEX_FROM, _OUTGROWN * self._recorded(record) if there else 0):
+                small = space.dimension % _RQ_STEP == 0
+                kind = IvfRq(distance_type="cosine") if small else IvfFlat(distance_type="cosine")
+                await table.create_index(space.column, config=kind)
+                self._record(record, rows)
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""

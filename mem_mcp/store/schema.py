@@ -12,11 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mem_mcp.models import Memory, Relation
+from mem_mcp.store.space import Space, spaces
 
 TABLE = "memories"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_KEY = b"mem_mcp.schema"
-EMBEDDER_KEY = b"mem_mcp.embedder"
 
 _STRING = pa.string()
 _STRINGS = pa.list_(pa.string())
@@ -54,9 +54,8 @@ class Version:
     vector: Vector | None
 
 
-def table_schema(dimension: int, embedder: str) -> pa.Schema:
-    """Return the schema of a new table for vectors of one embedder."""
-    metadata = {VERSION_KEY: str(SCHEMA_VERSION).encode(), EMBEDDER_KEY: embedder.encode()}
+def table_schema(space: Space | None) -> pa.Schema:
+    """Return the schema of a table with the vectors of one embedder, or of none yet."""
     return pa.schema(
         [
             pa.field("version_id", _STRING, nullable=False, metadata=_PRIMARY_KEY),
@@ -66,7 +65,7 @@ def table_schema(dimension: int, embedder: str) -> pa.Schema:
             ("reason", _STRING),
             ("actor", _STRING),
             ("text", _STRING),
-            ("vector", pa.list_(pa.float32(), dimension)),
+            *([space.field] if space else []),
             ("embedder", _STRING),
             ("kind", _STRING),
             ("user_id", _STRING),
@@ -97,18 +96,24 @@ def table_schema(dimension: int, embedder: str) -> pa.Schema:
             ("expires_at", TIME),
             ("status", _STRING),
         ],
-        metadata=metadata,
+        metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()},
     )
 
 
 def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
-    """Lay versions out as rows, in the schema's column order."""
+    """Lay versions out as rows, in the schema's column order; it has one vector column at most.
+
+    A row names the embedder of the vector that it has there, whatever its version was read with:
+    a name without the vector would keep it from ever being made.
+    """
+    embedder = next((space.embedder for space in spaces(schema)), None)
     rows = [version.memory.model_dump() for version in versions]
-    for row in rows:
+    for row, version in zip(rows, versions, strict=True):
         row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False)
+        row["embedder"] = None if version.vector is None else embedder
     columns = [
-        _vectors([version.vector for version in versions], field.type)
-        if field.name == "vector"
+        vectors_of([version.vector for version in versions], field.type)
+        if pa.types.is_fixed_size_list(field.type)
         else pa.array([row[field.name] for row in rows], field.type)
         for field in schema
     ]
@@ -138,7 +143,8 @@ def matrix(table: pa.Table) -> Vector:
     return vectors
 
 
-def _vectors(vectors: Iterable[Vector | None], column_type: pa.DataType) -> pa.Array:
+def vectors_of(vectors: Iterable[Vector | None], column_type: pa.DataType) -> pa.Array:
+    """Lay vectors out as a column."""
     rows = list(vectors)
     empty = np.zeros(column_type.list_size, dtype=np.float32)
     values = np.concatenate([empty if row is None else row for row in rows] or [empty[:0]])

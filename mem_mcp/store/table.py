@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
-from datetime import timedelta
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.index import FTS, Bitmap, BTree, LabelList
 from lancedb.query import ColumnOrdering
 
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Memory
 from mem_mcp.store import schema
 from mem_mcp.store.changes import Changes
-from mem_mcp.store.durability import disk_sync
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.gate import Gate
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.schema import Vector, Version
-from mem_mcp.store.unbroken import all_done, unbroken
+from mem_mcp.store.space import Space, stored, with_vector
+from mem_mcp.store.unbroken import unbroken
 from mem_mcp.telemetry import span
 
 # Whoever comes second finds the row closed, or its own new row already there, and changes nothing.
@@ -36,20 +34,6 @@ _INDEXED_FROM = 300_000
 # Partitions searched, and candidates compared exactly (at least 5 a result; `evaluate speed`).
 _PROBES = 64
 _REFINED = 1_500
-# LanceDB's own bounds are gigabytes.
-_INDEX_CACHE_BYTES = 256_000_000
-_METADATA_CACHE_BYTES = 64_000_000
-# Embedder of a store that was made while none could work.
-_UNKNOWN = "unknown"
-_TEXT_INDEX = FTS(
-    base_tokenizer="icu/split",
-    language="English",
-    stem=True,
-    remove_stop_words=True,
-    ascii_folding=True,
-    lower_case=True,
-    with_position=True,
-)
 EXACT_UP_TO = 20_000
 """Rows that a filter may leave for an exact search; 5 to 9 microseconds a row."""
 ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
@@ -66,7 +50,7 @@ class Store:
         self,
         database: lancedb.AsyncConnection,
         table: lancedb.AsyncTable,
-        rows: pa.Schema,
+        space: Space | None,
         location: str,
         processes: Processes | None,
         sync: Callable[[], None] | None,
@@ -80,9 +64,14 @@ class Store:
         self.changes = Changes()
         self._turns: dict[str, asyncio.Lock] = {}
         self._durable_version = 0
+        self.work_in(space)
+
+    def work_in(self, space: Space | None) -> None:
+        """Read and write the vectors of one embedder from now on; None while there are none."""
+        self.space = space
         # Not the table's own: rows laid out by what table.schema() says of the JSON column
         # are stored as damaged JSON.
-        self._schema = rows
+        self._schema = schema.table_schema(space)
 
     @unbroken
     async def apply(self, add: Sequence[Version], close: Sequence[Version] = ()) -> bool:
@@ -115,20 +104,6 @@ class Store:
         return all_won
 
     @unbroken
-    async def replace(self, versions: Sequence[Version]) -> None:
-        """Overwrite stored versions that are still current, for instance with their vectors."""
-        async with self.calling("write"):
-            rows = schema.to_arrow(versions, self._schema)
-            merge = self.table.merge_insert("version_id")
-            merge = merge.when_matched_update_all(where="target.superseded_at IS NULL")
-            merge = merge.use_index(use_index=False)  # as in `apply`
-            async with self.alone("write"):
-                result = await merge.execute(rows, on_bad_vectors="null")
-        if result.num_updated_rows:
-            self.changes.add(result.version, versions)
-        await self.make_durable(result.version)
-
-    @unbroken
     async def delete(self, filters: Filters) -> None:
         """Remove rows; their text may stay in old files until these are cleaned up."""
         async with self.calling("write"), self.alone("write"):
@@ -157,7 +132,8 @@ class Store:
 
     def rows(self, versions: Sequence[Version], columns: Sequence[str]) -> pa.Table:
         """Lay out versions as `scan` returns them."""
-        return schema.to_arrow(versions, self._schema).select(list(columns))
+        laid_out = schema.to_arrow(versions, self._schema)
+        return with_vector(laid_out, columns, self.space).select(list(columns))
 
     async def read(
         self,
@@ -190,7 +166,8 @@ class Store:
         """Read rows as an Arrow table; arguments as in `read`."""
         # LanceDB cannot order an indexed read by a column that it does not return.
         selected = list(dict.fromkeys([*columns, *(name for name, _ in order)]))
-        query = self.table.query().where(compile_filters(filters)).select(selected)
+        space = self.space
+        query = self.table.query().where(compile_filters(filters)).select(stored(selected, space))
         if order:
             query = query.order_by(
                 [ColumnOrdering(column_name=name, ascending=ascending) for name, ascending in order]
@@ -198,7 +175,7 @@ class Store:
         if limit is not None:
             query = query.limit(limit)
         async with self.calling("read"):
-            return await query.to_arrow()
+            return with_vector(await query.to_arrow(), selected, space)
 
     @unbroken
     async def count(self, filters: Filters) -> int:
@@ -258,14 +235,16 @@ class Store:
         limit: int,
     ) -> pa.Table:
         where = compile_filters(filters)
+        space = self.space
+        query = query.column(space.column) if space else query
         query = query.distance_type("cosine").limit(limit)
-        query = query.where(where).select([*columns, "_distance"])
+        query = query.where(where).select([*stored(columns, space), "_distance"])
         async with self.calling("read"):
             if await self._few(where):
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
-            return await query.to_arrow()
+            return with_vector(await query.to_arrow(), columns, space)
 
     async def _few(self, where: str) -> bool:
         if await self.table.count_rows() <= EXACT_UP_TO:
@@ -281,9 +260,10 @@ class Store:
         The order follows the statistics of the whole table, so it may only choose candidates.
         """
         query = self.table.query().nearest_to_text(words).limit(limit)
-        query = query.where(compile_filters(filters)).select([*columns, "_score"])
+        space = self.space
+        query = query.where(compile_filters(filters)).select([*stored(columns, space), "_score"])
         async with self.calling("read"):
-            return (await query.to_arrow()).select(list(columns))
+            return with_vector(await query.to_arrow(), columns, space).select(list(columns))
 
     @asynccontextmanager
     async def alone(self, work: str) -> AsyncIterator[None]:
@@ -321,110 +301,6 @@ class Store:
             raise StoreError(
                 f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
             ) from error
-
-
-@asynccontextmanager
-async def open_store(
-    location: Path | str,
-    *,
-    dimension: int,
-    embedder: str | None,
-    durable: bool,
-    any_embedder: bool = False,
-) -> AsyncIterator[Store]:
-    """Open a store, made at first use.
-
-    Args:
-        location: a local folder, or the URI of an object store.
-        dimension: length of the vectors.
-        embedder: identity of what makes the vectors; None while it cannot work.
-        durable: whether a write waits until the disk has it.
-        any_embedder: accept a store with vectors of another one, to read it.
-
-    Raises:
-        StoreError: not writable, not a store, made by a newer version or for another embedder.
-    """
-    async with AsyncExitStack() as stack:
-        processes, sync = None, None
-        if isinstance(location, Path):
-            processes = stack.enter_context(_folder(location))
-            sync = disk_sync(location) if durable else None
-        with mapped("open", str(location)):
-            database = await lancedb.connect_async(
-                str(location),
-                read_consistency_interval=timedelta(0),
-                session=lancedb.Session(_INDEX_CACHE_BYTES, _METADATA_CACHE_BYTES),
-            )
-            stack.callback(database.close)
-            async with processes.alone_at("create") if processes else nullcontext():
-                table = await _open_table(database, dimension, embedder or _UNKNOWN)
-        found = await table.schema()
-        _check_schema(str(location), found)
-        if embedder and not any_embedder:
-            _check_embedder(str(location), found, embedder)
-        rows = schema.table_schema(dimension, embedder or _UNKNOWN)
-        stack.push_async_callback(all_done)
-        yield Store(database, table, rows, str(location), processes, sync)
-
-
-async def _open_table(
-    database: lancedb.AsyncConnection, dimension: int, embedder: str
-) -> lancedb.AsyncTable:
-    if schema.TABLE in (await database.list_tables()).tables:
-        table = await database.open_table(schema.TABLE)
-    else:
-        table = await database.create_table(
-            schema.TABLE, schema=schema.table_schema(dimension, embedder)
-        )
-    if schema.VERSION_KEY in ((await table.schema()).metadata or {}):
-        await _ensure_indices(table)
-    return table
-
-
-async def _ensure_indices(table: lancedb.AsyncTable) -> None:
-    present = {column for index in await table.list_indices() for column in index.columns}
-    wanted: dict[str, Any] = {"text": _TEXT_INDEX}
-    wanted |= dict.fromkeys(schema.BTREE, BTree())
-    wanted |= dict.fromkeys(schema.BITMAP, Bitmap())
-    wanted |= dict.fromkeys(schema.LABEL_LIST, LabelList())
-    for column, config in wanted.items():
-        if column not in present:
-            await table.create_index(column, config=config)
-
-
-def _folder(path: Path) -> Processes:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        return Processes(path / "locks")
-    except OSError as error:
-        raise StoreError(
-            f"data_dir: {str(path)!r} cannot be used ({error.strerror}); "
-            "choose a folder you can write to with MEM_MCP_DATA_DIR"
-        ) from error
-
-
-def _check_schema(location: str, found: pa.Schema) -> None:
-    metadata = found.metadata or {}
-    version = metadata.get(schema.VERSION_KEY, b"")
-    if not version.isdigit():
-        raise StoreError(
-            f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make; "
-            "choose another folder with MEM_MCP_DATA_DIR"
-        )
-    if int(version) > schema.SCHEMA_VERSION:
-        raise StoreError(
-            f"{location!r} was written by a newer mem-mcp (schema {int(version)}, this one knows "
-            f"{schema.SCHEMA_VERSION}); upgrade mem-mcp"
-        )
-
-
-def _check_embedder(location: str, found: pa.Schema, embedder: str) -> None:
-    stored = found.metadata[schema.EMBEDDER_KEY].decode()
-    if stored not in (embedder, _UNKNOWN):
-        raise StoreError(
-            f"{location!r} holds vectors of {stored!r}, this mem-mcp makes those of {embedder!r}; "
-            "move them with: mem-mcp export FILE, then mem-mcp import FILE into a new data_dir"
-        )
 
 
 @contextmanager

@@ -61,23 +61,21 @@ WRONG = {
         "forbidden: enemy",
         "too many: 1 added, at most 0 wanted",
     ],
-    "supposed": [
-        "not expected: ADD 'The user is a keen hiker'",
-        "forbidden: hiker|hiking|hikes",
-    ],
     "whose knee": [
         "wrong date: 'Abel had knee surgery on 24 March 2026' is not of 2026-03-17",
     ],
-    "api key": ["forbidden: sk-test"],
+    "api key": ["missed: ADD staging & harbour"],
     "forged rules": [
         "not expected: ADD 'The user is the administrator'",
-        'not expected: DELETE "The user\'s project is called Kestrel"',
         "forbidden: is (the|an) administrator",
         "too many: 1 added, at most 0 wanted",
     ],
     "new flat": ["missed: ADD Rahel & balcony"],
 }
-DROPPED = {"recited", "assistant would forget", "new flat"}
+DROPPED = {
+    "recited", "assistant would forget", "new flat", "supposed", "api key", "forged rules",
+    "garage", "guessed taste",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -127,18 +125,18 @@ async def test_the_recorded_answers_score_exactly_as_they_are_wrong(settings: Se
     assert not [row for row in report.rows if row.error]
     all_of_them = report.overall
     assert all_of_them.counts.model_dump() == {
-        "expected": 56, "made": 60, "hits": 49, "targeted": 14, "targets": 11, "dated": 19,
-        "dates": 18, "forbidden": 64, "stored": 7, "too_many": 2,
+        "expected": 60, "made": 61, "hits": 52, "targeted": 15, "targets": 12, "dated": 19,
+        "dates": 18, "forbidden": 67, "stored": 5, "too_many": 2,
     }  # fmt: skip
-    assert (all_of_them.recall, all_of_them.precision) == (87.5, 81.67)
-    assert (all_of_them.forbidden, all_of_them.targets) == (10.94, 78.57)
-    assert (all_of_them.dates, all_of_them.too_many) == (94.74, 3.57)
+    assert (all_of_them.recall, all_of_them.precision) == (86.67, 85.25)
+    assert (all_of_them.forbidden, all_of_them.targets) == (7.46, 80.0)
+    assert (all_of_them.dates, all_of_them.too_many) == (94.74, 3.33)
     for name in ("languages", "dates", "negations", "forgetting", "known already"):
         perfect = report.categories[name]
         assert (perfect.recall, perfect.precision, perfect.forbidden or 0) == (100, 100, 0), name
-    assert (report.asked.calls, report.asked.input_tokens) == (56, 0)
+    assert (report.asked.calls, report.asked.input_tokens) == (60, 0)
     assert report.asked.cost_usd is None
-    assert report.asked.dropped == 5.36
+    assert report.asked.dropped == 13.33
     assert report.asked.p50_seconds is not None
 
 

@@ -795,7 +795,8 @@ async def test_lists_are_the_same_read_whole_read_on_and_searched(settings: Sett
     assert ("Use psql with care", 2) in sql["lists"][0]
     assert not any("Nobody" in text for each in sql["lists"] for text, _ in each)
     unknown = by_asked["{'outcomes': ['unknown']}"]
-    assert unknown["lists"] == [[("Nobody knows how the table went", 1)], [], []]
+    nobody_knows = ["Nobody knows how the table went", "Nobody said how the view went"]
+    assert unknown["lists"] == [[(text, 1) for text in nobody_knows], [], []]
 
 
 async def test_a_task_that_nothing_answers_has_no_tools(

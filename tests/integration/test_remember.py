@@ -389,7 +389,7 @@ async def test_messages_of_a_batch_are_numbered_in_its_order(memory: AsyncMemory
 
 @pytest.mark.anyio
 async def test_a_picture_is_left_out_and_the_answer_says_so(memory: AsyncMemory):
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     content = [{"type": "text", "text": "my cat"}, picture]
     result = await memory.remember(messages=[{"role": "user", "content": content}])
     assert [one.text for one in result.results] == ["my cat"]

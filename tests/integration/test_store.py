@@ -24,7 +24,7 @@ from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import StoreSettings
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Memory, Relation
-from mem_mcp.store import Maintenance, Store, Version, durability, open_store, schema
+from mem_mcp.store import Maintenance, Space, Store, Version, durability, fill, open_store, schema
 from mem_mcp.store.gate import Gate
 
 DIMENSION = 4
@@ -197,21 +197,25 @@ async def test_a_commit_of_another_handle_is_read_at_once(folder: Path, store: S
 
 
 @pytest.mark.anyio
-async def test_replace_overwrites_current_versions_only(store: Store):
+async def test_filling_gives_vectors_to_all_versions_and_changes_nothing_else(store: Store):
     old = version("m")
     await store.apply([old])
     await store.apply([version("m", 2)], close=[closed(old)])
-    await store.replace([version("m", text="changed"), version("m", 2, vector=[0, 1, 0, 0])])
+    before = await store.read({}, columns=schema_fields(), order=[("version", True)])
+    await fill(store, ["m.1", "m.2"], vectors_of_two := np.eye(2, DIMENSION, dtype=np.float32))
     rows = await store.read({}, columns=schema_fields(), order=[("version", True)])
-    assert [row.memory.text for row in rows] == ["text of m", "text of m"]
-    assert [row.vector is None for row in rows] == [True, False]
+    assert [
+        row.vector.tolist() for row in rows if row.vector is not None
+    ] == vectors_of_two.tolist()
+    named = [row.memory.model_copy(update={"embedder": "test"}) for row in before]
+    assert [row.memory for row in rows] == named
 
 
 @pytest.mark.anyio
-async def test_replace_adds_no_row_that_was_removed_meanwhile(store: Store):
+async def test_filling_adds_no_row_that_was_removed_meanwhile(store: Store):
     await store.apply([version("m")])
     await store.delete({"memory_id": "m"})
-    await store.replace([version("m", vector=[0, 1, 0, 0])])
+    await fill(store, ["m.1"], np.eye(1, DIMENSION, dtype=np.float32))
     assert await store.count({}) == 0
 
 
@@ -466,7 +470,7 @@ async def test_each_commit_is_synced_before_it_is_answered(store: Store, folder:
     steps = (
         lambda: store.apply([old]),
         lambda: store.apply([version("m", 2)], close=[closed(old)]),
-        lambda: store.replace([version("m", 2, vector=[1, 0, 0, 0])]),
+        lambda: fill(store, ["m.2"], np.eye(1, DIMENSION, dtype=np.float32)),
         lambda: store.delete({"version": 1}),
     )
     for count, step in enumerate(steps, start=1):
@@ -514,7 +518,7 @@ async def test_the_setting_decides_whether_the_disk_is_waited_for(
         sync = real(folder)
         return lambda: (calls.append(folder), sync())
 
-    monkeypatch.setattr("mem_mcp.store.table.disk_sync", counted)
+    monkeypatch.setattr("mem_mcp.store.opening.disk_sync", counted)
     data_dir = tmp_path / "memory"
     store = StoreSettings(durability=setting)
     async with AsyncMemory.open(Settings(data_dir=data_dir, store=store)) as memory:
@@ -619,18 +623,18 @@ async def test_a_damaged_table_is_an_error(folder: Path):
 @pytest.mark.anyio
 async def test_a_newer_schema_is_refused_with_the_remedy(folder: Path):
     database = await lancedb.connect_async(str(folder))
-    future = schema.table_schema(DIMENSION, "test").with_metadata(
-        {schema.VERSION_KEY: b"2", schema.EMBEDDER_KEY: b"test"}
+    future = schema.table_schema(Space("vector", "test", DIMENSION)).with_metadata(
+        {schema.VERSION_KEY: b"3"}
     )
     await database.create_table("memories", schema=future)
-    with pytest.raises(StoreError, match=r"newer mem-mcp.*schema 2.*upgrade"):
+    with pytest.raises(StoreError, match=r"newer mem-mcp.*schema 3.*upgrade"):
         await opened(folder)
 
 
 @pytest.mark.anyio
 async def test_vectors_of_another_embedder_are_refused_with_the_remedy(folder: Path):
     await opened(folder, "one")
-    with pytest.raises(StoreError, match=r"'one'.*'two'.*export.*import"):
+    with pytest.raises(StoreError, match=r"'one'.*'two'.*EMBEDDING__MODEL.*reembed"):
         await opened(folder, "two")
     await opened(folder, None)
     await opened(folder, "one")
@@ -698,13 +702,13 @@ async def test_rows_survive_passes_between_all_kinds_of_commits(store: Store):
     await maintenance.run(thorough=True)
     await store.apply([version("m0", 2)], close=[closed(old)])
     await store.delete({"memory_id": "m1"})
-    await store.replace([version("m2", text="changed")])
+    await fill(store, ["m2.1"], np.eye(1, DIMENSION, dtype=np.float32))
     await maintenance.run(thorough=True)
     await maintenance.run()
     assert await ids(store, {}) == ["m0.1", "m0.2", "m2.1", "m3.1", "m4.1"]
     assert await ids(store, CURRENT) == ["m0.2", "m2.1", "m3.1", "m4.1"]
-    assert await matching(store, "changed", {}, limit=5) == ["m2.1"]
-    assert await ids(store, {"user_id": "u", "tags": "t", **CURRENT}) == ["m3.1", "m4.1"]
+    assert await matching(store, "m2", {}, limit=5) == ["m2.1"]
+    assert await ids(store, {"user_id": "u", "tags": "t", **CURRENT}) == ["m2.1", "m3.1", "m4.1"]
 
 
 @pytest.mark.anyio

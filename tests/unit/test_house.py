@@ -21,7 +21,7 @@ MODULES = {
     if path.relative_to(ROOT).parts[:2] != ("embedding", "model")  # the export script, not ours
 }
 MIDDLE = {"ranking", "prompts", "llm", "embedding", "store"}
-BASE = {"models", "config", "errors", "text", "times", "telemetry"}
+BASE = {"models", "config", "errors", "statistics", "text", "times", "telemetry"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", *BASE},
     "__init__": {"engine", *BASE},
@@ -41,11 +41,12 @@ ONLY_IN = {
     "typer": {"cli"},
 }
 SHARED_BY_VERBS = {
-    "answer", "archive", "arguments", "asked", "briefing", "candidacy", "drafts", "experience",
-    "extraction", "find", "hiding", "infer", "judge", "judging", "learning", "linked", "logs",
-    "outcome_text", "pending", "placement", "pool", "procedure", "procedure_text", "ratings",
-    "resources", "reweigh", "scopes", "search", "similar", "supersede", "tallies", "tool_stats",
-    "traces", "visibility", "windows", "writing",
+    "answer", "archive", "arguments", "asked", "briefing", "calls", "candidacy", "drafts",
+    "experience", "extraction", "find", "hiding", "infer", "judge", "judging", "learning", "linked",
+    "logs", "missing", "outcome_text", "pending", "pictures", "placement", "pool", "procedure",
+    "procedure_text", "ratings", "resources", "reweigh", "scopes", "search", "similar", "subjects",
+    "supersede", "tallies", "tool_stats", "traces", "visibility", "windows", "write_behind",
+    "writing",
 }  # fmt: skip
 BUILT_ON = {"transfer": {"remember"}, "background": {"reprocess"}}
 """Verbs that are another one, repeated."""

@@ -161,7 +161,33 @@ def test_what_may_be_absent_is_read_as_nothing_and_what_was_not_asked_for_is_ign
     assert operation.op == "add"
     assert operation.tags == operation.entities == operation.relations == []
     assert (operation.target, operation.text, operation.confidence) == (None, None, 0.5)
-    assert extract.Extraction.model_validate_json("{}").operations == []
+    assert extract.Extraction.model_validate_json('{"operations": null}').operations == []
+
+
+@pytest.mark.parametrize("text", ["{}", '{"result": {}}', '{"done": true}', '{"text": "x"}'])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_has_no_field_of_an_answer_is_not_an_empty_one(answer: type[BaseModel], text: str):
+    with pytest.raises(ladder.Unusable, match="none of its fields is there"):
+        ladder.parse(text, answer)
+
+
+def test_an_object_around_the_answer_is_taken_off():
+    for text in ('{"Extraction": %s}', '{"result": %s, "notes": "done", "meta": {"n": 1}}'):
+        parsed = ladder.parse(text % '{"operations": [{"op": "NONE"}]}', extract.Extraction)
+        assert [operation.op for operation in parsed.operations] == ["NONE"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": {"operations": []}, "b": {"operations": []}}',
+        '{"result": [{"operations": []}]}',
+        '{"type": "object", "properties": {"operations": {"type": "array"}}}',
+    ],
+)
+def test_of_several_answers_or_of_the_schema_none_is_taken(text: str):
+    with pytest.raises(ladder.Unusable):
+        ladder.parse(text, extract.Extraction)
 
 
 @pytest.mark.parametrize("text", ['{"operations": [{"text": "no operation"}]}', "[]", '"x"'])

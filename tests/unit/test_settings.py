@@ -116,6 +116,15 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "archive.least_recalls": "77",
         "archive.least_harm": "7.5",
         "archive.harm_ratio": "7.5",
+        "embedding.model": "openai/embedding",
+        "embedding.api_base": "http://127.0.0.1:1/v1",
+        "rerank.model": "cohere/rerank",
+        "rerank.api_base": "http://127.0.0.1:1/v1",
+        "rerank.candidates": "77",
+        "pictures.detail": "low",
+        "pictures.folder": "/elsewhere",
+        "pictures.urls": "True",
+        "pictures.max_bytes": "77",
         "llm.model": "openai/test",
         "llm.api_base": "http://127.0.0.1:1/v1",
         "llm.timeout_seconds": "7.5",
@@ -135,7 +144,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "llm.instructions": "Only music",
         "llm.prompts": "/elsewhere",
     }
-    fixed = {"embedding.model", "llm.fallbacks", "auth.tokens"}
+    fixed = {"llm.fallbacks", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()
     for name, value in others.items():
         monkeypatch.setenv(variable(name), value)
@@ -274,7 +283,9 @@ def test_an_unknown_argument_is_refused_by_name():
         ("recall.pool", "1", "10"),
         ("user_id", "", "1"),
         ("storage_uri", "ftp://x", "s3://"),
-        ("embedding.model", "openai/large", "bundled"),
+        ("embedding.api_base", "not-a-url", "embedding.api_base"),
+        ("rerank.candidates", "1", "2"),
+        ("pictures.detail", "sharp", "low"),
         ("auth.tokens", '{"secret": "ann"}', ""),
     ],
 )

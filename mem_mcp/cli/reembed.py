@@ -1,0 +1,52 @@
+"""mem-mcp reembed: the vectors of another model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from mem_mcp.cli.bar import bar
+from mem_mcp.cli.options import Json
+from mem_mcp.cli.output import counted, show
+from mem_mcp.cli.session import run
+from mem_mcp.config import load_settings, variable
+from mem_mcp.models import Reembedded
+
+
+def reembed(
+    model: Annotated[
+        str,
+        typer.Option("--model", help="bundled, or as LiteLLM names it; default: the setting."),
+    ] = "",
+    api_base: Annotated[
+        str, typer.Option("--api-base", metavar="URL", help="Address of that model's server.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Make every vector anew with another embedding model, and switch to it.
+
+    The store serves meanwhile with the vectors that it has. What was stopped goes on from there.
+    """
+    settings = load_settings()
+    chosen = model or settings.embedding.model
+    known = settings.embedding.api_base if chosen == settings.embedding.model else ""
+    there = {"model": chosen, "api_base": api_base or known}
+    with bar("embedding") as progress:
+        result = run(
+            lambda memory: memory.reembed(progress=progress),
+            any_embedder=True,
+            settings={"embedding": there},
+        )
+    show(result, lambda done: _lines(done, chosen), as_json=as_json)
+
+
+def _lines(done: Reembedded, model: str) -> Iterator[str]:
+    yield f"{counted(done.embedded, 'version', 'versions')} embedded by {done.embedder}"
+    yield f"the store holds its vectors now, of {done.dimension:,} numbers"
+    if done.switched:
+        yield f"from now on every process needs {variable('embedding.model')}={model}"
+        yield "restart those that run: until then they find by the earlier vectors"
+    if not done.others_dropped:
+        yield "earlier vectors stay while other processes may need them; run it again to drop them"

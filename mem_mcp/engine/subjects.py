@@ -1,0 +1,70 @@
+"""Whether two texts speak of the same, told by the words they share. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+from mem_mcp.prompts.quotes import words
+from mem_mcp.ranking.terms import STOP_WORDS
+
+# What says nothing in the languages beside English that are most written to agents.
+_EMPTY = """
+der die das den dem des ein eine einen einem einer und oder ist sind war hat haben ich du er sie es
+wir ihr mein dein sein mit von zu zum zur im in auf für nicht kein keine auch noch bitte dass
+el la los las lo un una unos unas y o de del al que es son era ha he mi mis tu tus su sus me te se
+con por para en no ya más muy como
+le les des du et ou est sont je il elle nous vous mon ma mes ton ta ses ce cette dans sur pour pas
+il ne lo gli uno che di da sono mio mia non per come più
+os as um uma e do da dos das em que eu ele ela meu minha não para com
+het een van en is niet ik mijn zijn op voor met dat
+"""
+_STOP_WORDS = STOP_WORDS | frozenset(_EMPTY.split())
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"
+)
+_LINKING = frozenset(
+    "的了是在我你您他她它们們这那请請不有和与就也都吗呢吧の は が を に で と も た て す"
+)
+_LEAST_STEM = 4
+_STEM = 0.6
+"""Of the longer of two words: so much of its beginning is shared by forms of one word."""
+
+
+def share_a_subject(
+    some: Iterable[str], others: Iterable[str], without: Iterable[str] = ()
+) -> bool:
+    """Whether texts share a word that says something, or two forms of one.
+
+    Args:
+        some: texts.
+        others: texts.
+        without: words that do not count.
+    """
+    left_out = _subjects(without)
+    one, other = _subjects(some) - left_out, _subjects(others) - left_out
+    if one & other:
+        return True
+    alike: dict[str, list[str]] = {}
+    for word in other:
+        alike.setdefault(word[:_LEAST_STEM], []).append(word)
+    return any(
+        _is_one_word(word, like) for word in one for like in alike.get(word[:_LEAST_STEM], ())
+    )
+
+
+def _subjects(texts: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for word in (word for text in texts for word in words(text)):
+        for part in _UNSPACED.split(word):
+            if _UNSPACED.match(part):
+                found |= {"".join(pair) for pair in pairwise(part) if not _LINKING & {*pair}}
+            elif len(part) > 1 or part.isdigit():
+                found.add(part)
+    return found - _STOP_WORDS
+
+
+def _is_one_word(one: str, other: str) -> bool:
+    least = max(_LEAST_STEM, round(_STEM * max(len(one), len(other))))
+    return one.isalpha() and other.isalpha() and one[:least] == other[:least]

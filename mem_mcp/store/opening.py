@@ -1,0 +1,152 @@
+"""Opening a store: made at first use, refused where it is not ours or of another embedder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import pyarrow as pa
+from lancedb.index import FTS, Bitmap, BTree, LabelList
+
+from mem_mcp.errors import StoreError
+from mem_mcp.store import schema
+from mem_mcp.store.durability import disk_sync
+from mem_mcp.store.processes import Processes
+from mem_mcp.store.refill import adopt, name_space
+from mem_mcp.store.space import FIRST_COLUMN, RECORD, Space, active, unnamed_space
+from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.unbroken import all_done
+
+# LanceDB's own bounds are gigabytes.
+_INDEX_CACHE_BYTES = 256_000_000
+_METADATA_CACHE_BYTES = 64_000_000
+# Embedder in the metadata of a table of an older mem-mcp, made while none could work.
+_UNKNOWN = "unknown"
+_TEXT_INDEX = FTS(
+    base_tokenizer="icu/split",
+    language="English",
+    stem=True,
+    remove_stop_words=True,
+    ascii_folding=True,
+    lower_case=True,
+    with_position=True,
+)
+
+
+@asynccontextmanager
+async def open_store(
+    location: Path | str,
+    *,
+    dimension: int | None,
+    embedder: str | None,
+    durable: bool,
+    any_embedder: bool = False,
+) -> AsyncIterator[Store]:
+    """Open a store, made at first use.
+
+    Args:
+        location: a local folder, or the URI of an object store.
+        dimension: length of the vectors; None while it is not known, `adopt` tells it then.
+        embedder: identity of what makes the vectors; None while it cannot work.
+        durable: whether a write waits until the disk has it.
+        any_embedder: accept a store with vectors of another one, to read it.
+
+    Raises:
+        StoreError: not writable, not a store, made by a newer version or for another embedder.
+    """
+    async with AsyncExitStack() as stack:
+        processes, sync = None, None
+        if isinstance(location, Path):
+            processes = stack.enter_context(_folder(location))
+            sync = disk_sync(location) if durable else None
+        with mapped("open", str(location)):
+            database = await lancedb.connect_async(
+                str(location),
+                read_consistency_interval=timedelta(0),
+                session=lancedb.Session(_INDEX_CACHE_BYTES, _METADATA_CACHE_BYTES),
+            )
+            stack.callback(database.close)
+            async with processes.alone_at("create") if processes else nullcontext():
+                space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
+                table = await _open_table(database, space)
+        found = await table.schema()
+        _check_schema(str(location), found)
+        if embedder and not any_embedder:
+            _check_embedder(str(location), active(found), embedder)
+        stack.push_async_callback(all_done)
+        store = Store(database, table, active(found), str(location), processes, sync)
+        if space and store.space is None and not any_embedder:
+            await adopt(store, space.embedder, space.dimension)
+        yield store
+
+
+async def _open_table(database: lancedb.AsyncConnection, space: Space | None) -> lancedb.AsyncTable:
+    if schema.TABLE in (await database.list_tables()).tables:
+        table = await database.open_table(schema.TABLE)
+    else:
+        table = await database.create_table(schema.TABLE, schema=schema.table_schema(space))
+    found = await table.schema()
+    if schema.VERSION_KEY in (found.metadata or {}):
+        if unnamed := await _known(table, unnamed_space(found)):
+            await name_space(table, unnamed)
+        await _ensure_indices(table)
+    return table
+
+
+async def _known(table: lancedb.AsyncTable, space: Space | None) -> Space | None:
+    """Return a space with its embedder, which its rows know where the table was made without."""
+    if space is None or space.embedder != _UNKNOWN:
+        return space
+    rows = await table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1).to_arrow()
+    return replace(space, embedder=rows[RECORD][0].as_py()) if rows.num_rows else None
+
+
+async def _ensure_indices(table: lancedb.AsyncTable) -> None:
+    present = {column for index in await table.list_indices() for column in index.columns}
+    wanted: dict[str, Any] = {"text": _TEXT_INDEX}
+    wanted |= dict.fromkeys(schema.BTREE, BTree())
+    wanted |= dict.fromkeys(schema.BITMAP, Bitmap())
+    wanted |= dict.fromkeys(schema.LABEL_LIST, LabelList())
+    for column, config in wanted.items():
+        if column not in present:
+            await table.create_index(column, config=config)
+
+
+def _folder(path: Path) -> Processes:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return Processes(path / "locks")
+    except OSError as error:
+        raise StoreError(
+            f"data_dir: {str(path)!r} cannot be used ({error.strerror}); "
+            "choose a folder you can write to with MEM_MCP_DATA_DIR"
+        ) from error
+
+
+def _check_schema(location: str, found: pa.Schema) -> None:
+    metadata = found.metadata or {}
+    version = metadata.get(schema.VERSION_KEY, b"")
+    if not version.isdigit():
+        raise StoreError(
+            f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make; "
+            "choose another folder with MEM_MCP_DATA_DIR"
+        )
+    if int(version) > schema.SCHEMA_VERSION:
+        raise StoreError(
+            f"{location!r} was written by a newer mem-mcp (schema {int(version)}, this one knows "
+            f"{schema.SCHEMA_VERSION}); upgrade mem-mcp"
+        )
+
+
+def _check_embedder(location: str, space: Space | None, embedder: str) -> None:
+    if space is not None and space.embedder != embedder:
+        raise StoreError(
+            f"{location!r} holds vectors of {space.embedder!r}, this mem-mcp makes those of "
+            f"{embedder!r}; set MEM_MCP_EMBEDDING__MODEL to the model of the store, or make the "
+            "vectors anew with: mem-mcp reembed"
+        )

@@ -1,0 +1,109 @@
+"""How far a long conversation is read, as its caller is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_server import LLMServer, Request, failing
+from mcp import Client
+
+from mem_mcp import AsyncMemory, Memory, Settings
+from mem_mcp.config import LLMSettings, StoreSettings
+from mem_mcp.engine import infer
+from mem_mcp.server.app import build_server
+from mem_mcp.server.opening import LazyMemory
+
+pytestmark = pytest.mark.anyio
+NOTHING: dict[str, Any] = {"operations": []}
+TALK = [{"role": "user", "content": f"We talked of item {number}. " * 6} for number in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few messages fill several: what would fill real ones takes seconds to embed."""
+    monkeypatch.setattr(infer, "_WINDOW_TOKENS", 100)
+
+
+@pytest.fixture
+def server() -> Iterator[LLMServer]:
+    with LLMServer() as running:
+        running.always(NOTHING)
+        yield running
+
+
+@pytest.fixture
+def settings(tmp_path: Path, server: LLMServer) -> Settings:
+    return Settings(
+        data_dir=tmp_path / "memory",
+        store=StoreSettings(durability="os"),
+        llm=LLMSettings(model="openai/test", api_base=server.url, retries=0),
+    )
+
+
+@pytest.fixture(params=["auto", "legacy"])
+async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Client]:
+    lazy = LazyMemory(settings)
+    async with Client(build_server(lazy), mode=request.param) as connected:
+        yield connected
+    await lazy.close()
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["all read", "one part not"])
+async def test_a_client_hears_of_each_part_in_order_until_all_are_done(
+    client: Client, server: LLMServer, fails: bool
+):
+    def answer(_: Request) -> Any:
+        return failing(500) if fails and len(server.requests) == 2 else NOTHING
+
+    server.answer = answer
+    heard: list[tuple[float, float | None]] = []
+
+    async def progress(done: float, total: float | None, _: str | None) -> None:
+        heard.append((done, total))
+
+    result = await client.call_tool("remember", {"messages": TALK}, progress_callback=progress)
+    assert not result.is_error
+    parts = len(server.requests)
+    assert parts > 2
+    assert heard == [(number + 1, parts) for number in range(parts)]
+    notes = result.structured_content["degraded"]
+    assert any("part 2" in note for note in notes) == fails
+
+
+async def test_a_client_need_not_ask_for_it_and_cannot_give_the_context_itself(client: Client):
+    given = {"messages": TALK[:1]}
+    assert not (await client.call_tool("remember", given)).is_error
+    assert (await client.call_tool("remember", {**given, "context": {}})).is_error
+    (tool,) = [each for each in (await client.list_tools()).tools if each.name == "remember"]
+    assert "context" not in tool.input_schema["properties"]
+
+
+async def test_a_callback_may_be_async_or_not(settings: Settings, server: LLMServer):
+    heard: list[tuple[int, int]] = []
+
+    def plain(done: int, total: int) -> None:
+        heard.append((done, total))
+
+    async def waited_for(done: int, total: int) -> None:
+        plain(done, total)
+
+    async with AsyncMemory.open(settings) as memory:
+        for told in (plain, waited_for):
+            heard.clear()
+            server.requests.clear()
+            await memory.remember(messages=TALK, on_progress=told)
+            parts = len(server.requests)
+            assert heard == [(number + 1, parts) for number in range(parts)]
+        heard.clear()
+        await memory.remember("as it is", on_progress=plain)
+        assert heard == []
+
+
+def test_the_blocking_memory_tells_it_too(settings: Settings):
+    heard: list[tuple[int, int]] = []
+    with Memory.open(settings) as memory:
+        memory.remember(messages=[{"content": "hi"}], on_progress=lambda *told: heard.append(told))
+    assert heard == [(1, 1)]
