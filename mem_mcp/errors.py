@@ -74,6 +74,9 @@ class EmbedderUnavailable(MemError):
 class LLMError(MemError):
     """A model behind a network gave no usable answer; what needs none still works."""
 
+    of_request = False
+    """Whether it is about this very request, and says nothing of what another one would get."""
+
 
 class LLMUnavailable(LLMError):
     """The model cannot be used at the moment, or not with these settings."""
@@ -94,17 +97,25 @@ class LLMAuthError(LLMError):
 class LLMRejected(LLMError):
     """The provider does not take such a request, however often it is sent."""
 
+    of_request = True
+
 
 class LLMContextTooLong(LLMError):
     """The request does not fit the model's context window; send less."""
+
+    of_request = True
 
 
 class LLMRefused(LLMError):
     """The model, or the provider's content filter, declined to answer."""
 
+    of_request = True
+
 
 class LLMBadOutput(LLMError):
     """What the model answered cannot be used, also not after it was told why."""
+
+    of_request = True
 
 
 class LLMBudgetSpent(LLMError):

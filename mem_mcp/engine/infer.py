@@ -82,6 +82,8 @@ class Learnt:
     """What an earlier call of the same request made; then nothing was done."""
     left: list[Said] = field(default_factory=list)
     """What the model did not read."""
+    failure: LLMError | None = None
+    """Why, at the last of it."""
     degraded: list[str] = field(default_factory=list)
 
     def unread(self, given: Material) -> list[int]:
@@ -125,6 +127,7 @@ async def infer(
             made = await _asked(resources, gateway, material, part)
         except LLMError as error:
             learnt.left += part.new
+            learnt.failure = error
             learnt.degraded.append(_told(error, number, len(parts)))
         else:
             last = number == len(parts) - 1 and not learnt.left

@@ -28,7 +28,7 @@ from mem_mcp.store import Version
 from mem_mcp.times import utc_now
 
 _AT_ONCE = 1_000
-# Failures in a row after which the model is left alone until the next time.
+# Failures of the model in a row after which it is left alone until the next time.
 _MOST_FAILURES = 3
 
 
@@ -92,24 +92,27 @@ class _Work:
             return
         with self._gateway.turn() as turn:
             try:
-                done = await self._read(rows)
+                failure = await self._read(rows)
             except LLMError as error:
                 self.degraded.append(f"memory {rows[0].memory.memory_id} still waits: {error}")
-                done = False
+                failure = error
         self.usage += turn.usage
-        self.processed += done
-        self._failures = 0 if done else self._failures + 1
+        self.processed += failure is None
+        # One request that no model takes would keep all others waiting for ever.
+        failed = failure is not None and not failure.of_request
+        self._failures = self._failures + 1 if failed else 0
 
-    async def _read(self, rows: Sequence[Version]) -> bool:
+    async def _read(self, rows: Sequence[Version]) -> LLMError | None:
+        """Read a request; return why some of it was not read, or raise that where none was."""
         row, resources = rows[0], self._resources
         instructions = str(request_of(row.memory).get("instructions") or "")
         if row.memory.kind == "outcome":
             await self._rewrite(row, await judge(resources, self._gateway, row.memory))
-            return True
+            return None
         if row.memory.kind == "procedure":
             found = await procedure(resources, self._gateway, row.memory, instructions)
             await self._rewrite(row, found)
-            return True
+            return None
         first = row.memory
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
         rows = await self._described(rows)
@@ -117,7 +120,7 @@ class _Work:
         given = material(scope, memories, instructions=instructions, waited=rows)
         learnt = await infer(resources, self._gateway, given)
         self.degraded += learnt.degraded
-        return not learnt.left
+        return learnt.failure
 
     async def _is_hidden(self, rows: Sequence[Version]) -> bool:
         """Say why pictures cannot be described as things are set, if so: the model did not fail."""

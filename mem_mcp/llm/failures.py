@@ -36,6 +36,7 @@ _KEY_WANTED = re.compile(r"(?i:api[-_ ]?key)")
 # The library knows these by a few providers' exact words only.
 _TOO_LONG = re.compile(r"(?i:context_length_exceeded|context (length|window)|prompt is too long)")
 _FILTERED = re.compile(r"(?i:content_policy_violation|content_filter|content management policy)")
+_NOT_FETCHED = re.compile(r"Image URL download is disabled")
 _REJECTED = {400, 413, 422}
 # Not every provider's has a class of its own.
 _BY_STATUS = {
@@ -87,6 +88,8 @@ def explain(error: Exception, asked: Asked) -> LLMError:
         # The library puts names of classes before what the provider said, and advice after it.
         "said": scrub(_PREFIX.sub("", text).partition("\n")[0]),
     }
+    if _NOT_FETCHED.search(text):
+        return LLMRejected(f"{asked.model} does not fetch pictures by address; send their data")
     told = [_TOLD[name] for name in _names(error) if name in _TOLD]
     wants_key = _KEY_WANTED.search(text) or (told and told[0][0] is LLMAuthError)
     if wants_key and asked.keys and not any(key in os.environ for key in asked.keys):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_server import LLMServer, Reply, Request, failing
+from llm_server import LLMServer, Reply, Request, failing, refused
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.errors import LLMUnavailable
@@ -160,6 +160,22 @@ async def test_whatever_fails_the_input_waits_is_found_and_is_read_later_once(
     assert (again.processed, again.waiting) == (1, 0)
     assert await texts(memory) == {"Ana plays the cello"}
     assert (await memory.reprocess()).processed == 0
+
+
+async def test_requests_that_no_model_takes_keep_no_other_waiting(
+    memory: AsyncMemory, server: LLMServer
+):
+    server.always(refused())
+    for number in range(5):
+        await memory.remember(messages=[{"role": "user", "content": f"Message {number}"}])
+    learnt = learns(operation("ADD", "The fifth is read", "Message 4"))
+    server.answer = lambda request: learnt if "Message 4" in request.text else refused()
+    done = await memory.reprocess()
+    assert (done.processed, done.waiting) == (1, 4)
+    server.always(failing(500))
+    server.requests.clear()
+    assert (await memory.reprocess()).waiting == 4
+    assert len(server.requests) == 3, "a model that is down is left alone"
 
 
 async def test_several_processes_read_what_waits_exactly_once(

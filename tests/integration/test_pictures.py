@@ -243,6 +243,17 @@ async def test_a_wrong_picture_is_refused_before_anything_is_stored_or_asked(
 # Not described yet
 
 
+async def test_a_picture_that_a_provider_wants_fetched_is_not_fetched_here(
+    opened: Opened, server: LLMServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    there = {"type": "image_url", "image_url": {"url": f"{server.url}/bicycle.png"}}
+    async with opened(urls=True, model="anthropic/claude-sonnet-4-5") as memory:
+        done = await memory.remember(messages=[message("Look!", there)])
+    assert "does not fetch pictures by address; send their data" in done.degraded[0]
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     "fault",
     [failing(500), refused(), {"description": " "}],
