@@ -36,6 +36,8 @@ class Stats(Model):
     by_status: dict[str, int]
     without_vector: int
     embedder: str | None
+    dimension: int | None
+    """Length of its vectors; None before the first."""
     data_bytes: int | None
     table_version: int
     location: str

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +23,7 @@ from mem_mcp.cli.client import call, connected
 from mem_mcp.cli.output import counted
 from mem_mcp.cli.spent import spent
 from mem_mcp.config import PREFIX, Settings, variable
-from mem_mcp.errors import MemError
+from mem_mcp.errors import MemError, StoreError
 from mem_mcp.statistics import Stats
 
 if TYPE_CHECKING:
@@ -69,18 +70,16 @@ def data_directory(settings: Settings) -> str:
 
 def store(settings: Settings) -> str:
     """Check that the store opens, holds this embedder's vectors, and misses none."""
-
-    async def look() -> Stats:
-        async with mem_mcp.AsyncMemory.open(settings) as memory:
-            if not settings.embedding.bundled and (unfit := await memory.warm()):
-                raise MemError(unfit[0])
-            return await memory.stats()
-
-    found = asyncio.run(look())
+    found = asyncio.run(_counts(settings))
     if found.without_vector:
         raise MemError(f"{counted(found.without_vector)} without a vector, found by words only")
     versions = counted(found.versions, "version", "versions")
     return f"{counted(found.memories)}, {versions}, vectors of {found.embedder}"
+
+
+async def _counts(settings: Settings) -> Stats:
+    async with mem_mcp.AsyncMemory.open(settings) as memory:
+        return await memory.stats()
 
 
 def embedder(settings: Settings) -> str | None:
@@ -109,6 +108,13 @@ def embedding_model(settings: Settings) -> str | None:
         return len(vector)
 
     dimension, used = _asked(settings, chosen.model, chosen.api_base, embed)
+    with suppress(StoreError):  # the check of the store tells it
+        stored = asyncio.run(_counts(settings)).dimension
+        if stored not in (None, dimension):
+            raise MemError(
+                f"{chosen.model} gives vectors of {dimension:,} numbers, and the store holds those "
+                f"of {stored:,}: another model now stands behind that name"
+            )
     return f"{_answers(chosen.model, used)}: vectors of {dimension:,} dimensions"
 
 

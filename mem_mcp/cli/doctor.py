@@ -99,8 +99,8 @@ def _checked() -> Iterator[Check]:
 
 def _line(check: Check) -> str:
     if check.ok:
-        return f"ok      {check.name:<14}  {check.detail}"
-    return f"FAILED  {check.name:<14}  {check.detail}\n{'':<24}-> {check.remedy}"
+        return f"ok      {check.name:<15}  {check.detail}"
+    return f"FAILED  {check.name:<15}  {check.detail}\n{'':<25}-> {check.remedy}"
 
 
 def _verdict(diagnosis: Diagnosis) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from mem_mcp.cli.options import Agent, FilterText, Json, Run, Tags, User, json_o
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import ForgetResult, RememberResult
+from mem_mcp.models import ForgetResult, Infer, RememberResult
 
 
 def remember(
@@ -31,6 +31,10 @@ def remember(
     expires_at: Annotated[
         str, typer.Option(metavar="TIME", help="When to stop recalling it.")
     ] = "",
+    infer: Annotated[
+        str, typer.Option(help="always: let the language model extract facts; auto, never.")
+    ] = "auto",
+    instructions: Annotated[str, typer.Option(help="Extra rules for that.")] = "",
     idempotency_key: Annotated[
         str, typer.Option(metavar="KEY", help="A repeat with the same key is not stored twice.")
     ] = "",
@@ -47,6 +51,8 @@ def remember(
             metadata=fields,
             occurred_at=occurred_at,
             expires_at=expires_at,
+            infer=cast("Infer", infer),
+            instructions=instructions,
             idempotency_key=idempotency_key,
             user_id=user,
             agent_id=agent,

@@ -74,7 +74,13 @@ async def _reread(
     rows = ranking.order[: resources.settings.rerank.candidates].tolist()
     try:
         with span("rerank"):
-            relevance = await reranker(query, [candidates.texts[row] for row in rows])
+            relevance = await reranker(query, [_said(candidates, row) for row in rows])
     except LLMError as error:
         return ranking, [f"no reranking: {error}"]
     return reranked(ranking, rows, relevance), []
+
+
+def _said(candidates: Candidates, row: int) -> str:
+    """Return a text with who says it, as it is embedded."""
+    name, text = candidates.actor_ids[row], candidates.texts[row]
+    return f"{name}: {text}" if name else text

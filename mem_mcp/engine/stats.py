@@ -39,6 +39,7 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
         by_status=dict(counts["status"].most_common()),
         without_vector=await _without_vector(store, rows),
         embedder=resources.identity,
+        dimension=store.space.dimension if store.space else None,
         data_bytes=store.size()[1] if store.processes else None,
         table_version=await store.version(),
         location=store.location,

@@ -147,6 +147,7 @@ def _check_embedder(location: str, space: Space | None, embedder: str) -> None:
     if space is not None and space.embedder != embedder:
         raise StoreError(
             f"{location!r} holds vectors of {space.embedder!r}, this mem-mcp makes those of "
-            f"{embedder!r}; set MEM_MCP_EMBEDDING__MODEL to the model of the store, or make the "
+            f"{embedder!r}; set MEM_MCP_EMBEDDING__MODEL to the model of the store (that in "
+            "the package is called bundled), or make the "
             "vectors anew with: mem-mcp reembed"
         )

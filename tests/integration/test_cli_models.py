@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_server import LLMServer, failing
+from llm_server import LLMServer, Reply, failing
 from typer.testing import CliRunner, Result
 
 from mem_mcp import Memory
@@ -197,3 +197,27 @@ def test_a_model_that_fails_is_a_failed_check_without_the_providers_words(
         assert not found[name]["ok"]
         assert "sk-secret" not in str(found[name])
         assert "key" in found[name]["detail"]
+
+
+def test_a_model_that_has_changed_behind_its_name_is_a_failed_check(
+    run: Run, checked: Callable[[], Any], server: LLMServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__MODEL", "openai/embedder")
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__API_BASE", server.url)
+    assert run("remember", "Tea is served at five").exit_code == 0
+    assert checked()["embedding model"]["ok"]
+    server.always(Reply({"data": [{"index": 0, "embedding": [0.5] * 5}]}))
+    detail = checked()["embedding model"]["detail"]
+    assert "vectors of 5 numbers" in detail
+    assert "those of 3" in detail
+
+
+@pytest.mark.usefixtures("configured")
+def test_facts_are_extracted_from_a_text_on_request(run: Run, server: LLMServer):
+    fact = {"op": "ADD", "text": "Ana plays the cello", "quote": "She plays the cello"}
+    server.always({"operations": [fact]})
+    arguments = ("--infer", "always", "--instructions", "Only music", "--json")
+    done = run("remember", "Ana is here. She plays the cello.", *arguments)
+    assert [one["text"] for one in json.loads(done.stdout)["results"]] == ["Ana plays the cello"]
+    assert "Only music" in server.requests[0].text
+    assert run("remember", "x", "--infer", "perhaps").exit_code == 1

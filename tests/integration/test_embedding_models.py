@@ -362,10 +362,9 @@ async def test_a_reranking_model_reads_the_pool_before_the_cut(
     settings = configured("bundled", embedding={}, **reranks(server))
     async with AsyncMemory.open(settings) as memory:
         for text in ("The cello is for sale", "A cello needs rosin", "Nuts are dear"):
-            await memory.remember(text)
+            await memory.remember(messages=[{"role": "user", "name": "Ana", "content": text}])
         server.always(failing(500))
         without = [one.text for one in (await memory.recall("cello")).memories]
-        assert without[0] == "The cello is for sale"
         server.always(
             Reply(
                 {
@@ -383,7 +382,7 @@ async def test_a_reranking_model_reads_the_pool_before_the_cut(
     assert first.scores["rerank"] == pytest.approx(0.54)
     assert sum(first.scores.values()) == pytest.approx(first.score, abs=1e-5)
     assert found.degraded == []
-    assert len(server.requests[-1].body["documents"]) == 2
+    assert server.requests[-1].body["documents"] == [f"Ana: {text}" for text in without[:2]]
 
 
 async def test_without_its_answer_our_own_order_stands_and_that_is_said(
