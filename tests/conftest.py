@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from llm_server import LLMServer
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.embedding import BundledEmbedder
@@ -44,3 +45,10 @@ def settings(tmp_path: Path) -> Settings:
 async def memory(settings: Settings) -> AsyncIterator[AsyncMemory]:
     async with AsyncMemory.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def server() -> Iterator[LLMServer]:
+    """Run a language model's server on loopback."""
+    with LLMServer() as running:
+        yield running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from mem_mcp.engine.pending import WAITING
+from mem_mcp.engine.reading.pending import WAITING
 from mem_mcp.engine.reprocess import reprocess
 from mem_mcp.engine.resources import Resources
 from mem_mcp.errors import MemError

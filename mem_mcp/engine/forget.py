@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.find import EVERY_FIELD, check_may_change, find
+from mem_mcp.engine.finding.lookup import EVERY_FIELD, check_may_change, find
+from mem_mcp.engine.finding.visibility import chosen, current, every, listable, owned
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import end
-from mem_mcp.engine.visibility import chosen, current, every, listable, owned
+from mem_mcp.engine.writing.supersede import end
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import ForgetResult, Scope
 from mem_mcp.store import Filters, Store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.find import find
+from mem_mcp.engine.finding.lookup import find
 from mem_mcp.engine.resources import Resources
 from mem_mcp.models import GetResult
 from mem_mcp.store.table import ROW_COLUMNS

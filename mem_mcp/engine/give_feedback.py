@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, cast
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.find import visible
-from mem_mcp.engine.hiding import follow, may_matter
-from mem_mcp.engine.ratings import Key, Rating, question_of
+from mem_mcp.engine.finding.lookup import visible
+from mem_mcp.engine.journal.ratings import Key, Rating, question_of
+from mem_mcp.engine.journal.traces import Trace
+from mem_mcp.engine.learning.hiding import follow, may_matter
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.traces import Trace
 from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.models import (
     Feedback,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.candidacy import edges
-from mem_mcp.engine.linked import speaking_of
+from mem_mcp.engine.finding.candidacy import edges
+from mem_mcp.engine.finding.linked import speaking_of
+from mem_mcp.engine.finding.visibility import view
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import view
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import MENTIONED_WITH, GraphEdge, GraphResult
 from mem_mcp.ranking.entities import key

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mem_mcp.engine import arguments
+from mem_mcp.engine.finding.visibility import chosen, every, listable, owned
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import chosen, every, listable, owned
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import Kind, ListResult, Memory, Order
 from mem_mcp.store import Filters

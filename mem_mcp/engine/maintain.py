@@ -7,10 +7,10 @@ import logging
 
 import pyarrow.compute as pc
 
-from mem_mcp.engine.archive import archive
-from mem_mcp.engine.missing import embed_missing
+from mem_mcp.engine.learning.archive import archive
+from mem_mcp.engine.learning.tallies import trace_window
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.tallies import trace_window
+from mem_mcp.engine.writing.missing import embed_missing
 from mem_mcp.errors import MemError
 from mem_mcp.models import Maintained
 from mem_mcp.store import Maintenance, unfilled

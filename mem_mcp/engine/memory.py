@@ -36,8 +36,8 @@ from mem_mcp.engine import (
 )
 from mem_mcp.engine.arguments import Time
 from mem_mcp.engine.background import Background
-from mem_mcp.engine.infer import Progress
 from mem_mcp.engine.maintain import Upkeep
+from mem_mcp.engine.reading.infer import Progress
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.stats import stats
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.answer import recalled
 from mem_mcp.engine.arguments import Time
+from mem_mcp.engine.finding.answer import recalled
+from mem_mcp.engine.finding.search import search
+from mem_mcp.engine.finding.visibility import View, chosen, view
+from mem_mcp.engine.journal.traces import Trace, new_recall_id
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.search import search
-from mem_mcp.engine.traces import Trace, new_recall_id
-from mem_mcp.engine.visibility import View, chosen, view
 from mem_mcp.models import Kind, Recalled, RecallResult, Scope
 from mem_mcp.ranking import select
 from mem_mcp.store import Filters

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.answer import recalled
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.briefing import briefing
+from mem_mcp.engine.finding.answer import recalled
+from mem_mcp.engine.finding.search import Found, search
+from mem_mcp.engine.finding.visibility import View, every, view
+from mem_mcp.engine.journal.traces import Trace, new_recall_id
+from mem_mcp.engine.learning.briefing import briefing
+from mem_mcp.engine.learning.tool_stats import tool_stats
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.search import Found, search
-from mem_mcp.engine.tool_stats import tool_stats
-from mem_mcp.engine.traces import Trace, new_recall_id
-from mem_mcp.engine.visibility import View, every, view
 from mem_mcp.models import Lesson, LessonsResult, Memory, Outcome, Scope, Severity
 from mem_mcp.ranking import count_tokens, select
 from mem_mcp.store import Filters

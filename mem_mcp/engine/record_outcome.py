@@ -8,12 +8,12 @@ from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.drafts import new_memory
-from mem_mcp.engine.find import visible
-from mem_mcp.engine.judge import JUDGED, judge
-from mem_mcp.engine.outcome_text import compose
+from mem_mcp.engine.finding.lookup import visible
+from mem_mcp.engine.learning.outcome_text import compose
+from mem_mcp.engine.reading.judge import JUDGED, judge
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.writing import Keyed, embedding_of, made_before, store_new
+from mem_mcp.engine.writing.adding import Keyed, embedding_of, made_before, store_new
+from mem_mcp.engine.writing.drafts import new_memory
 from mem_mcp.errors import InvalidInput, LLMError, NotFound
 from mem_mcp.models import (
     GLOBAL_USER,

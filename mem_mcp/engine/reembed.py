@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mem_mcp.engine.missing import embed_versions
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.writing.missing import embed_versions
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.models import Reembedded
 from mem_mcp.store import Maintenance, activate, adopt, drop_others, is_active, unfilled

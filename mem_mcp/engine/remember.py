@@ -10,10 +10,10 @@ from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.drafts import Placed, new_memory
-from mem_mcp.engine.infer import Learnt, Progress, infer, material
-from mem_mcp.engine.pending import waiting
-from mem_mcp.engine.pictures import (
+from mem_mcp.engine.finding.similar import similar
+from mem_mcp.engine.reading.infer import Learnt, Progress, infer, material
+from mem_mcp.engine.reading.pending import waiting
+from mem_mcp.engine.reading.pictures import (
     MOST_PICTURES,
     Content,
     blindness,
@@ -22,10 +22,10 @@ from mem_mcp.engine.pictures import (
     has_parts,
     left_out,
 )
-from mem_mcp.engine.procedure import procedure
+from mem_mcp.engine.reading.procedure import procedure
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.similar import similar
-from mem_mcp.engine.writing import Embedding, Keyed, embedding_of, made_before, store_new
+from mem_mcp.engine.writing.adding import Embedding, Keyed, embedding_of, made_before, store_new
+from mem_mcp.engine.writing.drafts import Placed, new_memory
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mem_mcp.engine.find import EVERY_FIELD
-from mem_mcp.engine.infer import infer, material
-from mem_mcp.engine.judge import JUDGED, judge
-from mem_mcp.engine.pending import (
+from mem_mcp.engine.finding.lookup import EVERY_FIELD
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.reading.infer import infer, material
+from mem_mcp.engine.reading.judge import JUDGED, judge
+from mem_mcp.engine.reading.pending import (
     WAITING,
     content_of_row,
     request_of,
@@ -16,11 +17,10 @@ from mem_mcp.engine.pending import (
     rows_waiting,
     still_waiting,
 )
-from mem_mcp.engine.pictures import Content, blindness, described, left_out
-from mem_mcp.engine.procedure import procedure
+from mem_mcp.engine.reading.pictures import Content, blindness, described, left_out
+from mem_mcp.engine.reading.procedure import procedure
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.supersede import reworded, succeed
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.writing.supersede import reworded, succeed
 from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.models import Reprocessed, Scope

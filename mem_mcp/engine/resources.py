@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder
-from mem_mcp.engine import calls
-from mem_mcp.engine.calls import Calls
-from mem_mcp.engine.experience import Experiences
-from mem_mcp.engine.ratings import Ratings
-from mem_mcp.engine.scopes import Scopes
-from mem_mcp.engine.traces import Traces
+from mem_mcp.engine.finding.experience import Experiences
+from mem_mcp.engine.finding.scopes import Scopes
+from mem_mcp.engine.journal import calls
+from mem_mcp.engine.journal.calls import Calls
+from mem_mcp.engine.journal.ratings import Ratings
+from mem_mcp.engine.journal.traces import Traces
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts import Prompts

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.calls import by_model, in_all
-from mem_mcp.engine.learning import COLUMNS, learning
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.journal.calls import by_model, in_all
+from mem_mcp.engine.learning.summary import COLUMNS, learning
+from mem_mcp.engine.learning.tallies import trace_window
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.tallies import trace_window
-from mem_mcp.engine.visibility import current, every
 from mem_mcp.models import Learning
 from mem_mcp.statistics import Stats
 from mem_mcp.store import Store, unfilled

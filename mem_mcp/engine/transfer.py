@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.drafts import new_memory
+from mem_mcp.engine.finding.visibility import current, every
 from mem_mcp.engine.remember import store_memories
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.writing.drafts import new_memory
 from mem_mcp.errors import InvalidInput, MemError
 from mem_mcp.models import (
     ImportResult,

@@ -8,9 +8,9 @@ from typing import Any
 
 from mem_mcp.engine import arguments
 from mem_mcp.engine.arguments import Time
-from mem_mcp.engine.find import check_may_change, find
+from mem_mcp.engine.finding.lookup import check_may_change, find
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import reworded, succeed
+from mem_mcp.engine.writing.supersede import reworded, succeed
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.models import Memory, Outcome, UpdateResult
 from mem_mcp.text import check_text

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.asked import Asked
+from mem_mcp.engine.finding.visibility import every, owned
+from mem_mcp.engine.journal.traces import Trace
+from mem_mcp.engine.learning.asked import Asked
+from mem_mcp.engine.learning.reweigh import Reweighed, reweigh
+from mem_mcp.engine.learning.tallies import shortened
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.reweigh import Reweighed, reweigh
-from mem_mcp.engine.tallies import shortened
-from mem_mcp.engine.traces import Trace
-from mem_mcp.engine.visibility import every, owned
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.models import RECALLABLE, Memory, Scope, Tally, Why
 from mem_mcp.ranking import count_tokens

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from mem_mcp.engine.drafts import spoken
+from mem_mcp.engine.writing.drafts import spoken
 from mem_mcp.evaluation.answer_scores import NOT_MENTIONED
 from mem_mcp.models import Memory
 from mem_mcp.prompts.answers import Answer

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.embedding import Embedder
-from mem_mcp.engine.drafts import spoken
+from mem_mcp.engine.writing.drafts import spoken
 from mem_mcp.models import Memory
 from mem_mcp.ranking.dense import Cloud, nearness
 from mem_mcp.ranking.lexical import bm25, match

@@ -14,9 +14,9 @@ import numpy as np
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import BundledEmbedder, Embedder
-from mem_mcp.engine.drafts import new_memory, spoken
 from mem_mcp.engine.memory import AsyncMemory
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.writing.drafts import new_memory, spoken
 from mem_mcp.evaluation.corpus import Corpus, Said
 from mem_mcp.evaluation.layout import BY_CALLS, RUN, Spot, spot
 from mem_mcp.models import Memory, Scope

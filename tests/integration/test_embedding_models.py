@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.anyio
 REMOTE = "openai/embedding"
 OTHER = "openai/other"
 TEXTS = ["Ana plays the cello", "The build needs Node 20", "Bo is allergic to nuts"]
-
-
-@pytest.fixture
-def server() -> Iterator[LLMServer]:
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -270,7 +264,7 @@ async def test_reembedding_that_failed_changes_nothing_and_goes_on_from_there(
     opened: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("mem_mcp.engine.missing.AT_ONCE", 1)
+    monkeypatch.setattr("mem_mcp.engine.writing.missing.AT_ONCE", 1)
     await filled(settings)
     left = iter([by_letters] * 3)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.engine.outcome_text import compose, parts
-from mem_mcp.engine.tool_stats import wilson
+from mem_mcp.engine.learning.outcome_text import compose, parts
+from mem_mcp.engine.learning.tool_stats import wilson
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.models import Recalled, RecallResult
 from mem_mcp.ranking import count_tokens

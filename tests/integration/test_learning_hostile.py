@@ -20,10 +20,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.engine import experience as experience_module
-from mem_mcp.engine import ratings as ratings_module
-from mem_mcp.engine.briefing import HEAD, briefing
-from mem_mcp.engine.traces import Trace
+from mem_mcp.engine.finding import experience as experience_module
+from mem_mcp.engine.journal import ratings as ratings_module
+from mem_mcp.engine.journal.traces import Trace
+from mem_mcp.engine.learning.briefing import HEAD, briefing
 from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.models import Lesson, Recalled, ToolStats
 from mem_mcp.ranking import count_tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ TALK = [
     {"role": "user", "name": "Ana", "content": "We moved to Oslo last month. I play the cello."},
     {"role": "assistant", "content": "How nice! What will you do there?"},
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[LLMServer]:
-    with LLMServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from llm_server import LLMServer, Request, failing, refused
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import LLMSettings, PictureSettings, StoreSettings
-from mem_mcp.engine.pictures import UNDESCRIBED
+from mem_mcp.engine.reading.pictures import UNDESCRIBED
 from mem_mcp.errors import InvalidInput
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from mcp import Client
 
 from mem_mcp import AsyncMemory, Memory, Settings
 from mem_mcp.config import LLMSettings, StoreSettings
-from mem_mcp.engine import infer
+from mem_mcp.engine.reading import infer
 from mem_mcp.server.app import build_server
 from mem_mcp.server.opening import LazyMemory
 

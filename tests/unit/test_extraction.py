@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mem_mcp.engine import procedure_text
-from mem_mcp.engine.drafts import new_memory
-from mem_mcp.engine.extraction import Asked, Plan, plan, statements, verified
-from mem_mcp.engine.judging import judged
-from mem_mcp.engine.logs import log
-from mem_mcp.engine.windows import windows
+from mem_mcp.engine.reading import procedure_text
+from mem_mcp.engine.reading.extraction import Asked, Plan, plan, statements, verified
+from mem_mcp.engine.reading.judging import judged
+from mem_mcp.engine.reading.logs import log
+from mem_mcp.engine.reading.windows import windows
+from mem_mcp.engine.writing.drafts import new_memory
 from mem_mcp.models import Memory, Scope
 from mem_mcp.prompts.conversation import Said, message
 from mem_mcp.prompts.extract import SHOWN_CHARACTERS, Edge, Extraction, Operation

@@ -40,14 +40,9 @@ ONLY_IN = {
     "litellm": {"llm"},
     "typer": {"cli"},
 }
-SHARED_BY_VERBS = {
-    "answer", "archive", "arguments", "asked", "briefing", "calls", "candidacy", "drafts",
-    "experience", "extraction", "find", "hiding", "infer", "judge", "judging", "learning", "linked",
-    "logs", "missing", "outcome_text", "pending", "pictures", "placement", "pool", "procedure",
-    "procedure_text", "ratings", "resources", "reweigh", "scopes", "search", "similar", "subjects",
-    "supersede", "tallies", "tool_stats", "traces", "visibility", "windows", "write_behind",
-    "writing",
-}  # fmt: skip
+FLOORS = ("journal", "finding", "writing", "learning", "reading")
+"""Of the engine, below its verbs; the lowest first."""
+FOR_ALL = {"arguments", "resources"}
 BUILT_ON = {"transfer": {"remember"}, "background": {"reprocess"}}
 """Verbs that are another one, repeated."""
 MOST_LINES = 450
@@ -103,22 +98,28 @@ def test_a_library_has_one_door(module: str):
 
 def verbs() -> list[str]:
     files = (ROOT / "engine").glob("*.py")
-    return sorted({path.stem for path in files} - SHARED_BY_VERBS - {"__init__", "memory"})
+    return sorted({path.stem for path in files} - FOR_ALL - {"__init__", "memory"})
+
+
+def parts_of_the_engine(module: str) -> set[str]:
+    """Name the parts of the engine that a module imports."""
+    named = (imported for imported in imports(module) if imported.startswith("mem_mcp.engine."))
+    return {imported.split(".")[2] for imported in named}
 
 
 @pytest.mark.parametrize("verb", verbs())
 def test_the_verbs_do_not_import_one_another(verb: str):
-    allowed = SHARED_BY_VERBS | BUILT_ON.get(verb, set())
-    for imported in imports(f"mem_mcp.engine.{verb}"):
-        if imported.startswith("mem_mcp.engine."):
-            assert imported.split(".")[2] in allowed, f"{verb} imports {imported}"
+    allowed = {*FLOORS, *FOR_ALL, *BUILT_ON.get(verb, set())}
+    assert parts_of_the_engine(f"mem_mcp.engine.{verb}") <= allowed
 
 
-def test_what_verbs_share_imports_no_verb():
-    for shared in SHARED_BY_VERBS:
-        for imported in imports(f"mem_mcp.engine.{shared}"):
-            if imported.startswith("mem_mcp.engine."):
-                assert imported.split(".")[2] in SHARED_BY_VERBS, f"{shared} imports {imported}"
+@pytest.mark.parametrize("floor", FLOORS)
+def test_what_verbs_share_imports_no_verb_and_goes_down_only(floor: str):
+    allowed = {*FLOORS[: FLOORS.index(floor) + 1], *FOR_ALL}
+    shared = [module for module in MODULES if module.startswith(f"mem_mcp.engine.{floor}.")]
+    assert shared
+    for module in shared:
+        assert parts_of_the_engine(module) <= allowed, module
 
 
 def test_the_ranking_reads_no_clock_and_does_no_io():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mem_mcp import Settings
-from mem_mcp.engine.pictures import (
+from mem_mcp.engine.reading.pictures import (
     MOST_PICTURES,
     UNDESCRIBED,
     Content,

@@ -9,8 +9,8 @@ from heapq import nsmallest
 
 import pyarrow as pa
 
-from mem_mcp.engine.candidacy import edges
-from mem_mcp.engine.visibility import every
+from mem_mcp.engine.finding.candidacy import edges
+from mem_mcp.engine.finding.visibility import every
 from mem_mcp.ranking.entities import key, phrases, spellings
 from mem_mcp.ranking.graph import Graph
 from mem_mcp.store import Filters, Store

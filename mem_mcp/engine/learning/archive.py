@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.config import ArchiveSettings
-from mem_mcp.engine.find import EVERY_FIELD
-from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.supersede import succeed
-from mem_mcp.engine.tallies import (
+from mem_mcp.engine.finding.lookup import EVERY_FIELD
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.learning.tallies import (
     help_and_harm,
     marks,
     outcomes,
@@ -25,7 +24,8 @@ from mem_mcp.engine.tallies import (
     tallies,
     trace_window,
 )
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.writing.supersede import succeed
 from mem_mcp.models import RECALLABLE, Archived, Scope, Tally
 from mem_mcp.times import utc_now
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mem_mcp.engine.find import EVERY_FIELD
-from mem_mcp.engine.ratings import Key, Rating
+from mem_mcp.engine.finding.lookup import EVERY_FIELD
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.journal.ratings import Key, Rating
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import succeed
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.writing.supersede import succeed
 from mem_mcp.errors import WriteConflict
 from mem_mcp.models import GLOBAL_USER, RECALLABLE, Feedback, Memory, Scope, Status
 from mem_mcp.store import Store

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.candidacy import Candidacy
+from mem_mcp.engine.finding.candidacy import Candidacy
+from mem_mcp.engine.finding.visibility import every, owned, recallable, view
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import every, owned, recallable, view
 from mem_mcp.models import Scope, Similar
 from mem_mcp.store import Vector
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mem_mcp.engine.logs import log
-from mem_mcp.engine.procedure_text import compose
+from mem_mcp.engine.reading.logs import log
+from mem_mcp.engine.reading.procedure_text import compose
 from mem_mcp.engine.resources import Resources
 from mem_mcp.errors import LLMBadOutput
 from mem_mcp.llm import Gateway

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mem_mcp.engine.drafts import spoken
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.writing.drafts import spoken
 from mem_mcp.store import Vector, fill, from_arrow, unfilled
 
 AT_ONCE = 500

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine.arguments import MAX_ITEMS, MAX_NAME
-from mem_mcp.engine.subjects import share_a_subject
+from mem_mcp.engine.reading.subjects import share_a_subject
 from mem_mcp.models import Memory, Scope
 from mem_mcp.prompts.conversation import Said
 from mem_mcp.prompts.evidence import Evidence, NoEvidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mem_mcp.engine.outcome_text import parts
+from mem_mcp.engine.learning.outcome_text import parts
 from mem_mcp.models import Lesson, ToolStats
 from mem_mcp.ranking import count_tokens
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mem_mcp.engine.judging import Judged, judged
-from mem_mcp.engine.logs import log
-from mem_mcp.engine.outcome_text import compose, parts
+from mem_mcp.engine.learning.outcome_text import compose, parts
+from mem_mcp.engine.reading.judging import Judged, judged
+from mem_mcp.engine.reading.logs import log
 from mem_mcp.engine.resources import Resources
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Memory

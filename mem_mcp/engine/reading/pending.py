@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mem_mcp.engine.find import EVERY_FIELD
-from mem_mcp.engine.pictures import Content, from_note, noted
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.finding.lookup import EVERY_FIELD
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.reading.pictures import Content, from_note, noted
 from mem_mcp.models import WAITS, Memory
 from mem_mcp.store import Filters, Store, Version
 

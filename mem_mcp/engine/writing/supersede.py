@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from mem_mcp.engine.drafts import spoken
 from mem_mcp.engine.resources import Resources
+from mem_mcp.engine.writing.drafts import spoken
 from mem_mcp.models import Event, Memory, Scope
 from mem_mcp.store import Vector, Version
 from mem_mcp.text import content_hash

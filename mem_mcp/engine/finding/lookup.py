@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.visibility import current, every, owned
+from mem_mcp.engine.finding.visibility import current, every, owned
 from mem_mcp.errors import NotFound, NotPermitted
 from mem_mcp.models import GLOBAL_USER, Memory, Scope
 from mem_mcp.store import Store, Version

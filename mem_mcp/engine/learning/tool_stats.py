@@ -9,9 +9,9 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mem_mcp.engine.finding.search import Found
+from mem_mcp.engine.finding.visibility import View, every
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.search import Found
-from mem_mcp.engine.visibility import View, every
 from mem_mcp.models import ToolStats
 
 _COLUMNS = ("memory_id", "kind", "tool_name", "outcome_type", "occurred_at")

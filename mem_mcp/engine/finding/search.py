@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from mem_mcp.engine.candidacy import Candidacy
-from mem_mcp.engine.experience import Experience
-from mem_mcp.engine.pool import gather
+from mem_mcp.engine.finding.candidacy import Candidacy
+from mem_mcp.engine.finding.experience import Experience
+from mem_mcp.engine.finding.pool import gather
+from mem_mcp.engine.finding.visibility import View
 from mem_mcp.engine.resources import Reranker, Resources
-from mem_mcp.engine.visibility import View
 from mem_mcp.errors import LLMError
 from mem_mcp.models import Scope
 from mem_mcp.ranking import Candidates, Query, Ranking, rank, reranked

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine import arguments
-from mem_mcp.engine.traces import Trace
-from mem_mcp.engine.visibility import View, every, view
+from mem_mcp.engine.finding.visibility import View, every, view
+from mem_mcp.engine.journal.traces import Trace
 from mem_mcp.models import Scope
 from mem_mcp.store import Filters
 from mem_mcp.times import optional_time

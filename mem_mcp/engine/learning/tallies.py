@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.experience import FIELDS, WEIGHTS
+from mem_mcp.engine.finding.experience import FIELDS, WEIGHTS
+from mem_mcp.engine.finding.visibility import current, every
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import current, every
 from mem_mcp.models import RECALLABLE, Tally
 
 _KEY = ["memory_id", "user_id", "agent_id", "question"]

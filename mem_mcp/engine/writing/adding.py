@@ -8,8 +8,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from mem_mcp.engine.drafts import Placed, place, spoken
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
+from mem_mcp.engine.writing.drafts import Placed, place, spoken
 from mem_mcp.errors import WriteConflict
 from mem_mcp.models import Kind, Memory, Scope
 from mem_mcp.store import Store, Vector, Version, unbroken

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.engine.asked import Asked
-from mem_mcp.engine.placement import Bounds, Placement, placement
+from mem_mcp.engine.finding.scopes import Scopes
+from mem_mcp.engine.finding.search import Found, search
+from mem_mcp.engine.journal.traces import Trace
+from mem_mcp.engine.learning.asked import Asked
+from mem_mcp.engine.learning.placement import Bounds, Placement, placement
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.scopes import Scopes
-from mem_mcp.engine.search import Found, search
-from mem_mcp.engine.traces import Trace
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.models import Memory
 from mem_mcp.store import Space, Vector

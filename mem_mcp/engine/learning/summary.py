@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.experience import FIELDS
-from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.tallies import (
+from mem_mcp.engine.finding.experience import FIELDS
+from mem_mcp.engine.finding.visibility import current, every
+from mem_mcp.engine.learning.tallies import (
     help_and_harm,
     marks,
     outcomes,
@@ -21,7 +21,7 @@ from mem_mcp.engine.tallies import (
     tallies,
     trace_window,
 )
-from mem_mcp.engine.visibility import current, every
+from mem_mcp.engine.resources import Resources
 from mem_mcp.models import (
     RECALLABLE,
     FeedbackStats,

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mem_mcp.engine.candidacy import COLUMNS, Candidacy
-from mem_mcp.engine.visibility import View, every
+from mem_mcp.engine.finding.candidacy import COLUMNS, Candidacy
+from mem_mcp.engine.finding.visibility import View, every
 from mem_mcp.store import Space, Store, Version
 from mem_mcp.telemetry import span
 

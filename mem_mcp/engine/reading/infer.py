@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from mem_mcp.engine.drafts import new_memory, place
-from mem_mcp.engine.extraction import Asked, Change, Plan, plan, statements, verified
-from mem_mcp.engine.find import EVERY_FIELD
+from mem_mcp.engine.finding.lookup import EVERY_FIELD
+from mem_mcp.engine.finding.visibility import current, every, owned, recallable
+from mem_mcp.engine.reading.extraction import Asked, Change, Plan, plan, statements, verified
+from mem_mcp.engine.reading.windows import Window, windows
 from mem_mcp.engine.resources import WRITE_ATTEMPTS, Resources
-from mem_mcp.engine.supersede import end, succeed
-from mem_mcp.engine.visibility import current, every, owned, recallable
-from mem_mcp.engine.windows import Window, windows
-from mem_mcp.engine.writing import Keyed, made_before, new_rows
+from mem_mcp.engine.writing.adding import Keyed, made_before, new_rows
+from mem_mcp.engine.writing.drafts import new_memory, place
+from mem_mcp.engine.writing.supersede import end, succeed
 from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Memory, Remembered, Scope

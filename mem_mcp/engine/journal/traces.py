@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mem_mcp.engine.write_behind import WriteBehind
+from mem_mcp.engine.journal.write_behind import WriteBehind
 from mem_mcp.store import Log, Vector
 from mem_mcp.times import utc_now
 

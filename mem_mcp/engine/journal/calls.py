@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.write_behind import WriteBehind
+from mem_mcp.engine.journal.write_behind import WriteBehind
 from mem_mcp.llm import Call
 from mem_mcp.statistics import ModelsUse, ModelUse
 

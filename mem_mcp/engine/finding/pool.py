@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from mem_mcp.engine.candidacy import COLUMNS, Candidacy
-from mem_mcp.engine.experience import Experience
-from mem_mcp.engine.linked import led_to, named
+from mem_mcp.engine.finding.candidacy import COLUMNS, Candidacy
+from mem_mcp.engine.finding.experience import Experience
+from mem_mcp.engine.finding.linked import led_to, named
+from mem_mcp.engine.finding.visibility import View, every
 from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.visibility import View, every
 from mem_mcp.store import Filters, Store, Vector
 from mem_mcp.telemetry import span
 

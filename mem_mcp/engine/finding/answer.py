@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mem_mcp.engine.experience import Experience
+from mem_mcp.engine.finding.experience import Experience
 from mem_mcp.models import Memory
 from mem_mcp.ranking import Ranking
 from mem_mcp.store import from_arrow

@@ -9,10 +9,10 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.engine.candidacy import Candidacy
-from mem_mcp.engine.ratings import Rating, Ratings
-from mem_mcp.engine.scopes import Scopes
-from mem_mcp.engine.visibility import View, every, view
+from mem_mcp.engine.finding.candidacy import Candidacy
+from mem_mcp.engine.finding.scopes import Scopes
+from mem_mcp.engine.finding.visibility import View, every, view
+from mem_mcp.engine.journal.ratings import Rating, Ratings
 from mem_mcp.models import GLOBAL_USER, Scope, Tally
 from mem_mcp.ranking import Candidates, Marks, likeness
 from mem_mcp.store import Store, Vector

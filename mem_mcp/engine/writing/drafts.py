@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mem_mcp.engine.visibility import every
+from mem_mcp.engine.finding.visibility import every
 from mem_mcp.models import Event, Memory, Scope
 from mem_mcp.store import Store
 from mem_mcp.text import content_hash, digest

@@ -1,0 +1,1 @@
+"""What use teaches: how memories do, what is hidden and archived for it, and why."""

@@ -1,0 +1,1 @@
+"""From new memories to versions in the store."""
