@@ -10,6 +10,7 @@ from lancedb.index import IvfFlat, IvfRq
 
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Maintained
+from mem_mcp.store.indices import ensure_indices
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import unbroken
@@ -130,6 +131,8 @@ class Maintenance:
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""
+        with mapped("index"):
+            await ensure_indices(self._store.table)
         if not self._takes_turns:
             try:
                 await self._optimize(_KEEP_ALL)

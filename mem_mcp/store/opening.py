@@ -7,15 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS, Bitmap, BTree, LabelList
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.durability import disk_sync
+from mem_mcp.store.indices import ensure_text_index
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.refill import adopt, name_space
 from mem_mcp.store.space import FIRST_COLUMN, RECORD, Space, active, unnamed_space
@@ -27,15 +26,6 @@ _INDEX_CACHE_BYTES = 256_000_000
 _METADATA_CACHE_BYTES = 64_000_000
 # Embedder in the metadata of a table of an older mem-mcp, made while none could work.
 _UNKNOWN = "unknown"
-_TEXT_INDEX = FTS(
-    base_tokenizer="icu/split",
-    language="English",
-    stem=True,
-    remove_stop_words=True,
-    ascii_folding=True,
-    lower_case=True,
-    with_position=True,
-)
 
 
 @asynccontextmanager
@@ -94,7 +84,7 @@ async def _open_table(database: lancedb.AsyncConnection, space: Space | None) ->
     if schema.VERSION_KEY in (found.metadata or {}):
         if unnamed := await _known(table, unnamed_space(found)):
             await name_space(table, unnamed)
-        await _ensure_indices(table)
+        await ensure_text_index(table)
     return table
 
 
@@ -104,17 +94,6 @@ async def _known(table: lancedb.AsyncTable, space: Space | None) -> Space | None
         return space
     rows = await table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1).to_arrow()
     return replace(space, embedder=rows[RECORD][0].as_py()) if rows.num_rows else None
-
-
-async def _ensure_indices(table: lancedb.AsyncTable) -> None:
-    present = {column for index in await table.list_indices() for column in index.columns}
-    wanted: dict[str, Any] = {"text": _TEXT_INDEX}
-    wanted |= dict.fromkeys(schema.BTREE, BTree())
-    wanted |= dict.fromkeys(schema.BITMAP, Bitmap())
-    wanted |= dict.fromkeys(schema.LABEL_LIST, LabelList())
-    for column, config in wanted.items():
-        if column not in present:
-            await table.create_index(column, config=config)
 
 
 def _folder(path: Path) -> Processes:

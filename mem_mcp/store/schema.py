@@ -26,23 +26,6 @@ _RELATION = pa.struct([("source", _STRING), ("relation", _STRING), ("target", _S
 # LanceDB reads its primary key from here; it makes a row of a known version_id lose the race.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
 
-BTREE = (
-    "version_id",
-    "memory_id",
-    "user_id",
-    "run_id",
-    "content_hash",
-    "request_key",
-    "occurred_at",
-    "recorded_at",
-    "task_type",
-    "tool_name",
-)
-# Not superseded_at and expires_at: nearly every row is current, and an index that keeps nearly
-# every row costs each read time in proportion to the whole table.
-BITMAP = ("kind", "status", "agent_id", "outcome_type", "severity")
-LABEL_LIST = ("tags", "entities", "used")
-
 Vector = NDArray[np.float32]
 
 

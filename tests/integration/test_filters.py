@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import Memory, Relation
-from mem_mcp.store import Store, Version, check_filters, open_store
+from mem_mcp.store import Maintenance, Store, Version, check_filters, open_store
 from mem_mcp.store.filters import compile_filters
 
 STRINGS = (
@@ -675,7 +675,7 @@ async def test_a_filter_is_answered_by_an_index_and_reads_few_rows(tmp_path: Pat
             for i in range(3_000)
         ]
         assert await store.apply(rows)
-        await store.table.optimize()
+        await Maintenance(store, 50).run()
         own = {"user_id": "user 7", "superseded_at": {"exists": False}}
         for filters in (own, {**own, "tags": {"in": ["tag 7"]}}, {"AND": [own, {"kind": "fact"}]}):
             query = store.table.query().where(compile_filters(filters)).select(["version_id"])
