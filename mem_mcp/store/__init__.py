@@ -1,9 +1,10 @@
 """The only door to LanceDB."""
 
 from mem_mcp.store.filters import Filters, check_filters, fields_of
-from mem_mcp.store.log import Log, columns
+from mem_mcp.store.log import Log
 from mem_mcp.store.maintenance import Maintenance
 from mem_mcp.store.opening import open_store
+from mem_mcp.store.questions import columns
 from mem_mcp.store.refill import activate, adopt, drop_others, fill, is_active, unfilled
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
 from mem_mcp.store.space import Space

@@ -1,4 +1,4 @@
-"""Append-only tables beside the memories: feedback and recall traces."""
+"""Append-only tables beside the memories: feedback, recall traces, calls to models."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import lancedb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from mem_mcp.store.filters import quote
 from mem_mcp.store.processes import Processes
-from mem_mcp.store.schema import TIME, Vector
+from mem_mcp.store.questions import TIME_COLUMN, VECTOR, columns_of, in_space, stored
+from mem_mcp.store.schema import Vector
 from mem_mcp.store.space import EMBEDDER_KEY, FIRST_COLUMN, RECORD, Space
 from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import unbroken
@@ -24,9 +23,6 @@ from mem_mcp.store.unbroken import unbroken
 _TIDY_EVERY = 50
 _KEEP_FOR_OTHERS = timedelta(hours=1)
 _KEEP_ALONE = timedelta(milliseconds=1)
-TIME_COLUMN = "created_at"
-_VECTOR = "question_vector"
-"""Of any length, since a log has one column for all embedders."""
 
 
 class Log:
@@ -68,7 +64,8 @@ class Log:
             The number of the commit.
         """
         table = await self._opened() or await self._made()
-        data = pa.Table.from_pylist([self._stored(row) for row in rows], schema=self._columns)
+        laid_out = [stored(row, self._store.space) for row in rows]
+        data = pa.Table.from_pylist(laid_out, schema=self._columns)
         async with self._store.calling("write"):
             done = await table.add(data, on_bad_vectors="null")
         if durable:
@@ -100,12 +97,9 @@ class Log:
             since: created then or later.
         """
         table = await self._opened()
-        names = [name for name in columns if name != FIRST_COLUMN]
-        with_vector = len(names) < len(columns)
-        names += [_VECTOR, RECORD] if with_vector else []
+        names = columns_of(columns)
         if table is None:
-            rows = pa.schema([self._columns.field(name) for name in names]).empty_table()
-            return _in_space(rows, self._store.space) if with_vector else rows
+            return in_space(self._empty(names), columns, self._store.space)
         conditions = [
             f"{column} IN ({', '.join(map(quote, values))})" if values else "FALSE"
             for column, values in (any_of or {}).items()
@@ -117,7 +111,10 @@ class Log:
             query = query.where(" AND ".join(conditions))
         async with self._store.calling("read"):
             rows = await query.to_arrow()
-        return _in_space(rows, self._store.space) if with_vector else rows
+        return in_space(rows, columns, self._store.space)
+
+    def _empty(self, names: Sequence[str]) -> pa.Table:
+        return pa.schema([self._columns.field(name) for name in names]).empty_table()
 
     async def without_vector(self, columns: Sequence[str], where: str) -> pa.Table:
         """Read rows that have no vector in the space that the store works in.
@@ -128,7 +125,7 @@ class Log:
         """
         table, space = await self._opened(), self._store.space
         if table is None or space is None:
-            return pa.schema([self._columns.field(name) for name in columns]).empty_table()
+            return self._empty(columns)
         others = f"({RECORD} IS NULL OR {RECORD} <> {quote(space.embedder)})"
         query = table.query().where(f"{where} AND {others}").select(list(columns))
         async with self._store.calling("read"):
@@ -146,12 +143,12 @@ class Log:
         table, space = await self._opened(), self._store.space
         if table is None or space is None or not values:
             return
-        rows = pa.table(
-            {
-                key: pa.array(values),
-                _VECTOR: pa.array([*vectors], pa.list_(pa.float32())),
-                RECORD: pa.array([space.embedder] * len(values)),
-            }
+        rows = pa.Table.from_pylist(
+            [
+                stored({key: value, FIRST_COLUMN: vector}, space)
+                for value, vector in zip(values, vectors, strict=True)
+            ],
+            schema=pa.schema([self._columns.field(name) for name in (key, VECTOR, RECORD)]),
         )
         async with self._store.alone("logs"), self._store.calling("write"):
             await table.merge_insert(key).when_matched_update_all().execute(rows)
@@ -207,12 +204,6 @@ class Log:
                 with mapped("tidy"):
                     await table.optimize(cleanup_older_than=_KEEP_ALONE)
 
-    def _stored(self, row: dict[str, Any]) -> dict[str, Any]:
-        vector, space = row.get(FIRST_COLUMN), self._store.space
-        if vector is None or space is None:
-            return row
-        return {**row, _VECTOR: vector, RECORD: space.embedder}
-
     async def _opened(self) -> lancedb.AsyncTable | None:
         database, name = self._store.database, self._name
         if self._table is None:
@@ -239,7 +230,7 @@ class Log:
         where = f"{RECORD} IS NULL AND {FIRST_COLUMN} IS NOT NULL"
         if embedder is not None and await table.count_rows(where):
             vector = f"arrow_cast({FIRST_COLUMN}, 'List(Float32)')"
-            values = {_VECTOR: vector, RECORD: quote(embedder.decode())}
+            values = {VECTOR: vector, RECORD: quote(embedder.decode())}
             await table.update(where=where, updates_sql=values)
 
     async def _made(self) -> lancedb.AsyncTable:
@@ -271,25 +262,3 @@ async def _whole(database: lancedb.AsyncConnection, name: str) -> lancedb.AsyncT
         if "not found" in str(error):
             return None
         raise
-
-
-def columns(*fields: tuple[str, pa.DataType]) -> pa.Schema:
-    """Return the schema of a log: the fields, a vector with what made it, and the time."""
-    vector = ((_VECTOR, pa.list_(pa.float32())), (RECORD, pa.string()))
-    return pa.schema([*fields, *vector, (TIME_COLUMN, TIME)])
-
-
-def _in_space(rows: pa.Table, space: Space | None) -> pa.Table:
-    """Return rows with their vectors in a space; others' are null."""
-    width = space.dimension if space else 1
-    vectors = rows[_VECTOR].combine_chunks()
-    mine = pc.and_(
-        pc.equal(rows[RECORD], pa.scalar(space.embedder if space else None, pa.string())),
-        pc.equal(pc.list_value_length(vectors), width),
-    )
-    mine = np.asarray(pc.fill_null(mine, fill_value=False).combine_chunks(), dtype=bool)
-    values = np.zeros((rows.num_rows, width), np.float32)
-    own = vectors.filter(pa.array(mine)).flatten().to_numpy(zero_copy_only=False)
-    values[mine] = own.reshape(-1, width)
-    found = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width, mask=pa.array(~mine))
-    return rows.drop_columns([_VECTOR, RECORD]).append_column(FIRST_COLUMN, found)
