@@ -1,12 +1,12 @@
-"""What the last commits of this process did."""
+"""What the last commits did, as far as this process knows."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mem_mcp.models import Memory
+from mem_mcp.store.notices import Notices, Touched
 from mem_mcp.store.schema import Version
 
 _MOST_COMMITS = 2_000
@@ -17,16 +17,21 @@ _MOST_ROWS = 5_000
 class Commit:
     """One commit."""
 
-    touched: Mapping[str, Memory]
-    """A row of each memory that it added to or changed."""
+    touched: Sequence[Touched]
+    """The memories that it added to or changed."""
     current: Mapping[str, Version]
     """The current row of those of which it is known."""
 
 
 class Changes:
-    """A journal of commits, so that what was read before them can be brought up to date."""
+    """A journal of commits, so that what was read before them can be brought up to date.
 
-    def __init__(self) -> None:
+    Args:
+        notices: what other processes tell of theirs; None where nobody tells.
+    """
+
+    def __init__(self, notices: Notices | None = None) -> None:
+        self._notices = notices
         self._commits: OrderedDict[int, Commit] = OrderedDict()
         self._rows = 0
 
@@ -40,15 +45,25 @@ class Changes:
             touched: rows of the memories that it added to or changed.
             current: rows that are current since; of other touched memories it is unknown which is.
         """
-        commit = Commit(
-            {row.memory.memory_id: row.memory for row in touched},
-            {row.memory.memory_id: row for row in current},
-        )
+        touched = [*touched]
+        if self._notices is not None:
+            self._notices.post(version, touched)
+        memories = (row.memory for row in touched)
+        told = list({(one.memory_id, one.user_id, one.kind) for one in memories})
+        self._enter(version, Commit(told, {row.memory.memory_id: row for row in current}))
+
+    def _enter(self, version: int, commit: Commit) -> None:
         self._commits[version] = commit
         self._rows += len(commit.touched)
         while len(self._commits) > _MOST_COMMITS or self._rows > _MOST_ROWS:
             _, oldest = self._commits.popitem(last=False)
             self._rows -= len(oldest.touched)
+
+    def _listen(self) -> None:
+        """Enter what others did meanwhile."""
+        for version, touched in self._notices.new() if self._notices else ():
+            if version not in self._commits:
+                self._enter(version, Commit(touched, {}))
 
     def between(
         self, after: int, until: int, most: int, users: Collection[str], kinds: Collection[str]
@@ -64,15 +79,18 @@ class Changes:
 
         Returns:
             Each with its current row, or None where that has to be read. None for all where a
-            commit is not this process's own, or they touched more than `most`.
+            commit is not known, or they touched more than `most`.
         """
+        versions = range(after + 1, until + 1)
+        if any(version not in self._commits for version in versions):
+            self._listen()
         found: dict[str, Version | None] = {}
-        for version in range(after + 1, until + 1):
+        for version in versions:
             commit = self._commits.get(version)
             if commit is None:
                 return None
-            for memory_id, memory in commit.touched.items():
-                if memory.user_id in users and (not kinds or memory.kind in kinds):
+            for memory_id, user_id, kind in commit.touched:
+                if user_id in users and (not kinds or kind in kinds):
                     found[memory_id] = commit.current.get(memory_id)
             if len(found) > most:
                 return None

@@ -25,7 +25,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._presence = FileLock(folder / f"{_ALIVE}{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class Processes:
             work: its name.
             wait: whether to wait for the turn; without, `filelock.Timeout` is raised at once.
         """
-        lock = FileLock(self._folder / work, blocking=False)
+        lock = FileLock(self.folder / work, blocking=False)
         # Taking a free lock costs microseconds, so no thread is asked to do it.
         while not lock.is_locked:
             try:
@@ -67,7 +67,7 @@ class Processes:
         """Tell whether another open store uses the folder; traces of dead ones are removed."""
         return any(
             self._held(path)
-            for path in self._folder.glob(f"{_ALIVE}*")
+            for path in self.folder.glob(f"{_ALIVE}*")
             if path != Path(self._presence.lock_file)
         )
 

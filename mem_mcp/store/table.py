@@ -20,6 +20,7 @@ from mem_mcp.store import schema
 from mem_mcp.store.changes import Changes
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.gate import Gate
+from mem_mcp.store.notices import Notices
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.schema import Vector, Version
 from mem_mcp.store.space import Space, stored, with_vector
@@ -61,7 +62,7 @@ class Store:
         self.processes = processes
         self._sync = sync
         self.gate = Gate()
-        self.changes = Changes()
+        self.changes = Changes(Notices(processes.folder / "commits") if processes else None)
         self._turns: dict[str, asyncio.Lock] = {}
         self._durable_version = 0
         self.work_in(space)
