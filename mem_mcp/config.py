@@ -63,7 +63,7 @@ class RecallSettings(Section):
 
     pool: int = Field(default=200, ge=10, le=5_000)
     """Candidates taken from each side (meaning, words) where the scope is larger than `whole`."""
-    whole: int = Field(default=4_000, ge=0, le=20_000)
+    whole: int = Field(default=6_000, ge=0, le=20_000)
     """Scopes up to this many memories are ranked whole."""
     traces: bool = True
     """Note what was answered, so that feedback and outcomes can name it by its recall_id."""

@@ -423,7 +423,7 @@ def test_config_says_where_each_value_came_from(
     assert shown["user_id"] == ("from-file", str(file))
     assert shown["store.durability"] == ("os", str(file))
     assert shown["recall.pool"] == (60, "MEM_MCP_RECALL__POOL")
-    assert shown["recall.whole"] == (4000, "default")
+    assert shown["recall.whole"] == (6000, "default")
 
 
 def test_a_working_installation_passes_the_doctor(run: Run, data_dir: Path):
