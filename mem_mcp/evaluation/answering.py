@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from mem_mcp.config import Settings, load_settings
-from mem_mcp.errors import InvalidInput, LLMError, LLMUnavailable
-from mem_mcp.evaluation import provenance
+from mem_mcp.errors import LLMError, LLMUnavailable
 from mem_mcp.evaluation.answer_scores import scores
 from mem_mcp.evaluation.answering_arms import LIMIT, MAX_TOKENS, Shown, Window, shown
-from mem_mcp.evaluation.answering_cases import load
 from mem_mcp.evaluation.answering_prompts import Reply, Verdict, answer_messages, judge_messages
-from mem_mcp.evaluation.answering_report import Answered, AnsweringReport, by_group, total
-from mem_mcp.evaluation.bench import Bench, Progress, temporary_memory
-from mem_mcp.evaluation.dataset import Dataset
-from mem_mcp.evaluation.report import Data
+from mem_mcp.evaluation.answering_report import Answered, AnsweringReport, by_group
+from mem_mcp.evaluation.bench import Bench
 from mem_mcp.llm import Gateway, Usage, limits
 
-SUITE = "locomo-answer"
 PATIENCE = 300.0
 """Seconds without any answer for which a model that is left alone is waited for."""
 _DEADLINE = 3_600.0
@@ -32,75 +24,32 @@ _DEADLINE = 3_600.0
 T = TypeVar("T", bound=BaseModel)
 
 
-async def run_answering(
-    data: Path,
-    *,
-    seed: int = 0,
-    first: int | None = None,
-    arms: bool = True,
-    settings: Settings | None = None,
-    progress: Progress = lambda _done, _total: None,
-) -> AnsweringReport:
-    """Let the configured model answer LoCoMo's questions, and judge the answers.
+async def answering(bench: Bench, **ran: Any) -> AnsweringReport:  # noqa: ANN401 - a report's fields
+    """Let the configured model answer every question, and judge the answers.
 
     Args:
-        data: LoCoMo's file.
-        seed: of the bootstrap intervals.
-        first: only so many conversations.
-        arms: also answer from plain retrieval, and from the whole conversation.
-        settings: those of the memory, but for the place of its store; None reads them as usual.
-        progress: told of each step.
-
-    Raises:
-        InvalidInput: there is no model, or the file cannot be used.
-        MemError: the memory cannot be opened or written. A question that fails is a row instead.
+        bench: what to ask; its settings name the model.
+        ran: what the report says of the run.
     """
-    if first is not None and first < 1:
-        raise InvalidInput("first", f"must be at least 1, not {first}")
-    if seed < 0:
-        raise InvalidInput("seed", f"must not be negative, but is {seed}")
-    settings = settings or load_settings()
-    if not settings.llm.model:
-        raise InvalidInput("answer", "no language model is configured: set llm.model")
-    dataset, questions = load(data, first)
-    # The turns are stored as they were said: the arms differ by what they find of them alone.
-    no_model = settings.llm.model_copy(update={"model": ""})
-    stored = settings.model_copy(update={"llm": no_model})
-    steps = dataset.memories + len(questions) * (4 if arms else 2)
-    gateway = Gateway(settings.llm.model_copy(update={"deadline_seconds": _DEADLINE}))
+    llm = bench.settings.llm
+    # Recalled once; then each arm has an answer.
+    bench.steps = bench.done + len(bench.dataset.cases) * (4 if bench.arms else 2)
+    gateway = Gateway(llm.model_copy(update={"deadline_seconds": _DEADLINE}))
     try:
-        tokens = await gateway.context_window()
-        window = Window(gateway, tokens, settings.llm.max_output_tokens)
-        async with temporary_memory(stored) as memory:
-            bench = Bench(memory, dataset, seed, arms, progress, steps)
-            await bench.fill()
-            every = [one async for one in shown(bench, questions, window)]
-        model = _Model(gateway, settings.llm.concurrency)
-        rows = await _rows(model, every, bench)
+        window = Window(gateway, await gateway.context_window(), llm.max_output_tokens)
+        every = [one async for one in shown(bench, window)]
+        model = _Model(gateway, llm.concurrency)
+        rows = await asyncio.gather(*(_row(model, one, bench) for one in every))
     finally:
         await gateway.aclose()
     return AnsweringReport(
-        suite=SUITE,
-        seed=seed,
-        data=_data(data, dataset),
-        settings=provenance.settings_of(settings),
-        versions=provenance.versions(),
-        commit=provenance.commit(),
+        **ran,
         limit=LIMIT,
         max_tokens=MAX_TOKENS,
-        window=tokens,
-        figures=by_group(rows, seed),
-        judge=total([row.judged for row in rows]),
+        window=window.tokens,
+        figures=by_group(rows, bench.seed),
+        judge=sum((row.judged for row in rows), Usage()),
         rows=rows,
-    )
-
-
-def _data(path: Path, dataset: Dataset) -> Data:
-    return Data(
-        file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        memories=dataset.memories,
-        skipped=dataset.skipped,
     )
 
 
@@ -138,43 +87,38 @@ class _Model:
                 return done.answer
 
 
-async def _rows(model: _Model, every: Sequence[Shown], bench: Bench) -> list[Answered]:
-    async def row(one: Shown) -> Answered:
-        made = await _row(model, one)
-        bench.done += 1
-        bench.progress(bench.done, bench.steps)
-        return made
-
-    return list(await asyncio.gather(*map(row, every)))
+async def _row(model: _Model, one: Shown, bench: Bench) -> Answered:
+    row = await _answered(model, one)
+    bench.advance()
+    return row
 
 
-async def _row(model: _Model, one: Shown) -> Answered:
+async def _answered(model: _Model, one: Shown) -> Answered:
     """Have a question answered, and the answer judged. Whatever fails is a row."""
-    question = one.question
+    case, question = one.case, one.case.arguments["query"]
     row = Answered(
-        case=question.case.name,
+        case=case.name,
         error=one.error,
         arm=one.arm,
-        category=question.case.category,
-        question=question.text,
-        right=question.right,
+        category=case.category,
+        question=question,
+        right=case.right,
         turns=len(one.turns),
         left_out=one.left_out,
     )
     if one.error:
         return row
-    reply, asked = await model.ask(answer_messages(question.text, one.turns), Reply)
+    reply, asked = await model.ask(answer_messages(question, one.turns), Reply)
     if isinstance(reply, LLMError):
-        return row.model_copy(update={"error": _why(reply), "asked": total([asked])})
-    verdict, judged = await model.ask(
-        judge_messages(question.text, question.right, reply.answer), Verdict
-    )
+        return row.model_copy(update={"error": _why(reply), "asked": asked})
+    messages = judge_messages(question, case.right, reply.answer)
+    verdict, judged = await model.ask(messages, Verdict)
     found: dict[str, Any] = {
         "given": reply.answer,
-        "scores": scores(row.category, reply.answer, question.right),
+        "scores": scores(case.category, reply.answer, case.right),
         "milliseconds": round(one.milliseconds + 1_000 * asked.seconds, 2),
-        "asked": total([asked]),
-        "judged": total([judged]),
+        "asked": asked,
+        "judged": judged,
     }
     if isinstance(verdict, LLMError):
         found |= {"correct": None, "reason": _why(verdict)}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.evaluation.answering_cases import Question
 from mem_mcp.evaluation.answering_prompts import answer_messages
 from mem_mcp.evaluation.arms import Arms
 from mem_mcp.evaluation.bench import Bench
+from mem_mcp.evaluation.dataset import Case
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Memory
 
@@ -28,7 +28,7 @@ class Shown:
     """A question, and what is shown with it."""
 
     arm: Arm
-    question: Question
+    case: Case
     turns: Sequence[Memory] = ()
     """In the order in which they were said."""
     left_out: int = 0
@@ -66,45 +66,42 @@ class Window:
         return turns[low:]
 
 
-async def shown(
-    bench: Bench, questions: Sequence[Question], window: Window
-) -> AsyncIterator[Shown]:
+async def shown(bench: Bench, window: Window) -> AsyncIterator[Shown]:
     """Yield what each arm shows with each question; of the bench's arms, or ours alone.
 
     Args:
-        bench: whose memory holds the conversations.
-        questions: one conversation after the other.
+        bench: what to ask; its questions are of one conversation after the other.
         window: of the model that is to answer.
     """
     embedder = BundledEmbedder()
     longest: dict[str, Sequence[Memory]] = {}
     try:
         others = Arms(embedder)
-        for question in questions:
-            among = bench.among(question.case)
-            ours = await _recalled(bench, question, among)
+        for case in bench.dataset.cases:
+            among = bench.among(case)
+            ours = await _recalled(bench, case, among)
             yield ours
             if not bench.arms:
                 continue
             count = len(ours.turns) or LIMIT
-            orders = await others.orders(question.text, among, count)
-            yield Shown("plain", question, _of(among, orders["dense"]))
-            user = question.case.arguments["user_id"]
+            orders = await others.orders(case.arguments["query"], among, count)
+            yield Shown("plain", case, _of(among, orders["dense"]))
+            user = case.arguments["user_id"]
             if user not in longest:
-                same = (one for one in questions if one.case.arguments["user_id"] == user)
-                wordiest = max((one.text for one in same), key=len)
-                longest[user] = await window.latest(among, wordiest)
+                every = (one.arguments for one in bench.dataset.cases)
+                same = (one["query"] for one in every if one["user_id"] == user)
+                longest[user] = await window.latest(among, max(same, key=len))
             turns = longest[user]
-            yield Shown("full", question, turns, left_out=len(among) - len(turns))
+            yield Shown("full", case, turns, left_out=len(among) - len(turns))
     finally:
         embedder.close()
 
 
-async def _recalled(bench: Bench, question: Question, among: Sequence[Memory]) -> Shown:
-    answer = await bench.ask(question.case, limit=LIMIT, max_tokens=MAX_TOKENS)
+async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> Shown:
+    answer = await bench.ask(case, limit=LIMIT, max_tokens=MAX_TOKENS)
     return Shown(
         "memory",
-        question,
+        case,
         _of(among, [one.memory_id for one in answer.found]),
         milliseconds=answer.milliseconds,
         error=answer.error,

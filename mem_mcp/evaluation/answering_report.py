@@ -8,12 +8,13 @@ from statistics import fmean
 
 from mem_mcp.evaluation.answer_scores import Scores
 from mem_mcp.evaluation.answering_arms import Arm
-from mem_mcp.evaluation.answering_cases import ADVERSARIAL
 from mem_mcp.evaluation.found import Timing, timing
+from mem_mcp.evaluation.locomo import ADVERSARIAL
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import LLMUsage, Model
+from mem_mcp.llm import Usage
+from mem_mcp.models import Model
 
 _LEGEND = (
     "judged: answers that the same model, asked to judge, calls right; F1, BLEU-1 and exact match "
@@ -22,7 +23,6 @@ _LEGEND = (
     "a failed question is wrong; an unjudged one has no verdict and does not count in judged",
     "tokens and seconds: of one answer, recall included and the judge not; cost: of all answers",
 )
-_NOTHING = LLMUsage(calls=0, input_tokens=0, output_tokens=0)
 
 
 class Answered(Row):
@@ -44,9 +44,9 @@ class Answered(Row):
     """Turns of the conversation that the model's window does not hold."""
     milliseconds: float | None = None
     """That recall and model took."""
-    asked: LLMUsage = _NOTHING
+    asked: Usage = Usage()
     """For the answer."""
-    judged: LLMUsage = _NOTHING
+    judged: Usage = Usage()
     """For the verdict."""
 
 
@@ -84,7 +84,7 @@ class AnsweringReport(Report):
     """Tokens that the model reads; None where that is not known."""
     figures: dict[str, dict[Arm, Figures]]
     """By group of questions and arm."""
-    judge: LLMUsage
+    judge: Usage
     rows: Sequence[Answered]
 
     @property
@@ -160,18 +160,7 @@ def figures(rows: Sequence[Answered], seed: int) -> Figures:
         input_tokens=_mean([row.asked.input_tokens for row in done]),
         output_tokens=_mean([row.asked.output_tokens for row in done]),
         timing=timing([row.milliseconds for row in done if row.milliseconds is not None]),
-        cost_usd=total([row.asked for row in rows]).cost_usd,
-    )
-
-
-def total(each: Sequence[LLMUsage]) -> LLMUsage:
-    """Sum up what models were asked for."""
-    costs = [one.cost_usd for one in each if one.cost_usd is not None]
-    return LLMUsage(
-        calls=sum(one.calls for one in each),
-        input_tokens=sum(one.input_tokens for one in each),
-        output_tokens=sum(one.output_tokens for one in each),
-        cost_usd=sum(costs) if costs else None,
+        cost_usd=sum((row.asked for row in rows), Usage()).cost_usd,
     )
 
 

@@ -81,8 +81,7 @@ async def _try(bench: Bench, item: Item, truth: dict[str, Outcome]) -> Tried:
     except Exception as error:  # noqa: BLE001 - whatever one attempt breaks is a finding
         return Tried(case=item.keys[0], error=f"{type(error).__name__}: {error}")
     finally:
-        bench.done += 1
-        bench.progress(bench.done, bench.steps)
+        bench.advance()
     truth[stored.memory_id] = of["metadata"][OUTCOME]
     return Tried(
         case=item.keys[0],

@@ -44,6 +44,8 @@ class Bench:
     """A memory that holds a data set."""
 
     memory: AsyncMemory
+    settings: Settings
+    """Of the memory, but for the place of its store."""
     dataset: Dataset
     seed: int
     arms: bool
@@ -72,7 +74,7 @@ class Bench:
         except Exception as error:  # noqa: BLE001 - whatever one question breaks is a finding
             return Answer(error=f"{type(error).__name__}: {error}")
         finally:
-            self._advance(1)
+            self.advance()
         took = 1_000 * (time.perf_counter() - start)
         ids = (one.memory_id for one in result.memories)
         return Answer(result.memories, tuple(ranks_of(ids, self.relevant(case))), took)
@@ -92,12 +94,13 @@ class Bench:
                 span = f"{keys[0]!r} to {keys[-1]!r}"
                 raise InvalidInput("data", f"cannot be stored, from {span}: {error}") from error
             ids |= zip(keys, (one.memory_id for one in result.results), strict=True)
-            self._advance(len(keys))
+            self.advance(len(keys))
         lines = [line async for line in self.memory.export_lines()]
         memories = {one.memory_id: one for one in map(Memory.model_validate_json, lines)}
         self.stored = {key: memories[memory_id] for key, memory_id in ids.items()}
 
-    def _advance(self, steps: int) -> None:
+    def advance(self, steps: int = 1) -> None:
+        """Tell that steps are done."""
         self.done += steps
         self.progress(self.done, self.steps)
 

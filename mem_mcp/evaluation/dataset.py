@@ -38,6 +38,8 @@ class Case:
     """Keys of the memories that answer it."""
     among: Sequence[str]
     """Keys of the memories that it may find, the relevant ones included."""
+    right: str = ""
+    """What an answer should say; empty where the file does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

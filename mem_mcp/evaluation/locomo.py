@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,14 @@ from typing import Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mem_mcp.errors import InvalidInput
+from mem_mcp.evaluation.answer_scores import NOT_MENTIONED
 from mem_mcp.evaluation.dataset import Case, Dataset, Item, first_of, read_json, refuse_twice
 
-# By the authors' code; most published tables permute the names. 5, adversarial, has no answer.
+# By the authors' code; most published tables permute the names.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
+ADVERSARIAL = "adversarial"
+"""The category of what is answered right by not answering it."""
+_WITH_ANSWERS = {**CATEGORIES, 5: ADVERSARIAL}
 _DATE = "%I:%M %p on %d %B, %Y"
 _SESSION = r"session_\d+"
 
@@ -37,6 +41,14 @@ class _Question(BaseModel):
     question: str
     category: int
     evidence: list[str] = []
+    answer: str | int | float | None = None
+
+    @property
+    def right(self) -> str:
+        answer = "" if self.answer is None else str(self.answer).strip()
+        if _WITH_ANSWERS.get(self.category) == ADVERSARIAL:
+            return f"{NOT_MENTIONED}, or: {answer}" if answer else NOT_MENTIONED
+        return answer
 
 
 class _Conversation(BaseModel):
@@ -50,7 +62,7 @@ _Sessions = TypeAdapter(dict[str, list[_Turn]])
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file.
+    """Read a file for what answers its questions: all that name their evidence.
 
     Args:
         path: the data set's JSON file.
@@ -60,10 +72,30 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noq
     Raises:
         InvalidInput: the file is missing, cut off, or of another format.
     """
+    conversations, items = _read(path, first)
+    cases = [case for one in conversations for case in _cases(one, items, CATEGORIES)]
+    scorable = tuple(case for case in cases if case.relevant)
+    return Dataset(items, scorable, skipped=len(cases) - len(scorable))
+
+
+def load_answers(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
+    """Read a file for its answers: all that have one, and the adversarial questions; see `load`.
+
+    Raises:
+        InvalidInput: the file is missing, cut off, or of another format.
+    """
+    conversations, items = _read(path, first)
+    cases = [case for one in conversations for case in _cases(one, items, _WITH_ANSWERS)]
+    answered = tuple(case for case in cases if case.right and case.among)
+    skipped = sum(len(one.qa) for one in conversations) - len(answered)
+    return Dataset(items, answered, skipped)
+
+
+def _read(path: Path, first: int | None) -> tuple[list[_Conversation], tuple[Item, ...]]:
     content = read_json(path)
     try:
         conversations = _File.validate_python(content)[:first]
-        items = [item for one in conversations for item in _sessions(one)]
+        items = tuple(item for one in conversations for item in _sessions(one))
     except ValidationError as error:
         raise InvalidInput(
             "data", f"{path} is not in LoCoMo's format: {first_of(error)}"
@@ -72,9 +104,7 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noq
     if not keys:
         raise InvalidInput("data", f"{path} holds no conversation")
     refuse_twice(path, keys)
-    cases = [case for one in conversations for case in _cases(one, _among(one, items))]
-    scorable = tuple(case for case in cases if case.relevant)
-    return Dataset(tuple(items), scorable, skipped=len(cases) - len(scorable))
+    return conversations, items
 
 
 def _sessions(one: _Conversation) -> Iterator[Item]:
@@ -95,22 +125,22 @@ def _sessions(one: _Conversation) -> Iterator[Item]:
             )
 
 
-def _among(one: _Conversation, items: Sequence[Item]) -> tuple[str, ...]:
+def _cases(
+    one: _Conversation, items: Sequence[Item], categories: Mapping[int, str]
+) -> Iterator[Case]:
     own = (item.keys for item in items if item.arguments["user_id"] == one.sample_id)
-    return tuple(chain.from_iterable(own))
-
-
-def _cases(one: _Conversation, among: tuple[str, ...]) -> Iterator[Case]:
+    among = tuple(chain.from_iterable(own))
     for number, question in enumerate(one.qa, start=1):
-        if question.category not in CATEGORIES:
+        if question.category not in categories:
             continue
         named = frozenset(_key(one, turn) for text in question.evidence for turn in _turn_ids(text))
         yield Case(
             name=f"{one.sample_id} question {number}",
-            category=CATEGORIES[question.category],
+            category=categories[question.category],
             arguments={"query": question.question, "user_id": one.sample_id},
             relevant=named & set(among),
             among=among,
+            right=question.right,
         )
 
 

@@ -31,12 +31,14 @@ async def evaluate(
         data: its file.
         seed: of samples, pairs and bootstrap intervals.
         first: a quick run over so many conversations, issues or questions only.
-        arms: also rank by words, by meaning and by two simple mixes, where the suite compares.
+        arms: also rank by words, by meaning and by two simple mixes, or answer from other arms,
+            where the suite compares.
         settings: those of the memory, but for the place of its store; None reads them as usual.
         progress: told of each step.
 
     Raises:
-        InvalidInput: there is no such suite, or the file cannot be used.
+        InvalidInput: there is no such suite or not the model that it needs, or the file cannot be
+            used.
         MemError: the memory cannot be opened or written. A question that fails is a row instead.
     """
     chosen = suite_named(suite)
@@ -44,13 +46,15 @@ async def evaluate(
         raise InvalidInput("first", f"must be at least 1, not {first}")
     if seed < 0:
         raise InvalidInput("seed", f"must not be negative, but is {seed}")
+    settings = settings or load_settings()
+    if chosen.asks_model and not settings.llm.model:
+        raise InvalidInput(suite, "no language model is configured: set llm.model")
     dataset = chosen.load(data, first, seed)
     if not dataset.cases:
         raise InvalidInput("data", f"{data} has no question that can be scored")
-    settings = settings or load_settings()
     steps = dataset.memories + chosen.times * len(dataset.cases)
     async with temporary_memory(settings) as memory:
-        bench = Bench(memory, dataset, seed, arms, progress, steps)
+        bench = Bench(memory, settings, dataset, seed, arms, progress, steps)
         await bench.fill()
         return await chosen.measure(
             bench,

@@ -102,13 +102,11 @@ async def stream(bench: Bench, **ran: Any) -> StreamReport:  # noqa: ANN401 - a 
         cases[0].among,
     )
 
-    def advance() -> None:
-        bench.done += 1
-        bench.progress(bench.done, bench.steps)
-
     # Each store is deleted afterwards: nothing is gained by waiting for the disk.
     settings = Settings(**ran["settings"], store=StoreSettings(durability="os"))
-    runs = {arm.name: await _remembered(arm, tasks, settings, bench.seed, advance) for arm in ARMS}
+    runs = {
+        arm.name: await _remembered(arm, tasks, settings, bench.seed, bench.advance) for arm in ARMS
+    }
     exact = {
         arm.name: await _act(arm, tasks, Nearest(tasks, arm.outcomes), bench.seed) for arm in ARMS
     }

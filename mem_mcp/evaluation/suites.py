@@ -10,6 +10,7 @@ from typing import Protocol
 
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import abstain, attempts, feedback, intents, lessons, locomo, stream
+from mem_mcp.evaluation.answering import answering
 from mem_mcp.evaluation.bench import Bench
 from mem_mcp.evaluation.curve import BUDGETS, curve
 from mem_mcp.evaluation.dataset import Dataset
@@ -39,6 +40,8 @@ class Suite:
     measure: Measure
     times: int = 1
     """How often each question is asked."""
+    asks_model: bool = False
+    """Whether a language model answers."""
 
 
 _HITS = ("hit@1", "hit@5", "hit@10", "MRR", "nDCG@10")
@@ -49,6 +52,7 @@ SUITES = {
     "intents": Suite(intents.load, partial(find, metrics=_HITS)),
     "abstain": Suite(abstain.load, abstain.abstain, times=2),
     "locomo-curve": Suite(locomo.load, curve, times=len(BUDGETS) + 1),
+    "locomo-answer": Suite(locomo.load_answers, answering, times=4, asks_model=True),
     "feedback": Suite(locomo.load, feedback.feedback),
     "stream": Suite(stream.load, stream.stream, times=stream.STORES),
 }

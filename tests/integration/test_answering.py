@@ -16,11 +16,10 @@ from typer.testing import CliRunner
 from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import answering, answering_arms
-from mem_mcp.evaluation.answering import run_answering
-from mem_mcp.evaluation.answering_cases import load
+from mem_mcp.evaluation import answering, answering_arms, evaluate
 from mem_mcp.evaluation.answering_prompts import answer_messages, judge_messages
 from mem_mcp.evaluation.answering_report import Answered, AnsweringReport
+from mem_mcp.evaluation.locomo import load_answers
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.llm import limits
 
@@ -134,6 +133,12 @@ def written(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+async def answered(path: Path, **options: Any) -> AnsweringReport:
+    report = await evaluate("locomo-answer", path, **options)
+    assert isinstance(report, AnsweringReport)
+    return report
+
+
 def rows_of(report: AnsweringReport, arm: str) -> dict[str, Answered]:
     return {row.question: row for row in report.rows if row.arm == arm}
 
@@ -150,7 +155,7 @@ async def test_the_figures_come_out_as_computed_by_hand(
     # Of two hobbies one turn tells one; the whole tells both.
     monkeypatch.setattr(answering_arms, "LIMIT", 1)
     steps: list[tuple[int, int]] = []
-    report = await run_answering(
+    report = await answered(
         written(ANNA, CARL),
         settings=configured(model="openai/gpt-4"),
         seed=3,
@@ -219,7 +224,7 @@ async def test_the_figures_come_out_as_computed_by_hand(
 async def test_the_model_is_shown_who_said_what_when_and_neither_category_nor_answer(
     server: LLMServer, configured: Callable[..., Settings], written: Callable[..., Path]
 ):
-    await run_answering(written(ANNA), settings=configured(), arms=False)
+    await answered(written(ANNA), settings=configured(), arms=False)
     asked = [one for one in server.requests if not is_judging(one)]
     assert len(asked) == 5
     content = next(
@@ -253,7 +258,7 @@ def test_what_was_said_closes_no_tag():
 async def test_without_arms_memory_alone_is_asked_of_the_first_conversations(
     configured: Callable[..., Settings], written: Callable[..., Path]
 ):
-    report = await run_answering(written(CARL, ANNA), settings=configured(), first=1, arms=False)
+    report = await answered(written(CARL, ANNA), settings=configured(), first=1, arms=False)
     assert [(row.case, row.arm) for row in report.rows] == [("conv-2 question 1", "memory")]
     assert list(report.figures) == ["all", "single-hop"]
     assert report.figures["all"]["memory"].cost_usd is None  # nobody knows the price
@@ -275,7 +280,7 @@ async def test_a_conversation_longer_than_the_window_is_cut_to_its_latest_turns(
         "qa": [{"question": "Is all well?", "answer": "yes", "category": 4}],
     }
     settings = configured(model="openai/gpt-4", max_output_tokens=8_000)
-    report = await run_answering(written(long, CARL), settings=settings)
+    report = await answered(written(long, CARL), settings=settings)
     asked = [one for one in server.requests if "Is all well?" in one.text and not is_judging(one)]
     content = max((one.body["messages"][1]["content"] for one in asked), key=len)
     # A turn is 147 tokens, and 3,470 are left by the rules and by what is kept for an answer.
@@ -303,7 +308,7 @@ async def test_a_model_that_is_left_alone_is_waited_for(
 ):
     monkeypatch.setattr(limits, "COOLDOWN", 0.01)
     server.answer = failing_at_first(limits.FAILURES)
-    report = await run_answering(written(ANNA), settings=configured(concurrency=1), arms=False)
+    report = await answered(written(ANNA), settings=configured(concurrency=1), arms=False)
     assert [row.error is None for row in report.rows] == [False, False, False, True, True]
     assert report.figures["all"]["memory"].failed == 3
 
@@ -316,7 +321,7 @@ async def test_a_model_that_never_answers_is_not_waited_for_forever(
 ):
     monkeypatch.setattr(answering, "PATIENCE", 0)
     server.always(failing(500))
-    report = await run_answering(written(ANNA), settings=configured(concurrency=1), arms=False)
+    report = await answered(written(ANNA), settings=configured(concurrency=1), arms=False)
     found = report.figures["all"]["memory"]
     assert (found.questions, found.failed, found.accuracy, found.f1) == (5, 5, 0, 0)
     assert found.timing.p50_ms is None
@@ -332,8 +337,8 @@ def test_every_question_with_an_answer_is_asked_and_the_adversarial_ones(
     written: Callable[..., Path],
 ):
     doubted = {"question": "Is Miso Anna's?", "answer": "No", "category": 5}
-    dataset, questions = load(written({**ANNA, "qa": [*ANNA["qa"], doubted]}, CARL))
-    assert [(one.case.name, one.case.category, one.right) for one in questions] == [
+    dataset = load_answers(written({**ANNA, "qa": [*ANNA["qa"], doubted]}, CARL))
+    assert [(one.name, one.category, one.right) for one in dataset.cases] == [
         ("conv-1 question 1", "single-hop", "Sweden"),
         ("conv-1 question 2", "multi-hop", "chess, pottery"),
         ("conv-1 question 3", "temporal", "7 May 2023"),
@@ -348,8 +353,8 @@ def test_every_question_with_an_answer_is_asked_and_the_adversarial_ones(
 @pytest.mark.parametrize(
     ("qa", "problem"),
     [
-        ([], "no question with an answer"),
-        ([{"question": "Why?", "category": 4}], "no question with an answer"),
+        ([], "no question that can be scored"),
+        ([{"question": "Why?", "category": 4}], "no question that can be scored"),
         ([{"question": "Why?", "answer": ["a"], "category": 4}], "not in LoCoMo's format"),
     ],
 )
@@ -357,7 +362,7 @@ async def test_data_without_answers_is_refused(
     configured: Callable[..., Settings], written: Callable[..., Path], qa: object, problem: str
 ):
     with pytest.raises(InvalidInput, match=problem):
-        await run_answering(written({**CARL, "qa": qa}), settings=configured())
+        await answered(written({**CARL, "qa": qa}), settings=configured())
 
 
 # The command
