@@ -182,22 +182,31 @@ async def _read(
         given = material(
             checked.scope, raw, instructions=request.instructions, request=checked.request
         )
+        learnt = Learnt()
+
+        def unread() -> list[Memory]:
+            places = learnt.unread(given)
+            held = [contents[place] for place in places] if contents else None
+            return waiting([raw[place] for place in places], request.instructions, held)
+
         if failure is None:
-            learnt = await infer(resources, gateway, given, on_progress)
+            is_done = False
+            try:
+                await infer(resources, gateway, given, learnt, on_progress)
+                is_done = True
+            finally:
+                # Given up: a repeat would take what was read until now for the whole answer.
+                if not is_done and learnt.begun and given.request and (kept := unread()):
+                    await store_new(resources, kept, embedding_of(resources, kept))
         else:
             note = f"the language model did not describe a picture, so all of it waits: {failure}"
-            learnt = Learnt(left=[*given.said], degraded=[note])
+            learnt.left, learnt.degraded = [*given.said], [note]
     results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
     if learnt.left and not first:
-        unread = learnt.unread(given)
-        kept = waiting(
-            [raw[place] for place in unread],
-            request.instructions,
-            [contents[place] for place in unread] if contents else None,
-        )
+        kept = unread()
         embedding = embedding_of(resources, kept)
-        # What other parts came to has the request's key already.
-        keyed = None if learnt.results else checked.request
+        # What other parts added has the request's key already.
+        keyed = None if any(one.event == "ADD" for one in results) else checked.request
         first, placed = await store_new(resources, kept, embedding, keyed)
         results = [*results, *(_result(one, []) for one in placed)]
         degraded += (await embedding)[1]

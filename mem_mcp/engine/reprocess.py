@@ -7,7 +7,7 @@ from typing import Any
 
 from mem_mcp.engine.finding.lookup import EVERY_FIELD
 from mem_mcp.engine.finding.visibility import current, every
-from mem_mcp.engine.reading.infer import infer, material
+from mem_mcp.engine.reading.infer import Learnt, infer, material
 from mem_mcp.engine.reading.judge import JUDGED, judge
 from mem_mcp.engine.reading.pending import (
     WAITING,
@@ -21,7 +21,7 @@ from mem_mcp.engine.reading.pictures import Content, blindness, described, left_
 from mem_mcp.engine.reading.procedure import procedure
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.writing.supersede import reworded, succeed
-from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
+from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.models import Reprocessed, Scope
 from mem_mcp.store import Version
@@ -92,14 +92,14 @@ class _Work:
             return
         with self._gateway.turn() as turn:
             try:
-                failure = await self._read(rows)
-            except LLMError as error:
+                failure: MemError | None = await self._read(rows)
+            except (LLMError, WriteConflict) as error:
                 self.degraded.append(f"memory {rows[0].memory.memory_id} still waits: {error}")
                 failure = error
         self.usage += turn.usage
         self.processed += failure is None
         # One request that no model takes would keep all others waiting for ever.
-        failed = failure is not None and not failure.of_request
+        failed = isinstance(failure, LLMError) and not failure.of_request
         self._failures = self._failures + 1 if failed else 0
 
     async def _read(self, rows: Sequence[Version]) -> LLMError | None:
@@ -118,7 +118,8 @@ class _Work:
         rows = await self._described(rows)
         memories = [each.memory for each in rows]
         given = material(scope, memories, instructions=instructions, waited=rows)
-        learnt = await infer(resources, self._gateway, given)
+        learnt = Learnt()
+        await infer(resources, self._gateway, given, learnt)
         self.degraded += learnt.degraded
         return learnt.failure
 

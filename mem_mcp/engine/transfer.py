@@ -30,7 +30,8 @@ from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 
 BATCH = 512
-MAX_SOURCE = 5_000_000
+_BATCH_BYTES = 100_000_000
+"""Of lines that are stored together; Arrow takes 2 GB of a column at once."""
 
 # Made anew by the store that imports.
 _DERIVED = frozenset(
@@ -55,18 +56,19 @@ async def import_lines(
         user_id: owner of lines that name none.
         progress: called with the number of lines that were read since its last call.
     """
-    imported, duplicates = 0, 0
+    imported, duplicates, held = 0, 0, 0
     errors: list[LineError] = []
     batch: list[tuple[int, Memory]] = []
 
     async def store() -> None:
-        nonlocal imported, duplicates
+        nonlocal imported, duplicates, held
         if batch:
             results = (await store_memories(resources, [memory for _, memory in batch])).results
             added = sum(result.event == "ADD" for result in results)
             imported, duplicates = imported + added, duplicates + len(results) - added
             progress(len(batch))
             batch.clear()
+            held = 0
 
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -76,7 +78,9 @@ async def import_lines(
         except MemError as error:
             errors.append(LineError(line=number, error=str(error)))
             progress(1)
-        if len(batch) == BATCH:
+        else:
+            held += len(line)
+        if len(batch) == BATCH or held > _BATCH_BYTES:
             await store()
     await store()
     return ImportResult(imported=imported, duplicates=duplicates, errors=errors)
@@ -154,8 +158,9 @@ def _checked(scope: Scope, text: str, fields: dict[str, Any]) -> Memory:
         "relations": arguments.relations,
         "position": lambda v: arguments.count(v, "position"),
         "confidence": lambda v: arguments.fraction(v, "confidence"),
-        "source": lambda v: check_text(v, "source", MAX_SOURCE),
-        "reason": lambda v: check_text(v, "reason", MAX_SOURCE),
+        # However long: of what waits with pictures, it holds them.
+        "source": lambda v: check_text(v, "source"),
+        "reason": lambda v: check_text(v, "reason"),
     }
     for listed in ("tags", "entities", "used", "evidence"):
         checks[listed] = partial(arguments.names, argument=listed)

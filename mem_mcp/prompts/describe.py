@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mem_mcp.prompts.answers import Answer
@@ -28,6 +29,10 @@ picture or given in <near>.
 MOST_CHARACTERS = 6_000
 """Of a description."""
 _MARK = "[Picture: {}]"
+# Also one that is cut, at the end of a part or at the beginning of the next.
+_MARKED = re.compile(r"\A[^\[\]]*\]|\[Picture: [^\[\]]*(?:\]|\Z)")
+_UNFIT = str.maketrans("[]", "\uff3b\uff3d")
+"""They look like what they stand for, and close nothing."""
 
 
 class Picture(Answer):
@@ -71,7 +76,12 @@ def told(answer: Picture, most: int = MOST_CHARACTERS) -> str | None:
     return _MARK.format(inside if len(inside) <= room else f"{inside[: room - 1]}…")
 
 
+def without(text: str) -> str:
+    """Return a text without what pictures among it show: that, nobody says."""
+    return _MARKED.sub("", text)
+
+
 def _line(value: str | None) -> str:
-    """Return a text on one line, without what cannot be stored."""
+    """Return a text on one line, without what cannot be stored or would close the mark."""
     whole = (value or "").replace("\0", " ").encode(errors="replace").decode()
-    return " ".join(whole.split())
+    return " ".join(whole.translate(_UNFIT).split())

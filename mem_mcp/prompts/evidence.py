@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mem_mcp.prompts import describe
 from mem_mcp.prompts.conversation import Said
 from mem_mcp.prompts.quotes import Passages, words
 from mem_mcp.prompts.suppositions import is_of_listener, is_yes, supposes
@@ -62,6 +63,12 @@ class Evidence:
             for said in flow[max(0, first + place - _BEFORE) : first + place]
             if said.speaker != "setup"
         ]
+
+    def is_wished(self, quote: str) -> bool:
+        """Whether a person says this, and not only a picture that they show."""
+        said = [self._new[place] for place in self._heard(quote)]
+        own = [describe.without(one.text) for one in said if one.speaker == "person"]
+        return bool(Passages(own).holding(quote))
 
     def is_supposed(self, quote: str) -> bool:
         """Whether only machines say this, as a guess about who listens that nobody confirms."""

@@ -19,7 +19,10 @@ _SAME: dict[int, str | None] = {
     ord("…"): "...",
 }
 _REPEATED = re.compile(r"(['-])\1+")
-_WORDS = re.compile(r"\w+")
+# The marks of Indic, Thai, Hebrew and Arabic script belong to their words, but are no \w.
+_WORDS = re.compile(
+    "[\\w\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0eff\u1000-\u109f\u1780-\u17ff]+"
+)
 
 
 def comparable(text: str) -> str:

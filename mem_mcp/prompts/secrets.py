@@ -23,7 +23,7 @@ _KEY = (
 )
 _PIN = (
     rf"{_START}(?:PIN(?:[- ]?(?:[Cc]ode|[Nn]umber|[Nn]ummer))?|(?i:pin[- ](?:code|number))"
-    r"|(?i:(?:my|your|our|his|her|their|the|card|sim) pin)|CV[VC]2?)"
+    r"|(?i:(?:my|your|our|his|her|their|the|card|sim) pin))"
 )
 _OF = (
     r"(?:\s+(?i:for|of|to|on|at|in|from|für|fürs|von|vom|zum|del?|para|pour|du|di|da|per|voor)\s"
@@ -50,7 +50,11 @@ _BEFORE_WORD = re.compile(
     r"(?<!\S)(?P<bare>[^\s\"',;]{4,80})\s+(?:is|as)\s+(?:my|the|our|your|his|her|its|their)\s+"
     rf"(?:\w+\s+){{0,2}}{_PASSWORD}(?=\s*(?:$|[.,;:!?)]|(?:for|of|to|at|on|in|and|but)\b))"
 )
-_PINS = re.compile(rf"{_PIN}{_OF}(?:{_IS}|[\s(#]+)(?P<bare>\d{{3,8}})(?!\w|[.,:/-]\d)")
+# Those of circuit boards are shorter.
+_PINS = re.compile(rf"(?<!GPIO ){_PIN}{_OF}(?:{_IS}|[\s(#]+)(?P<bare>\d{{4,8}})(?!\w|[.,:/-]\d)")
+_CARD_CODE = re.compile(
+    rf"{_START}CV[VC]2?{_OF}(?:{_IS}|[\s(#]+)(?P<bare>\d{{3,4}})(?!\w|[.,:/-]\d)"
+)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY[\s\S]*?(?:-----END[^-]*-----|\Z)")
 # What many services' keys begin with, and what all of a few others' look like.
 _PREFIXED = re.compile(
@@ -77,6 +81,7 @@ _ISSUED = re.compile(
 
 _NO_VALUE = re.compile(
     r"[\W_]*|(.)\1*|v?\d+(?:\.\d+)+|\d{4}-\d\d(?:-.*)?|[$%{<\[].*|(?:https?:|/|\./).*"
+    r"|\d+(?:文字|桁|位|자|자리|글자).*"
     r"|\d+-?(?:bit|character|char|digit|day|hour|minute|month|week|year)s?\b.*"
     r"|[A-Z]+(?:_[A-Z]+)+|(?:your|my|the|some)?[-_ ]?(?:pass(?:word|wd)?|pwd|token|secret|key)"
     r"|.*\(.*|\w+(?:\.\w+)+\[.*",
@@ -88,9 +93,16 @@ a an the not too very no none null nil undefined true false str string text int 
 required optional mandatory empty missing unknown wrong weak strong valid invalid correct incorrect
 long short secure insecure safe unsafe secret private public lost gone same different new old fine
 good bad ok okay needed useless there here it that this mine yours hers his ours base64 sha1 sha256
-sha512 md5 oauth2 hs256 rs256 ed25519 utf8 utf-8 case-sensitive
+sha512 md5 oauth2 hs256 rs256 ed25519 utf8 utf-8 case-sensitive back ready enough simple easy hard
+trivial obvious unclear important everywhere plaintext unique random sensitive temporary default
+falsch richtig geheim weg sicher unsicher leer fehlt vergessen falsa incorrecta correcta olvidada
+segura vacía faux incorrect oublié perdu vide errada fraca forte esquecida sbagliata dimenticata
+неверный неверен верный забыт забыла забыл утерян
 """
 _STATES = frozenset(_TOLD.split())
+_ACRONYM = re.compile(r"[A-Z]{2,4}-?\d{2,4}")
+"""A standard, or a band: ES256, BTS2023."""
+_NUMBERED = re.compile(r"[a-z]{1,12}(?:[-_][a-z]{1,12})*\d{1,4}")
 _PARTICIPLE = re.compile(r".*(?:ed|ing|able|ible|less|ly|en|own|set|out)", re.IGNORECASE)
 _RUN = re.compile(r"[^\W_]+")
 _LEAST_RUN, _LEAST_WHOLE = 6, 16
@@ -174,11 +186,13 @@ def _is_word(value: str) -> bool:
 
 
 def _is_key(value: str) -> bool:
-    return not _is_no_value(value) and _is_random(value, _LEAST_RUN)
+    return not (_is_no_value(value) or _ACRONYM.fullmatch(value)) and _is_random(value, _LEAST_RUN)
 
 
 def _is_prefixed(value: str) -> bool:
-    return _is_random(re.sub(r"^\w+?[-_]", "", value), _LEAST_PREFIXED)
+    own = re.sub(r"^\w+?[-_]", "", value)
+    # A branch or a package may begin so: "pk-utils2024".
+    return _is_random(own, _LEAST_PREFIXED) and not _NUMBERED.fullmatch(own)
 
 
 def _is_no_value(value: str) -> bool:
@@ -240,4 +254,5 @@ _FORMS = (
     _Form("card number", _CARD, _is_card),
     _Form("card number", _NAMED_CARD),
     _Form("PIN", _PINS),
+    _Form("PIN", _CARD_CODE),
 )

@@ -14,16 +14,19 @@ _HEDGES = (
     r"|i (?:guess|assume|suppose|imagine|suspect|bet|gather|take it|think|believe|figure)"
     r"|(?:it )?(?:seems|sounds|looks|appears)(?: like| as if| as though| that)?)"
 )
-_TASTES = r"(?:love|like|enjoy|prefer|hate|dislike|adore|appreciate|feel|find)"
+_TASTES = r"(?:love|like|enjoy|prefer|hate|dislike|adore|appreciate|feel)"
+_ADVICE = r"(?:can|could|should|need|must|have to)"
+_HEARD = r"(?:know|knew|noticed?|remember|saw|seen|heard|want(?:ed)?|asked|meant)"
 _ENGLISH = re.compile(
-    # "perhaps you like", but not the advice "perhaps you should"
-    rf"\b{_HEDGES}\b[^.!?;,]{{0,25}}?\byou\b(?! (?:can|could|should|need|have to)\b)"
-    rf"|\byou(?:'re|'ve| are| have)?(?: \w+)? {_HEDGES}\b(?! (?:know|notice|remember|saw|heard)\b)"
+    # "perhaps you like", but not the advice "perhaps you should", nor "I think you saw that"
+    rf"\b{_HEDGES}\b[^.!?;,]{{0,25}}?\byou\b(?! (?:{_ADVICE}|{_HEARD})\b)"
+    rf"|\byou(?:'re|'ve| are| have)?(?: (?!{_ADVICE}\b)\w+)? {_HEDGES}\b(?! {_HEARD}\b)"
     r"|\byou (?:seem|sound|appear|strike me|come across|look (?:like|as|so|very))\b"
     rf"|\byou(?:'ll|'d| will| would| may| might| must)(?: \w+ly| also)? (?:{_TASTES}|be (?:an?|so"
-    r"|very|happy|glad|delighted|thrilled|interested)|have been)\b"
-    r"|\bas (?:the |an? )(?!result|reminder|consequence|side|precaution|workaround|last)"
-    r"[\w\s-]{1,40},? you(?:'ll|'d|'re)?\b"
+    r"|very|interested|(?:happy|glad|delighted|thrilled)(?! to (?:hear|know|learn|see)\b)))\b"
+    r"|\byou (?:must|may|might) have been\b"
+    r"|\bas an? (?!result|reminder|consequence|side|precaution|workaround|last)[\w\s-]{1,40}"
+    r"(?<!member)(?<!customer)(?<!subscriber)(?<!user)(?<!guest)(?<!owner),? you(?:'ll|'d|'re)?\b"
 )
 _ELSEWHERE = tuple(
     (re.compile(rf"\b(?:{hedges})\b"), re.compile(rf"\b(?:{listeners})\b"))
@@ -46,7 +49,7 @@ _ELSEWHERE = tuple(
     )
 )
 _CHINESE = re.compile(
-    "(?:可能|大概|也许|估计|恐怕|想必|我猜).{0,6}[你您]"
+    "(?:可能|大概|也许|估计|恐怕|想必|我猜).{0,6}[你您](?!的)"
     "|[你您].{0,4}(?:可能|大概|也许|估计|恐怕|想必)"
 )
 _LISTENER = re.compile(
@@ -60,7 +63,17 @@ _YES = re.compile(
     r"|ja|genau|stimmt|sí|claro|exacto|oui|exact|sì|esatto|sim|да|はい)\b"
     r"|\W*(?:是|对|對|没错|そう)"
 )
+_DEED = (
+    r"(?:(?:so|and|but|therefore) )?I(?:'ve| have)? (?!will|would|think|thought|guess|assum|suppos"
+    r"|imagin|suspect|bet|gather|take|believ|figur|hop|am|can|could|do|know|mean|see)\w+"
+    r"|ich (?:habe|hab)\b|j'ai\b|ho \w+[aei]to\b|(?:he|lo|la) \w+[adi]do\b|我(?:已经|已|把|帮)"
+)
+"""Of a sentence, what tells that the agent did something."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…;])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+_CLAUSE_ENDS = re.compile(
+    rf"{_SENTENCE_ENDS.pattern}|(?<=[,:，：])\s*(?={_DEED})",  # noqa: RUF001
+    re.IGNORECASE,
+)
 
 
 def supposes(text: str, quote: str) -> bool:
@@ -87,9 +100,12 @@ def is_yes(text: str) -> bool:
 
 
 def _holding(text: str, quote: str) -> list[str]:
-    """Return the sentences that a quote stands in; its own where it is of several."""
-    holding = [one for one in _SENTENCE_ENDS.split(text) if one and Passages([one]).holding(quote)]
-    return [comparable(one) for one in holding or _SENTENCE_ENDS.split(quote) if one]
+    """Return the clauses, else the sentences a quote stands in; its own where it is of several."""
+    for ends in (_CLAUSE_ENDS, _SENTENCE_ENDS):
+        parts = [one for one in ends.split(text) if one]
+        if holding := Passages(parts).holding(quote):
+            return [comparable(parts[place]) for place in holding]
+    return [comparable(one) for one in _SENTENCE_ENDS.split(quote) if one]
 
 
 def _is_supposed(sentence: str) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.engine.arguments import MAX_ITEMS, MAX_NAME
-from mem_mcp.engine.reading.subjects import share_a_subject
+from mem_mcp.engine.reading.subjects import THE_USER, share_a_subject
 from mem_mcp.models import Memory, Scope
 from mem_mcp.prompts.conversation import Said
 from mem_mcp.prompts.evidence import Evidence, NoEvidence
@@ -30,8 +30,7 @@ _HEARSAY = 0.5
 _ABOUT_MEMORY = (
     "agent", "agente", "assistant", "delete", "drop", "entry", "erase", "fact", "forget",
     "memories", "memory", "message", "note", "record", "remember", "remove", "rule", "said", "say",
-    "store", "stored", "system", "tell", "told", "user", "users", "usuario", "utilisateur",
-    "utente", "nutzer", "benutzer", "用户", "记忆", "删除",
+    "store", "stored", "system", "tell", "told", "users", "记忆", "删除", *THE_USER,
 )  # fmt: skip
 """What orders about memories speak of, and memories of others seldom."""
 
@@ -248,8 +247,8 @@ class _Reading:
             raise _Dropped("it says neither what is right nor since when it is over")
 
     def _delete(self, operation: Operation) -> None:
-        said, _ = self._heard(operation)
-        if all(one.speaker == "machine" for one in said):
+        self._heard(operation)
+        if not self._evidence.is_wished(operation.quote or ""):
             raise _Dropped("only what a person says deletes a memory")
         memory = self._target(operation, _DELETABLE)
         self._is_meant(memory, operation)
@@ -306,7 +305,7 @@ class _Reading:
         """Refuse a change of a memory that nothing around the quote speaks of."""
         quote = operation.quote or ""
         # Who talks of "I" speaks of what memories tell of them by name, or as the user.
-        who = [one.name or ("agent" if one.speaker == "machine" else "user") for one in said]
+        who = [name for one in said for name in _called(one, memory.user_id)]
         told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
         if not share_a_subject([*told, *who], _content(memory)):
             raise _Elsewhere(f"memory {operation.target} is of something else")
@@ -380,6 +379,12 @@ class _Reading:
 def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> Change:
     differing = {name: new for name, new in fields.items() if new != getattr(memory, name)}
     return Change(memory, differing, reason_of(operation), operation.quote or "")
+
+
+def _called(said: Said, user_id: str) -> Sequence[str]:
+    if said.name:
+        return [said.name]
+    return ["agent"] if said.speaker == "machine" else [user_id, *THE_USER]
 
 
 def _content(memory: Memory) -> list[str]:

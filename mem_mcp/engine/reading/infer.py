@@ -82,6 +82,10 @@ class Learnt:
     """What an earlier call of the same request made; then nothing was done."""
     left: list[Said] = field(default_factory=list)
     """What the model did not read."""
+    ahead: list[Said] = field(default_factory=list)
+    """What it was not asked to read yet."""
+    begun: bool = False
+    """Whether a part is done, read or not."""
     failure: LLMError | None = None
     """Why, at the last of it."""
     degraded: list[str] = field(default_factory=list)
@@ -90,7 +94,7 @@ class Learnt:
         """Return the places of the messages that were not read, or not whole."""
         places = {id(said): place for place, said in enumerate(given.said)}
         found: set[int] = set()
-        for left in self.left:
+        for left in (*self.left, *self.ahead):
             if id(left) in places:
                 found.add(places[id(left)])
             else:  # a part of a message longer than a window
@@ -102,8 +106,9 @@ async def infer(
     resources: Resources,
     gateway: Gateway,
     material: Material,
+    learnt: Learnt,
     on_progress: Progress | None = None,
-) -> Learnt:
+) -> None:
     """Let the model read everything, in order, each part seeing what the ones before it left.
 
     A part that it does not read is left to the caller; the others count.
@@ -112,32 +117,35 @@ async def infer(
         resources: what to work with.
         gateway: to the model.
         material: what is to be learnt from.
+        learnt: is filled part by part, so that it tells how far this came if it raises.
         on_progress: told after each part, read or not.
 
     Raises:
-        WriteConflict: other writers kept winning.
+        WriteConflict: other writers kept winning, or what waited was changed meanwhile.
     """
-    learnt = Learnt()
     if material.request and (first := await made_before(resources.store, material.request)):
         learnt.first = first
-        return learnt
+        return
     parts = windows(material.said, await _window(gateway))
+    learnt.ahead = [said for part in parts for said in part.new]
     for number, part in enumerate(parts):
+        made = None
         try:
             made = await _asked(resources, gateway, material, part)
         except LLMError as error:
             learnt.left += part.new
             learnt.failure = error
             learnt.degraded.append(_told(error, number, len(parts)))
-        else:
+        learnt.begun = True
+        del learnt.ahead[: len(part.new)]
+        if made is not None:
             last = number == len(parts) - 1 and not learnt.left
             learnt.first = await _apply(resources, material, made, learnt, ends=last)
             if learnt.first:
-                return learnt
+                return
         told = on_progress(number + 1, len(parts)) if on_progress else None
         if isawaitable(told):
             await told
-    return learnt
 
 
 async def _window(gateway: Gateway) -> int:
@@ -215,7 +223,7 @@ async def _apply(
     vectors: list[Vector | None] = (await resources.embed(texts))[0] if texts else []
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
-    for _ in range(WRITE_ATTEMPTS):
+    for attempt in range(WRITE_ATTEMPTS):
         async with store.alone("append"):
             # What earlier parts of this very call came to has the request's key, too.
             begins = not learnt.results and not written
@@ -226,6 +234,9 @@ async def _apply(
             ):
                 await store.settle()
                 return first
+            waiting = await _still_waiting(resources, material.waited)
+            if not attempt and len(waiting) < len(material.waited):
+                raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(resources, changed)
             placed = await place(store, drafts, utc_now(), written)
             add = new_rows(
@@ -242,7 +253,7 @@ async def _apply(
             ]
             pairs += [
                 end(row, scope, utc_now(), "read by the language model")
-                for row in (material.waited if ends else ())
+                for row in (waiting if ends else ())
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
@@ -278,6 +289,16 @@ async def _apply(
         if memory is not None
     ]
     return []
+
+
+async def _still_waiting(resources: Resources, rows: Sequence[Version]) -> list[Version]:
+    """Return those rows that are current: not forgotten, corrected or read by others meanwhile."""
+    if not rows:
+        return []
+    named = {"version_id": {"in": [row.memory.version_id for row in rows]}}
+    found = await resources.store.read(every(named, current()), columns=["version_id"])
+    ids = {row.memory.version_id for row in found}
+    return [row for row in rows if row.memory.version_id in ids]
 
 
 async def _current(resources: Resources, changed: Mapping[str, Change]) -> dict[str, Version]:

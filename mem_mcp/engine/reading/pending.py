@@ -10,7 +10,7 @@ from typing import Any
 from mem_mcp.engine.finding.lookup import EVERY_FIELD
 from mem_mcp.engine.finding.visibility import current, every
 from mem_mcp.engine.reading.pictures import Content, from_note, noted
-from mem_mcp.models import WAITS, Memory
+from mem_mcp.models import WAITS, Memory, Scope
 from mem_mcp.store import Filters, Store, Version
 
 WAITING = every(current(), {"status": "pending"})
@@ -56,19 +56,21 @@ async def requests_waiting(store: Store, most: int) -> list[list[str]]:
         store: where.
         most: rows that are looked at.
     """
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[tuple[str | None, ...], list[str]] = {}
     after: Filters = {}
     # What is noted may hold pictures: so little by little, and only the ids are kept.
     while most > 0:
         rows = await store.read(
             every(WAITING, after),
-            columns=["memory_id", "kind", "source"],
+            columns=["memory_id", "kind", "source", *Scope.model_fields],
             order=[("recorded_at", True), ("version_id", True)],
             limit=min(most, _AT_ONCE),
         )
         for row in rows:
-            own = row.memory.memory_id
-            grouped.setdefault(request_of(row.memory).get("request") or own, []).append(own)
+            own, named = row.memory.memory_id, request_of(row.memory).get("request")
+            # What was imported for several users names the same request for each.
+            whose = (getattr(row.memory, name) for name in Scope.model_fields)
+            grouped.setdefault((str(named or own), *whose), []).append(own)
         if len(rows) < _AT_ONCE:
             break
         most -= len(rows)

@@ -34,7 +34,7 @@ _SHAPES = (
     "a picture is {type: image_url, image_url: {url}}, or {type: image} with data and mimeType, "
     "with source {type: base64, data} or {type: url, url}, or with the path of a file"
 )
-_TAKEN = ("data:image/", "https:", "http:")
+_TAKEN = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[\w+/=]+|https?:\S+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _of_address(address: str, argument: str, settings: PictureSettings) -> str:
             form, _, data = rest.partition(",")
             if not form.lower().endswith(";base64"):
                 raise InvalidInput(argument, "a picture's data: URL is data:image/…;base64,…")
-            return _of_base64(data, argument, settings)
+            return _of_base64(unquote(data), argument, settings)
         case "file":
             return _of_file(_path(address, argument), argument, settings)
         case "http" | "https" if _is_address(address):
@@ -196,11 +196,9 @@ def _of_file(path: str, argument: str, settings: PictureSettings) -> str:
     if not found.is_relative_to(folder):
         raise InvalidInput(argument, "a picture's file must lie inside the folder pictures.folder")
     try:
-        status = found.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput(argument, "a picture's path names no regular file")
-        _check_size(status.st_size, argument, settings)
-        with found.open("rb") as file:
+        _check_file(found.stat(), argument, settings)
+        with open(found, "rb", opener=_open_as_it_is) as file:
+            _check_file(os.fstat(file.fileno()), argument, settings)
             data = file.read(settings.max_bytes + 1)
     except OSError as error:
         raise InvalidInput(
@@ -209,6 +207,17 @@ def _of_file(path: str, argument: str, settings: PictureSettings) -> str:
         ) from error  # fmt: skip
     _check_size(len(data), argument, settings)
     return _of_bytes(data, argument)
+
+
+def _check_file(status: os.stat_result, argument: str, settings: PictureSettings) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInput(argument, "a picture's path names no regular file")
+    _check_size(status.st_size, argument, settings)
+
+
+def _open_as_it_is(path: str, flags: int) -> int:
+    # Of what took its place meanwhile, a link is not followed, and a pipe keeps nobody waiting.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_size(size: int, argument: str, settings: PictureSettings) -> None:
@@ -358,6 +367,7 @@ def from_note(note: object, text: str, name: str | None) -> Content:
 
 def _part(note: object) -> str | Picture:
     match note:
-        case {"url": str(url), "detail": str(detail)} if url.startswith(_TAKEN):
-            return Picture(url, detail)
+        case {"url": str(url), "detail": str(detail)}:
+            if detail in _DETAILS and _TAKEN.fullmatch(url):
+                return Picture(url, detail)
     return str(note)
