@@ -356,6 +356,9 @@ def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"]) or "settings"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        wanted = "an http:// or https:// address" if name.endswith("api_base") else "one name"
+        message = f"{first['input']!r} is not {wanted}, without spaces"
     if first["type"] == "extra_forbidden":
         message = f"no such setting; allowed: {_allowed()}"
     if name == "log_level":

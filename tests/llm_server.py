@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +34,6 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: dict[str, Any]
-    at: float = field(default_factory=time.monotonic)
 
     @property
     def format(self) -> str:

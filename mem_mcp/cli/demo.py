@@ -34,7 +34,7 @@ _WIDTH = 88
 
 
 def demo() -> None:
-    """Watch a server remember, recall, update, forget, and learn from use."""
+    """See a server remember, recall, update, forget and learn."""
     typer.secho(
         "mem-mcp demo: a server on stdio, in a temporary folder, without network", bold=True
     )

@@ -107,7 +107,10 @@ def evaluate(
     answers: Answers = None,
     answer: Answer = False,
 ) -> None:
-    """Measure the memory, in a store of its own that is deleted afterwards."""
+    """Measure how good and how fast the memory is.
+
+    In a store of its own, which is deleted afterwards.
+    """
     is_speed = suite == "speed"
     _only("--curve", "locomo, without --answer", given=curve, fits=suite == "locomo" and not answer)
     _only("--plot", "locomo --curve", given=plot is not None, fits=curve)
@@ -121,10 +124,9 @@ def evaluate(
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
         report = _extraction(data, answers, seed, first)
-    elif answer:
-        report = _answering(data, seed, first, arms=arms)
     else:
-        report = _recall("locomo-curve" if curve else suite, data, seed, first, arms=arms)
+        full = "locomo-curve" if curve else "locomo-answer" if answer else suite
+        report = _suite(full, data, seed, first, arms=arms)
     if output:
         _write(report, output)
     if plot:
@@ -150,14 +152,17 @@ def _prepare(output: Path | None, plot: Path | None) -> None:
         plot.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _recall(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    from mem_mcp import evaluation  # noqa: PLC0415 - the other commands start without it
+def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
+    # The other commands start without them.
+    from mem_mcp.evaluation import evaluate as measured  # noqa: PLC0415
+    from mem_mcp.evaluation.suites import suite_named  # noqa: PLC0415
 
+    suite_named(suite)
     if data is None:
         raise InvalidInput("--data", f"is missing: which file is {suite} to read?")
     with bar(suite) as progress:
         return asyncio.run(
-            evaluation.evaluate(suite, data, seed=seed, first=first, arms=arms, progress=progress)
+            measured(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
 
 
@@ -166,17 +171,6 @@ def _extraction(data: Path | None, answers: Path | None, seed: int, first: int |
 
     with bar("extraction") as progress:
         return asyncio.run(run_extraction(data, answers, seed=seed, first=first, progress=progress))
-
-
-def _answering(data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    from mem_mcp.evaluation.answering import SUITE, run_answering  # noqa: PLC0415
-
-    if data is None:
-        raise InvalidInput("--data", f"is missing: which file is {SUITE} to read?")
-    with bar(SUITE) as progress:
-        return asyncio.run(
-            run_answering(data, seed=seed, first=first, arms=arms, progress=progress)
-        )
 
 
 def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:

@@ -30,7 +30,10 @@ def graph(
     run_id: Run = "",
     as_json: Json = False,
 ) -> None:
-    """Show the entities and relations around one, and the memories that say so."""
+    """Show the entities and relations around one.
+
+    Each relation with the memories that say so.
+    """
     result = run(
         lambda memory: memory.graph(entity, hops=hops, user_id=user, agent_id=agent, run_id=run_id),
         any_embedder=True,

@@ -11,7 +11,20 @@ import typer
 
 import mem_mcp
 from mem_mcp.cli.answers import memory_lines, recall_line
-from mem_mcp.cli.options import Agent, Json, Run, Tags, User, json_object
+from mem_mcp.cli.options import (
+    Agent,
+    IdempotencyKey,
+    IncludeGlobal,
+    Json,
+    MaxTokens,
+    Metadata,
+    OccurredAt,
+    Run,
+    Since,
+    Tags,
+    User,
+    json_object,
+)
 from mem_mcp.cli.output import counted, day, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import InvalidInput
@@ -57,15 +70,9 @@ def outcome(
     ] = "",
     shared: Annotated[bool, typer.Option("--global", help="Share it with all users.")] = False,
     tag: Tags = None,
-    metadata: Annotated[
-        str, typer.Option(metavar="JSON", help="Your own fields, for filters.")
-    ] = "",
-    occurred_at: Annotated[
-        str, typer.Option(metavar="TIME", help="When it happened, ISO 8601 with time zone.")
-    ] = "",
-    key: Annotated[
-        str, typer.Option(metavar="KEY", help="A repeat with the same key is not stored twice.")
-    ] = "",
+    metadata: Metadata = "",
+    occurred_at: OccurredAt = "",
+    idempotency_key: IdempotencyKey = "",
     user: User = "",
     agent: Agent = "",
     run_id: Run = "",
@@ -96,7 +103,7 @@ def outcome(
             tags=tag,
             metadata=fields,
             occurred_at=occurred_at,
-            idempotency_key=key,
+            idempotency_key=idempotency_key,
             user_id=user,
             agent_id=agent,
             run_id=run_id,
@@ -115,14 +122,10 @@ def lessons(
     ] = None,
     severity: Severity = "",
     agent_version: AgentVersion = "",
-    since: Annotated[
-        str, typer.Option(metavar="TIME", help="Occurred then or later; ISO 8601 with time zone.")
-    ] = "",
+    since: Since = "",
     limit: Annotated[int, typer.Option(help="At most so many of each list, 1..200.")] = 5,
-    max_tokens: Annotated[int, typer.Option(help="Budget for their texts; 0: none.")] = 0,
-    include_global: Annotated[
-        bool, typer.Option("--global/--no-global", help="Also what all users share.")
-    ] = True,
+    max_tokens: MaxTokens = 0,
+    include_global: IncludeGlobal = True,
     briefing: Annotated[
         bool, typer.Option("--briefing", help="Print only the text to put into a prompt.")
     ] = False,

@@ -25,6 +25,26 @@ FilterText = Annotated[
         help="""Conditions, like '{"metadata.team": {"in": ["a", "b"]}}'.""",
     ),
 ]
+Metadata = Annotated[str, typer.Option(metavar="JSON", help="Your own fields, for filters.")]
+OccurredAt = Annotated[
+    str, typer.Option(metavar="TIME", help="When it happened, ISO 8601 with time zone.")
+]
+IdempotencyKey = Annotated[
+    str,
+    typer.Option(
+        "--idempotency-key",
+        "--key",
+        metavar="KEY",
+        help="A repeat with the same key is not stored twice.",
+    ),
+]
+Since = Annotated[
+    str, typer.Option(metavar="TIME", help="Occurred then or later; ISO 8601 with time zone.")
+]
+MaxTokens = Annotated[int, typer.Option(help="Budget for their texts; 0: none.")]
+IncludeGlobal = Annotated[
+    bool, typer.Option("--global/--no-global", help="Also what all users share.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, on one line.")]
 MemoryId = Annotated[str, typer.Argument(metavar="MEMORY_ID", help="From recall or list.")]
 

@@ -11,10 +11,13 @@ from mem_mcp.cli.answers import memory_lines, recall_line
 from mem_mcp.cli.options import (
     Agent,
     FilterText,
+    IncludeGlobal,
     Json,
     Kinds,
+    MaxTokens,
     MemoryId,
     Run,
+    Since,
     Tags,
     User,
     json_object,
@@ -27,21 +30,17 @@ from mem_mcp.models import GetResult, ListResult, Memory, RecallResult
 def recall(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="A question, in plain words.")],
     limit: Annotated[int, typer.Option(help="At most so many, 1..200.")] = 10,
-    max_tokens: Annotated[int, typer.Option(help="Budget for their texts; 0: none.")] = 0,
+    max_tokens: MaxTokens = 0,
     kind: Kinds = None,
     tag: Tags = None,
     filters: FilterText = "",
-    since: Annotated[
-        str, typer.Option(metavar="TIME", help="Occurred then or later; ISO 8601 with time zone.")
-    ] = "",
+    since: Since = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="Occurred then or earlier.")] = "",
     as_of: Annotated[
         str, typer.Option(metavar="TIME", help="Answer as it would have been then.")
     ] = "",
     min_score: Annotated[float, typer.Option(help="Leave out what is less relevant, 0..1.")] = 0.0,
-    include_global: Annotated[
-        bool, typer.Option("--global/--no-global", help="Also what all users share.")
-    ] = True,
+    include_global: IncludeGlobal = True,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the parts of each score, and its marks.")
     ] = False,

@@ -25,9 +25,10 @@ def reembed(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Make every vector anew with another embedding model, and switch to it.
+    """Switch the store to another embedding model.
 
-    The store serves meanwhile with the vectors that it has. What was stopped goes on from there.
+    It makes every vector anew. The store serves meanwhile with the vectors that it has. What was
+    stopped goes on from there.
     """
     settings = load_settings()
     chosen = model or settings.embedding.model

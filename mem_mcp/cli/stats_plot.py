@@ -9,7 +9,7 @@ from typing import Any
 
 from mem_mcp.cli.output import one_line
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import FeedbackWeek, Learning, OutcomeStats, OutcomeWeek
+from mem_mcp.statistics import FeedbackWeek, Learning, OutcomeStats, OutcomeWeek
 
 _BLUE, _ORANGE, _RED, _PALE = "#1f5fa8", "#e69f00", "#b2182b", "#b8c4d0"
 _GREY, _INK = "#707070", "#333333"
@@ -150,10 +150,10 @@ def _rates(
     everything: OutcomeStats,
     named: Sequence[OutcomeStats],
 ) -> None:
-    label = f"all ({_tried(everything):,})"
+    label = f"all ({everything.tried:,})"
     axes.plot(*_line(weeks, everything), "--.", color=_GREY, linewidth=1.2, label=label)
     for one, (color, marker) in zip(named, _LINES, strict=False):
-        label = f"{_short(one.name)} ({_tried(one):,})"
+        label = f"{_short(one.name)} ({one.tried:,})"
         axes.plot(*_line(weeks, one), marker=marker, markersize=4, color=color, label=label)
     axes.grid(axis="y", color=_PALE, linewidth=0.5, alpha=0.6)
     axes.set_axisbelow(True)
@@ -168,16 +168,12 @@ def _line(weeks: Sequence[date], found: OutcomeStats) -> tuple[list[int], list[f
     good, tried = [0.0] * len(weeks), [0] * len(weeks)
     for one in found.weeks:
         if one.week in numbers:
-            good[numbers[one.week]] = one.success + one.partial / 2
-            tried[numbers[one.week]] = one.success + one.partial + one.failure
+            good[numbers[one.week]] = one.good
+            tried[numbers[one.week]] = one.tried
     reach = _TOGETHER if len(weeks) >= _MANY_WEEKS else 1
     shown = [number for number, count in enumerate(tried) if count]
     spans = [slice(max(0, number + 1 - reach), number + 1) for number in shown]
     return shown, [100 * sum(good[span]) / sum(tried[span]) for span in spans]
-
-
-def _tried(found: OutcomeStats) -> int:
-    return found.success + found.partial + found.failure
 
 
 def _short(name: str) -> str:

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mem_mcp.cli.output import counted, one_line, size
 from mem_mcp.cli.spent import spent
-from mem_mcp.models import (
+from mem_mcp.models import Tally
+from mem_mcp.statistics import (
     FeedbackStats,
     FeedbackWeek,
     Learning,
     Marked,
+    ModelsUse,
+    ModelUse,
     OutcomeStats,
     OutcomeWeek,
-    Tally,
+    Stats,
 )
-from mem_mcp.statistics import ModelsUse, ModelUse, Stats
 
 _WEEKS = 8
 _WEEKS_OF_A_NAME = 4
@@ -106,7 +108,7 @@ def _outcomes(found: OutcomeStats) -> str:
 
 def _weeks(rated: Sequence[FeedbackWeek], ended: Sequence[OutcomeWeek]) -> Iterator[str]:
     ratings = {week.week: _ratings(week) for week in rated}
-    rates = {week.week: _rate(week) for week in ended}
+    rates = {week.week: f"{_rate(week)} of {week.tried:,}" for week in ended}
     weeks = sorted({*ratings, *rates})[-_WEEKS:]
     if not weeks:
         return
@@ -121,11 +123,11 @@ def _names(title: str, found: Sequence[OutcomeStats]) -> Iterator[str]:
     yield title
     width = max(len(one_line(one.name, _LONGEST)) for one in found[:_NAMES])
     for one in found[:_NAMES]:
-        tried = one.success + one.failure + one.partial
         weeks = ", ".join(
-            f"{week.week[5:]} {_percent(_share(week))}" for week in one.weeks[-_WEEKS_OF_A_NAME:]
+            f"{week.week[5:]} {_rate(week)}" for week in one.weeks[-_WEEKS_OF_A_NAME:]
         )
-        line = f"  {one_line(one.name, _LONGEST):<{width}}  {_percent(one.rate):>5} of {tried:,}"
+        rate = f"{_percent(one.rate):>5} of {one.tried:,}"
+        line = f"  {one_line(one.name, _LONGEST):<{width}}  {rate}"
         yield f"{line}; {weeks}" if len(one.weeks) > 1 else line
 
 
@@ -149,13 +151,7 @@ def _said(marks: Tally) -> str:
 
 
 def _rate(week: OutcomeWeek) -> str:
-    tried = week.success + week.failure + week.partial
-    return f"{_percent(_share(week))} of {tried:,}"
-
-
-def _share(week: OutcomeWeek) -> float | None:
-    tried = week.success + week.failure + week.partial
-    return (week.success + week.partial / 2) / tried if tried else None
+    return _percent(week.good / week.tried if week.tried else None)
 
 
 def _percent(share: float | None) -> str:

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from mem_mcp.cli.answers import sum_of
 from mem_mcp.cli.options import Json, MemoryId, User
 from mem_mcp.cli.output import counted, one_line, show, size
 from mem_mcp.cli.session import run
+from mem_mcp.cli.spent import spent
 from mem_mcp.cli.stats_plot import check_plot, draw
 from mem_mcp.cli.stats_text import stats_lines
 from mem_mcp.models import Maintained, Reprocessed, Why
@@ -58,7 +60,7 @@ def reprocess(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Let the language model read what was stored while it could not be asked."""
+    """Let the language model read what had to wait for it."""
     result = run(lambda memory: memory.reprocess(pending=pending, outcomes=outcomes))
     show(result, _reprocessed, as_json=as_json)
     if result.waiting and pending:
@@ -100,9 +102,7 @@ def _reprocessed(done: Reprocessed) -> Iterator[str]:
     yield f"read     {counted(done.processed, 'request', 'requests')}"
     yield f"waiting  {counted(done.waiting)}"
     if done.llm:
-        cost = "" if done.llm.cost_usd is None else f", {done.llm.cost_usd:.4f} dollars"
-        tokens = f"{done.llm.input_tokens:,} + {done.llm.output_tokens:,} tokens"
-        yield f"model    {counted(done.llm.calls, 'call', 'calls')}, {tokens}{cost}"
+        yield f"model    {counted(done.llm.calls, 'call', 'calls')}, {spent(done.llm)}"
     yield from (f"  {one_line(note)}" for note in done.degraded)
 
 
@@ -110,6 +110,5 @@ def _why(answer: Why) -> Iterator[str]:
     yield one_line(answer.verdict)
     yield f"  question  {one_line(answer.query, 200)}"
     if answer.scores:
-        parts = " + ".join(f"{name} {part:.3f}" for name, part in answer.scores.items())
-        yield f"  score     {answer.score:.3f} = {parts}"
+        yield f"  score     {answer.score:.3f} = {sum_of(answer.scores)}"
     yield from (f"  {one_line(detail)}" for detail in answer.details)

@@ -8,7 +8,18 @@ from typing import Annotated, cast
 
 import typer
 
-from mem_mcp.cli.options import Agent, FilterText, Json, Run, Tags, User, json_object
+from mem_mcp.cli.options import (
+    Agent,
+    FilterText,
+    IdempotencyKey,
+    Json,
+    Metadata,
+    OccurredAt,
+    Run,
+    Tags,
+    User,
+    json_object,
+)
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import InvalidInput
@@ -22,12 +33,8 @@ def remember(
     run_id: Run = "",
     kind: Annotated[str, typer.Option(help="fact, message or procedure.")] = "",
     tag: Tags = None,
-    metadata: Annotated[
-        str, typer.Option(metavar="JSON", help="Your own fields, for filters.")
-    ] = "",
-    occurred_at: Annotated[
-        str, typer.Option(metavar="TIME", help="When it happened, ISO 8601 with time zone.")
-    ] = "",
+    metadata: Metadata = "",
+    occurred_at: OccurredAt = "",
     expires_at: Annotated[
         str, typer.Option(metavar="TIME", help="When to stop recalling it.")
     ] = "",
@@ -35,9 +42,7 @@ def remember(
         str, typer.Option(help="always: let the language model extract facts; auto, never.")
     ] = "auto",
     instructions: Annotated[str, typer.Option(help="Extra rules for that.")] = "",
-    idempotency_key: Annotated[
-        str, typer.Option(metavar="KEY", help="A repeat with the same key is not stored twice.")
-    ] = "",
+    idempotency_key: IdempotencyKey = "",
     as_json: Json = False,
 ) -> None:
     """Store a text, once."""

@@ -10,20 +10,18 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-
 from mem_mcp.config import Settings
 from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder
 from mem_mcp.engine.finding.experience import Experiences
 from mem_mcp.engine.finding.scopes import Scopes
-from mem_mcp.engine.journal import calls
+from mem_mcp.engine.journal import calls, ratings, traces
 from mem_mcp.engine.journal.calls import Calls
 from mem_mcp.engine.journal.ratings import Ratings
 from mem_mcp.engine.journal.traces import Traces
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts import Prompts
-from mem_mcp.store import Log, Store, Vector, adopt, columns
+from mem_mcp.store import Log, Store, Vector, adopt
 from mem_mcp.telemetry import span
 
 Reranker = Callable[[str, Sequence[str]], Awaitable[list[float]]]
@@ -65,19 +63,9 @@ class Resources:
             store: open.
             embedder: one on this machine; None for the provider's that the settings name.
         """
-        text = pa.string()
-        ratings = columns(
-            *((name, text) for name in ("memory_id", "owner", "rating", "reason", "query")),
-            *((name, text) for name in ("question", "user_id", "agent_id")),
-        )
-        traces = columns(
-            *((name, text) for name in ("recall_id", "tool", "user_id", "agent_id", "query")),
-            ("memory_ids", pa.list_(text)),
-            ("arguments", text),
-        )
         keep = timedelta(days=settings.recall.trace_days) if settings.recall.traces else None
         scopes = Scopes()
-        rated = Ratings(Log(store, "feedback", ratings, ["owner", "memory_id"]))
+        rated = Ratings(Log(store, "feedback", ratings.SCHEMA, ["owner", "memory_id"]))
         asked = Calls(Log(store, "calls", calls.SCHEMA, []))
         door = Gateway(settings.llm, noted=asked.add)
         there, reranking = settings.embedding, settings.rerank
@@ -89,7 +77,7 @@ class Resources:
             embedder=embedder or CachedEmbedder(RemoteEmbedder(there.model, ask)),
             scopes=scopes,
             ratings=rated,
-            traces=Traces(Log(store, "traces", traces, ["recall_id"]), keep),
+            traces=Traces(Log(store, "traces", traces.SCHEMA, ["recall_id"]), keep),
             calls=asked,
             experiences=Experiences(store, rated, scopes),
             door=door,

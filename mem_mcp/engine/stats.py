@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Any
 
@@ -13,10 +14,12 @@ from mem_mcp.engine.journal.calls import by_model, in_all
 from mem_mcp.engine.learning.summary import COLUMNS, learning
 from mem_mcp.engine.learning.tallies import trace_window
 from mem_mcp.engine.resources import Resources
-from mem_mcp.models import Learning
-from mem_mcp.statistics import Stats
+from mem_mcp.errors import StoreError
+from mem_mcp.statistics import Learning, Stats
 from mem_mcp.store import Store, unfilled
 from mem_mcp.times import utc_now
+
+logger = logging.getLogger(__name__)
 
 
 async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
@@ -57,7 +60,11 @@ async def _without_vector(store: Store, rows: pa.Table) -> int:
 
 async def _models(resources: Resources) -> dict[str, Any]:
     now, window = utc_now(), trace_window(resources)
-    asked = await resources.calls.since(now - window)
+    try:
+        asked = await resources.calls.since(now - window)
+    except StoreError as error:  # what else there is to count is no worse for it
+        logger.warning("what models were asked cannot be read: %s", error)
+        return {"models": []}
     if not asked.num_rows:
         return {"models": []}
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -121,6 +121,11 @@ class Gateway:
     ) -> list[list[float]]:
         """Return one vector for each text, in order.
 
+        Args:
+            texts: as many as there are; they are sent in batches.
+            model: as LiteLLM names it.
+            api_base: address of its server; empty: the provider's own.
+
         Raises:
             LLMError: not all of them could be made.
         """
@@ -138,6 +143,12 @@ class Gateway:
     ) -> list[float]:
         """Return how relevant each document is to a query, in order; higher is better.
 
+        Args:
+            query: a question.
+            documents: what may answer it.
+            model: as LiteLLM names it.
+            api_base: address of its server; empty: the provider's own.
+
         Raises:
             LLMError: not all of them could be scored.
         """
@@ -147,24 +158,23 @@ class Gateway:
             response = await self._route.send(share, request)
         return vectors.relevances(response.results, len(documents), model)
 
-    async def context_window(self, model: str = "") -> int | None:
-        """Return how many tokens a model reads at most; None where LiteLLM does not know it."""
+    async def context_window(self) -> int | None:
+        """Return how many tokens the configured model reads; None where LiteLLM does not know."""
         library = await litellm_door.litellm()
-        return catalogue.context_window(library, model or self._settings.model)
+        return catalogue.context_window(library, self._settings.model)
 
-    async def count_tokens(self, texts: Sequence[str], model: str = "") -> list[int]:
-        """Count the tokens of each text; an estimate for models LiteLLM does not know."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text for the configured model; an estimate for unknown ones."""
         library = await litellm_door.litellm()
-        name = model or self._settings.model
-        return await asyncio.to_thread(catalogue.count_tokens, library, name, texts)
+        return await asyncio.to_thread(catalogue.count_tokens, library, self._settings.model, texts)
 
-    async def missing_keys(self, model: str = "") -> list[str]:
+    async def missing_keys(self, model: str) -> list[str]:
         """Return the environment variables that a model's provider wants and that are not set.
 
         A hint, not a check: a server of one's own may need none, and an unknown model has none.
         """
         library = await litellm_door.litellm()
-        return catalogue.missing_keys(library, model or self._settings.model)
+        return catalogue.missing_keys(library, model)
 
     async def sees(self) -> bool:
         """Whether the configured model reads images; the setting wins over what LiteLLM knows."""

@@ -26,6 +26,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 1
 # Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
 _IDLE_SECONDS = 24 * 3600
+# The SDK's own bound, 4 MB, is less than one picture or log that the tools take.
+_MOST_BYTES = 64_000_000
 
 
 def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int = 8000) -> None:
@@ -123,8 +125,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _http_app(server: MCPServer[Any], transport: str, host: str) -> Starlette:
     if transport == "sse":
-        return server.sse_app(host=host)
-    return server.streamable_http_app(host=host, session_idle_timeout=_IDLE_SECONDS)
+        return server.sse_app(host=host, max_request_body_size=_MOST_BYTES)
+    return server.streamable_http_app(
+        host=host, session_idle_timeout=_IDLE_SECONDS, max_request_body_size=_MOST_BYTES
+    )
 
 
 class _Stop:

@@ -97,6 +97,7 @@ def test_help_lists_every_command(run: Run):
     shown = run("--help").stdout
     for command in COMMANDS:
         assert f"\n  {command} " in shown
+    assert "..." not in shown.partition("Commands:")[2]  # each is said in one line
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["config"], ["serve", "--help"]])
@@ -223,7 +224,7 @@ def test_an_outcome_takes_everything_that_the_tool_takes(ok: Callable[..., Any],
         *("--tool", "deploy.sh", "--severity", "major", "--agent-version", "7"),
         *("--confidence", 0.5, "--log", log, "--log", "-", "--used", used, "--tag", "shop"),
         *("--metadata", '{"ticket": 12}', "--occurred-at", "2026-03-01T10:00:00Z"),
-        *("--agent", "a1", "--run", "r1", "--key", "k"),
+        *("--agent", "a1", "--run", "r1", "--idempotency-key", "k"),
         stdin="from stdin",
     )
     assert (outcome["outcome"], outcome["credited"]) == ("failure", [used])
@@ -498,6 +499,8 @@ def test_the_demo_runs_to_its_end():
         (["feedback", "--items", "-"], "--items: there is nothing in -"),
         (["why", "nope", "nope"], "recall_id: no recall 'nope'"),
         (["forget", "nope"], "memory_id: no memory 'nope'"),
+        (["evaluate", "nope"], "suite: 'nope' is not one of locomo"),
+        (["evaluate", "locomo"], "--data: is missing"),
     ],
 )
 def test_wrong_input_is_named_in_one_line(
@@ -552,6 +555,13 @@ def test_a_wrong_setting_ends_serve_with_one_line(monkeypatch: pytest.MonkeyPatc
 
 def test_a_port_in_use_ends_serve_with_one_line(refused: Callable[..., str], taken: int):
     assert str(taken) in refused("serve", "--transport", "http", "--port", taken)
+
+
+def test_a_port_that_cannot_be_ends_serve_with_one_line():
+    done = process("serve", "--transport", "http", "--port", "70000")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("mem-mcp: port: ")
 
 
 @pytest.fixture

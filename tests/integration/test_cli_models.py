@@ -39,6 +39,15 @@ def configured(server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def all_configured(configured: None, server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point embedder and reranker at the server, too."""
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__MODEL", "openai/text-embedding-3-small")
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__API_BASE", server.url)
+    monkeypatch.setenv("MEM_MCP_RERANK__MODEL", "hosted_vllm/ranker")
+    monkeypatch.setenv("MEM_MCP_RERANK__API_BASE", server.url)
+
+
+@pytest.fixture
 def checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, dict[str, Any]]]:
     """Run the doctor's checks of models, not its slow others; return each by its name."""
     only = tuple(each for each in doctor._CHECKS if each[0] in MODELS)
@@ -67,6 +76,15 @@ def test_stats_show_the_calls_of_a_server_that_runs(run: Run, server: LLMServer)
     assert (one["model"], one["call"], one["calls"]) == ("openai/gpt-4o-mini", "completion", 1)
     assert one["cost_usd"] == pytest.approx(5.85e-06)
     assert "openai/gpt-4o-mini: 1 completion in 30 days, 11 + 7 tokens, 0.0000058 dollars" in text
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_reading_what_waited_cost_is_told_to_the_last_fraction(run: Run, server: LLMServer):
+    server.always(failing(500))
+    with Memory.open() as memory:
+        memory.remember(messages=TALK)
+    server.always({"operations": []})
+    assert "model    1 call, 11 + 7 tokens, 0.0000058 dollars" in run("reprocess").stdout
 
 
 # config --prompts.
@@ -132,14 +150,8 @@ def test_the_bundled_model_costs_nothing_and_others_are_not_spoken_of(checked: C
     assert "none configured" in found["language model"]["detail"]
 
 
-@pytest.mark.usefixtures("configured")
-def test_every_model_says_what_a_call_takes(
-    checked: Callable[[], Any], server: LLMServer, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("MEM_MCP_EMBEDDING__MODEL", "openai/text-embedding-3-small")
-    monkeypatch.setenv("MEM_MCP_EMBEDDING__API_BASE", server.url)
-    monkeypatch.setenv("MEM_MCP_RERANK__MODEL", "hosted_vllm/ranker")
-    monkeypatch.setenv("MEM_MCP_RERANK__API_BASE", server.url)
+@pytest.mark.usefixtures("all_configured")
+def test_every_model_says_what_a_call_takes(checked: Callable[[], Any], server: LLMServer):
     by_itself = server.answer
     server.answer = lambda request: (
         {"ready": True} if request.path.endswith("completions") else by_itself(request)
@@ -177,14 +189,10 @@ def test_a_missing_key_is_named_before_anything_is_sent(
     assert not server.requests
 
 
-@pytest.mark.usefixtures("configured")
+@pytest.mark.usefixtures("all_configured")
 def test_a_model_that_fails_is_a_failed_check_without_the_providers_words(
-    checked: Callable[[], Any], server: LLMServer, monkeypatch: pytest.MonkeyPatch
+    checked: Callable[[], Any], server: LLMServer
 ):
-    monkeypatch.setenv("MEM_MCP_EMBEDDING__MODEL", "openai/embedder")
-    monkeypatch.setenv("MEM_MCP_EMBEDDING__API_BASE", server.url)
-    monkeypatch.setenv("MEM_MCP_RERANK__MODEL", "hosted_vllm/ranker")
-    monkeypatch.setenv("MEM_MCP_RERANK__API_BASE", server.url)
     server.always(failing(401, "the key sk-secret-0123456789 is wrong"))
     found = checked()
     for name in ("embedding model", "reranker", "language model"):

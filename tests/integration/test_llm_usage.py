@@ -335,3 +335,19 @@ async def test_a_log_that_cannot_be_written_costs_no_answer(
     assert "calls were not written: the disk is full" in caplog.text
     await entered(memory, call())  # later ones are
     assert [one.calls for one in (await memory.stats()).models] == [1]
+
+
+async def test_stats_count_the_rest_where_the_calls_cannot_be_read(
+    tmp_path: Path, server: LLMServer
+):
+    server.always({"operations": []})
+    llm = {"model": "openai/test", "api_base": server.url}
+    settings = Settings.model_validate({"data_dir": tmp_path / "memory", "llm": llm})
+    async with AsyncMemory.open(settings) as memory:
+        await memory.remember("Tea is served at five")
+        await memory.remember(messages=[{"role": "user", "content": "Hello"}])
+    for manifest in (settings.data_dir / "calls.lance").rglob("*.manifest"):
+        manifest.write_bytes(b"damaged")
+    async with AsyncMemory.open(settings) as memory:
+        found = await memory.stats()
+    assert (found.memories, found.models) == (1, [])

@@ -17,11 +17,19 @@ import pytest
 
 from mem_mcp import AsyncMemory, Memory, Settings
 
-PROCESSES = 4
+PROCESSES = 3
 ROUNDS = 2
+ITEMS = 12
+DOORS = 10
+UPDATES = 8
+TURNS = 4
 
 # A worker opens the memory, says so, and does one kind of work for each line that it reads.
-WORKER = """
+WORKER = (
+    f"""
+ITEMS, DOORS, UPDATES, TURNS = {ITEMS}, {DOORS}, {UPDATES}, {TURNS}
+"""
+    + """
 import asyncio
 import json
 import sys
@@ -34,28 +42,28 @@ def tell(**said):
 
 
 async def distinct(memory, me):
-    for n in range(25):
+    for n in range(ITEMS):
         text = f"Worker {me} put item {n} on shelf {me * 100 + n}"
         (one,) = (await memory.remember(text, user_id="distinct")).results
         tell(event=one.event, memory_id=one.memory_id)
 
 
 async def same(memory, me):
-    for n in range(20):
+    for n in range(DOORS):
         (one,) = (await memory.remember(f"Door {n} has code {n * 37}", user_id="same")).results
         tell(event=one.event, memory_id=one.memory_id)
 
 
 async def updates(memory, me):
     (one,) = (await memory.list_memories(user_id="updates")).memories
-    for n in range(10):
+    for n in range(UPDATES):
         change = {f"{me}.{n}": n}
         result = await memory.update_memory(one.memory_id, metadata=change, user_id="updates")
         tell(version=result.version)
 
 
 async def appends(memory, me):
-    for n in range(5):
+    for n in range(TURNS):
         turn = [{"role": "user", "content": f"{me} {n} {part}"} for part in range(3)]
         await memory.remember(messages=turn, run_id="r", user_id="appends")
 
@@ -71,7 +79,7 @@ async def endless(memory, me):
 
 
 async def main(data_dir, me):
-    settings = Settings(data_dir=data_dir, store={"maintain_every": 20})
+    settings = Settings(data_dir=data_dir, store={"maintain_every": 10})
     async with AsyncMemory.open(settings) as memory:
         await memory.warm()
         tell(ready=True)
@@ -82,6 +90,7 @@ async def main(data_dir, me):
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
+)
 
 
 class Worker:
@@ -150,7 +159,7 @@ def said(shared_dir: Path) -> Said:
             answers[work] = [worker.until_ready() for worker in workers]
         for worker in workers:
             worker.start("")
-            assert worker.process.wait() == 0
+        assert [worker.process.wait() for worker in workers] == [0] * PROCESSES
     return answers
 
 
@@ -177,13 +186,13 @@ async def test_all_that_many_processes_remember_is_there_once_and_found(
     shared: AsyncMemory, said: Said
 ):
     answers = said["distinct"]
-    assert [len(each) for each in answers] == [25] * PROCESSES
+    assert [len(each) for each in answers] == [ITEMS] * PROCESSES
     assert all(one["event"] == "ADD" for each in answers for one in each)
     stored = await everything(shared, user_id="distinct")
     expected = [
         f"Worker {me} put item {n} on shelf {me * 100 + n}"
         for me in range(PROCESSES)
-        for n in range(25)
+        for n in range(ITEMS)
     ]
     assert Counter(m.text for m in stored) == Counter(expected)
     assert {m.memory_id for m in stored} == {one["memory_id"] for each in answers for one in each}
@@ -196,12 +205,12 @@ async def test_all_that_many_processes_remember_is_there_once_and_found(
 async def test_what_all_processes_remember_is_stored_once(shared: AsyncMemory, said: Said):
     answers = said["same"]
     events = Counter(one["event"] for each in answers for one in each)
-    assert events == {"ADD": 20, "NONE": 20 * (PROCESSES - 1)}
-    for n in range(20):
+    assert events == {"ADD": DOORS, "NONE": DOORS * (PROCESSES - 1)}
+    for n in range(DOORS):
         assert len({each[n]["memory_id"] for each in answers}) == 1
     stored = await everything(shared, user_id="same")
     assert sorted(m.text for m in stored) == sorted(
-        f"Door {n} has code {n * 37}" for n in range(20)
+        f"Door {n} has code {n * 37}" for n in range(DOORS)
     )
 
 
@@ -210,23 +219,26 @@ async def test_updates_of_one_memory_by_many_processes_are_all_kept(
     shared: AsyncMemory, said: Said
 ):
     versions = [one["version"] for each in said["updates"] for one in each]
-    assert sorted(versions) == list(range(2, 42))
+    last = 1 + PROCESSES * UPDATES
+    assert sorted(versions) == list(range(2, last + 1))
     (one,) = await everything(shared, user_id="updates")
     got = await shared.get_memory(one.memory_id, history=True, user_id="updates")
-    assert [version.version for version in got.versions] == list(range(1, 42))
+    assert [version.version for version in got.versions] == list(range(1, last + 1))
     current = [version.version for version in got.versions if version.superseded_at is None]
-    assert current == [41]
-    assert got.memory.metadata == {f"{me}.{n}": n for me in range(PROCESSES) for n in range(10)}
+    assert current == [last]
+    assert got.memory.metadata == {
+        f"{me}.{n}": n for me in range(PROCESSES) for n in range(UPDATES)
+    }
 
 
 @pytest.mark.anyio
 async def test_appends_of_many_processes_to_one_run_do_not_mix(shared: AsyncMemory):
     stored = await everything(shared, user_id="appends", run_id="r")
     stored.sort(key=lambda m: m.position)
-    assert [m.position for m in stored] == list(range(PROCESSES * 5 * 3))
+    assert [m.position for m in stored] == list(range(PROCESSES * TURNS * 3))
     turns = [[m.text for m in stored[start : start + 3]] for start in range(0, len(stored), 3)]
     assert sorted(turns) == [
-        [f"{me} {n} {part}" for part in range(3)] for me in range(PROCESSES) for n in range(5)
+        [f"{me} {n} {part}" for part in range(3)] for me in range(PROCESSES) for n in range(TURNS)
     ]
     for me in range(PROCESSES):
         own = [turn for turn in turns if turn[0].startswith(f"{me} ")]
@@ -236,8 +248,8 @@ async def test_appends_of_many_processes_to_one_run_do_not_mix(shared: AsyncMemo
 @pytest.mark.anyio
 async def test_nothing_is_there_that_nobody_stored(shared: AsyncMemory):
     stats = await shared.stats()
-    assert stats.memories == 100 + 20 + 1 + 60
-    assert stats.versions == stats.memories + 40
+    assert stats.memories == PROCESSES * ITEMS + DOORS + 1 + PROCESSES * TURNS * 3
+    assert stats.versions == stats.memories + PROCESSES * UPDATES
     assert stats.without_vector == 0
 
 

@@ -23,6 +23,7 @@ SERVE = [sys.executable, "-m", "mem_mcp", "serve"]
 ENDS_WITHIN = 60  # seconds; a guard against hanging, never a measurement
 LISTENING = "mem-mcp: listening on "
 MODES = ("auto", "legacy")
+LONG_LOG = {"task": "build", "outcome": "success", "logs": ["line\n" * 980_000]}
 WIRE = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
@@ -99,6 +100,21 @@ def request(method: str, **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
 
 
+NO_REQUESTS = (
+    "",
+    "not JSON",
+    '{"jsonrpc": "2.0"',
+    "[]",
+    # A lone surrogate is no text.
+    json.dumps(
+        {**request("tools/call", name="remember", arguments={"content": "a\ud800b"}), "id": "bad"}
+    ),
+    json.dumps(request("tools/call", name="recall", arguments={"query": "x"})).replace(
+        '"x"', '"x", "filters": ' + '{"NOT":' * 5_000 + "{}" + "}" * 5_000
+    ),
+)
+
+
 def environment() -> dict[str, str]:
     """The test's own, and mem_mcp importable also where it is not installed."""
     return {**os.environ, "PYTHONPATH": str(Path(mem_mcp.__file__).parents[1])}
@@ -137,14 +153,13 @@ async def round_trip(client: Client, text: str) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_client_remembers_and_recalls_over_stdio(mode):
+async def test_a_client_of_today_is_served_over_stdio_like_the_older_ones_of_the_demo():
     server = StdioServerParameters(command=SERVE[0], args=SERVE[1:], env=environment())
-    async with Client(server, mode=mode) as client:
-        await round_trip(client, "Caroline moved here from Sweden")
+    async with Client(server) as client:
+        assert "recall" in {tool.name for tool in (await client.list_tools()).tools}
 
 
-def test_stdout_carries_nothing_but_the_protocol(start, monkeypatch):
+def test_stdout_carries_nothing_but_the_protocol_whatever_comes_in(start, monkeypatch):
     monkeypatch.setenv("MEM_MCP_LOG_LEVEL", "DEBUG")
     server = start()
     assert server.shake_hands()["serverInfo"]["name"] == "mem-mcp"
@@ -152,47 +167,15 @@ def test_stdout_carries_nothing_but_the_protocol(start, monkeypatch):
     (found,) = server.call("recall", query="snö")["structuredContent"]["memories"]
     assert found["text"] == "Snö, \N{FIRE}\nand a second line"
     assert server.call("recall", query="snö", limit=0)["isError"]
-    code, out, _ = server.end()
-    assert (code, out) == (0, "")
-
-
-def test_lines_that_are_no_requests_do_not_end_the_server(start):
-    server = start()
-    server.shake_hands()
-    deep = '{"NOT":' * 5_000 + "{}" + "}" * 5_000
-    for line in (
-        "",
-        "not JSON",
-        '{"jsonrpc": "2.0"',
-        "[]",
-        json.dumps(request("tools/call", name="remember", arguments={"content": "\ud800"})),
-        json.dumps(request("tools/call", name="recall", arguments={"query": "x"})).replace(
-            '"x"', f'"x", "filters": {deep}'
-        ),
-    ):
+    for line in NO_REQUESTS:
         server.send(line)
     assert server.ask("tools/list")["result"]["tools"]
     code, out, _ = server.end()
     assert code == 0
-    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
-
-
-def test_a_request_with_a_lone_surrogate_is_answered_with_an_error(start):
-    server = start()
-    server.shake_hands()
-    bad = request("tools/call", name="remember", arguments={"content": "a\ud800b"})
-    server.send({**bad, "id": "bad"})
-    assert server.call("recall", query="b")["structuredContent"]["memories"] == []
-    code, out, _ = server.end()
     later = [json.loads(line) for line in out.splitlines()]
-    (answered,) = [each for each in [*server.passed, *later] if each.get("id") == "bad"]
-    assert "error" in answered or answered["result"]["isError"]
-    assert code == 0
-
-
-def test_the_end_of_input_ends_the_server_even_before_a_word_was_said(start):
-    code, out, err = start().end()
-    assert (code, out, err) == (0, "", "")
+    assert all(each["jsonrpc"] == "2.0" for each in later)
+    (refused,) = [each for each in [*server.passed, *later] if each.get("id") == "bad"]
+    assert "error" in refused or refused["result"]["isError"]
 
 
 def test_sigterm_ends_a_stdio_server_whose_answers_stay(start, settings: Settings):
@@ -213,43 +196,19 @@ def test_sigterm_ends_a_stdio_server_in_the_middle_of_a_call(start):
     assert server.terminate() == 0
 
 
-def test_a_wrong_setting_ends_the_server_with_one_line(start, monkeypatch):
-    monkeypatch.setenv("MEM_MCP_TOOLS", "recall,recal")
-    code, out, err = start().end()
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "tools" in err
-    assert "recal" in err
-
-
 # HTTP and SSE
 
 
 @pytest.mark.anyio
-async def test_clients_of_every_age_share_one_memory_over_http(listen):
+async def test_clients_of_every_age_share_one_memory_over_http_until_sigterm(listen):
     server, url = listen("http")
     for mode in MODES:
         async with Client(url, mode=mode) as client:
             await round_trip(client, f"Said by a client in mode {mode}")
     async with Client(url) as client:
-        found = await client.call_tool("recall", {"query": "who said what?"})
+        await client.call_tool("record_outcome", LONG_LOG)
+        found = await client.call_tool("recall", {"query": "who said what?", "kinds": ["fact"]})
     assert len(found.structured_content["memories"]) == len(MODES)
-    assert server.terminate() == 0
-
-
-@pytest.mark.anyio
-async def test_clients_share_one_memory_over_sse(listen):
-    server, url = listen("sse")
-    for text in ("The first connection", "The second connection"):
-        async with Client(sse_client(url)) as client:
-            await round_trip(client, text)
-    async with Client(sse_client(url)) as client:
-        found = await client.call_tool("recall", {"query": "connection"})
-    assert len(found.structured_content["memories"]) == 2
-    assert server.terminate() == 0
-
-
-def test_sigterm_ends_an_http_server_with_a_stream_open(listen):
-    server, url = listen("http")
     with httpx2.Client(headers=WIRE, timeout=ENDS_WITHIN) as client:
         hello = client.post(url, json=request("initialize", **HELLO))
         session = {"Mcp-Session-Id": hello.headers["mcp-session-id"]}
@@ -258,8 +217,16 @@ def test_sigterm_ends_an_http_server_with_a_stream_open(listen):
             assert server.terminate() == 0
 
 
-def test_sigterm_ends_an_sse_server_with_a_stream_open(listen):
+@pytest.mark.anyio
+async def test_clients_share_one_memory_over_sse_until_sigterm(listen):
     server, url = listen("sse")
+    for text in ("The first connection", "The second connection"):
+        async with Client(sse_client(url)) as client:
+            await round_trip(client, text)
+    async with Client(sse_client(url)) as client:
+        await client.call_tool("record_outcome", LONG_LOG)
+        found = await client.call_tool("recall", {"query": "connection", "kinds": ["fact"]})
+    assert len(found.structured_content["memories"]) == 2
     with (
         httpx2.Client(timeout=ENDS_WITHIN) as client,
         client.stream("GET", url) as stream,
@@ -285,27 +252,3 @@ def test_another_host_or_origin_is_turned_away(listen, transport):
         assert status(Host="evil.example") == 421
         assert status(Origin="http://evil.example") == 403
         assert status(Origin=url.rpartition("/")[0]) == 200
-
-
-def test_a_port_in_use_is_said_in_one_line(start):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        code, out, err = start("--transport", "http", "--port", port).end()
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert port in err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (("--transport", "http", "--host", "0.0.0.0"), "host"),
-        (("--transport", "http", "--port", "70000"), "port"),
-        (("--transport", "carrier-pigeon"), "transport"),
-    ],
-)
-def test_a_wrong_option_is_named(start, arguments, named):
-    code, out, err = start(*arguments).end()
-    assert code != 0
-    assert out == ""
-    assert named in err
-    assert "Traceback" not in err

@@ -485,3 +485,14 @@ async def test_the_settings_user_is_who_changes_by_default(settings: Settings):
         versions = await history(memory, memory_id)
         assert [(v.user_id, v.actor) for v in versions] == [("ann", "ann"), ("ann", "ann")]
         await memory.forget(memory_id, user_id="ann")
+
+
+@pytest.mark.anyio
+async def test_what_is_forgotten_keeps_its_source_once(memory: AsyncMemory):
+    done = await memory.record_outcome("Build it", "success", logs=["a long log"])
+    await memory.forget(done.memory_id)
+    rows = await memory._resources.store.read({}, columns=["version", "source"])
+    assert sorted((row.memory.version, bool(row.memory.source)) for row in rows) == [
+        (1, True),
+        (2, False),
+    ]

@@ -285,6 +285,8 @@ def test_an_unknown_argument_is_refused_by_name():
         ("storage_uri", "ftp://x", "s3://"),
         ("embedding.api_base", "not-a-url", "embedding.api_base"),
         ("rerank.candidates", "1", "2"),
+        ("llm.model", "two words", "one name"),
+        ("llm.api_base", "ftp://x", "http:// or https:// address"),
         ("pictures.detail", "sharp", "low"),
         ("auth.tokens", '{"secret": "ann"}', ""),
     ],

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mem_mcp.store import Log, Space, Vector, matrix
+from mem_mcp.store import Log, Space, Vector, columns, matrix
 from mem_mcp.text import digest
 
-_MOST_OWNERS = 64
-_COLUMNS = (
-    "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id", "vector",
-    "created_at",
+_TEXTS = (
+    "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id",
 )  # fmt: skip
+SCHEMA = columns(*((name, pa.string()) for name in _TEXTS))
+"""Of the log."""
+_MOST_OWNERS = 64
+_COLUMNS = (*_TEXTS, "vector", "created_at")
 Key = tuple[str, str, str | None, str]
 """Memory, the rater's user and agent, question."""
 
@@ -60,7 +62,10 @@ class _Kept:
 
 
 class Ratings:
-    """The ratings of a store; what was read stays until another process writes."""
+    """The ratings of a store; what was read stays until another process writes.
+
+    Every method raises StoreError where LanceDB or the disk refuses.
+    """
 
     def __init__(self, log: Log) -> None:
         self.log = log

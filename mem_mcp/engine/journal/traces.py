@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
 from mem_mcp.engine.journal.write_behind import WriteBehind
-from mem_mcp.store import Log, Vector
+from mem_mcp.store import Log, Vector, columns
 from mem_mcp.times import utc_now
 
-_COLUMNS = (
-    "recall_id", "tool", "user_id", "agent_id", "query", "memory_ids", "arguments", "vector",
-    "created_at",
-)  # fmt: skip
+_TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
+SCHEMA = columns(*((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string())))
+"""Of the log."""
+_COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,14 @@ from mem_mcp.engine.learning.tallies import (
     trace_window,
 )
 from mem_mcp.engine.resources import Resources
-from mem_mcp.models import (
-    RECALLABLE,
+from mem_mcp.models import RECALLABLE, Tally
+from mem_mcp.statistics import (
     FeedbackStats,
     FeedbackWeek,
     Learning,
     Marked,
     OutcomeStats,
     OutcomeWeek,
-    Tally,
 )
 from mem_mcp.times import utc_now
 

@@ -53,7 +53,8 @@ def end(
     old: Version, scope: Scope, now: datetime, reason: str | None = None
 ) -> tuple[Version, Version]:
     """Return the closed old version and the one that says that the memory is no more."""
-    fields = {"status": "deleted", "embedder": None, "reason": reason}
+    # The version that ends keeps its source, which may be megabytes.
+    fields = {"status": "deleted", "embedder": None, "reason": reason, "source": None}
     return succeed(old, "DELETE", scope, now, fields=fields, vector=None)
 
 
