@@ -45,19 +45,16 @@ async def _recalls(rig: Rig, name: str, where: str, scope: dict[str, Any]) -> Fi
 
 
 async def after_commits(rig: Rig) -> list[Figure]:
-    """Time recalls that each follow a commit, of this process to the same scope or of another's."""
+    """Time recalls that each follow a commit to the same scope, of this or of another process."""
     user = usual_user(rig.size)
     name = "recall, " + small_users(rig.size).get(user, "all of the owner's")
     figures = []
-    for whose in ("own", "another process's"):
+    for whose, writer in (("own", rig.memory), ("another process's", rig.other)):
         asked = list(islice(rig.questions, rig.counts.commits))
         ours, floor = [], []
         for number in paced(rig.counts.commits, rig.counts.seconds):
             question = asked[number]
-            if whose == "own":
-                await rig.memory.remember(f"{question} ({number})", user_id=user)
-            else:
-                await rig.floor.remember(question, f"commit{number}")
+            await writer.remember(f"{question} ({whose} {number})", user_id=user)
             ours.append(await taken(rig.memory.recall(question, user_id=user)))
             floor.append(await taken(rig.floor.recall(question, f"user_id = '{user}'")))
         figures.append(figure(f"{name}, after a commit, {whose}", rig.size, ours, floor))

@@ -46,6 +46,8 @@ class Rig:
     corpus: Corpus
     questions: Iterator[str]
     memory: AsyncMemory
+    other: AsyncMemory
+    """The same as another process has it."""
     store: Store
     """Opened beside the product's own."""
     floor: Floor
@@ -55,11 +57,12 @@ class Rig:
 async def rigged(
     settings: Settings, size: int, counts: Counts, corpus: Corpus
 ) -> AsyncIterator[Rig]:
-    """Open a filled store twice: as its users do, and for the floor."""
+    """Open a filled store as two of its users do, and for the floor."""
     embedder = BundledEmbedder()
     try:
         async with (
             AsyncMemory.open(settings) as memory,
+            AsyncMemory.open(settings) as other,
             open_store(
                 settings.data_dir,
                 dimension=embedder.dimension,
@@ -68,9 +71,10 @@ async def rigged(
             ) as store,
         ):
             await memory.warm()
+            await other.warm()
             await embedder.embed(["warm"])
             floor = Floor(store, embedder)
             questions = corpus.asked()
-            yield Rig(settings, size, counts, corpus, questions, memory, store, floor)
+            yield Rig(settings, size, counts, corpus, questions, memory, other, store, floor)
     finally:
         embedder.close()
