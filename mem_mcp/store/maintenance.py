@@ -12,6 +12,7 @@ from mem_mcp.errors import StoreError
 from mem_mcp.models import Maintained
 from mem_mcp.store.indices import ensure_indices
 from mem_mcp.store.processes import Processes
+from mem_mcp.store.space import Space
 from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import unbroken
 
@@ -121,13 +122,21 @@ class Maintenance:
         record = f"indexed-{space.column}"
         with mapped("index"):
             rows = await table.count_rows()
-            # A column may have the name of one that was dropped.
-            there = any(space.column in index.columns for index in await table.list_indices())
-            if rows >= max(_INDEX_FROM, _OUTGROWN * self._recorded(record) if there else 0):
+            if rows >= max(_INDEX_FROM, _OUTGROWN * await self._indexed(space, record)):
                 small = space.dimension % _RQ_STEP == 0
                 kind = IvfRq(distance_type="cosine") if small else IvfFlat(distance_type="cosine")
                 await table.create_index(space.column, config=kind)
                 self._record(record, rows)
+
+    async def _indexed(self, space: Space, record: str) -> int:
+        """Return how many rows the partitions were made for; 0 without an index."""
+        table = self._store.table
+        names = [each.name for each in await table.list_indices() if space.column in each.columns]
+        if not names:  # a record may be of a column of this name that was dropped
+            return 0
+        # On an object store nobody notes it.
+        stats = None if self._recorded(record) else await table.index_stats(names[0])
+        return stats.num_indexed_rows if stats else self._recorded(record)
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""

@@ -889,3 +889,26 @@ async def test_a_process_that_wrote_much_leaves_a_small_store_tidy(tmp_path: Pat
     async with AsyncMemory.open(settings) as memory:
         await memory.maintain()
         assert left < 1.5 * memory._resources.store.size()[1]
+
+
+@pytest.mark.anyio
+async def test_without_locks_an_index_over_vectors_is_not_made_anew_by_every_pass(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mem_mcp.store.maintenance._INDEX_FROM", 8)
+    store.processes = None
+    draw = np.random.default_rng(3)
+    rows = [version(f"m{number}", vector=draw.random(DIMENSION)) for number in range(40)]
+    made: list[str] = []
+    create = store.table.create_index
+
+    async def noted(column: str, **arguments: Any) -> None:
+        made.append(column)
+        await create(column, **arguments)
+
+    monkeypatch.setattr(store.table, "create_index", noted)
+    for start in (0, 10, 20):
+        await store.apply(rows[start : start + 10])
+        await Maintenance(store, 1).run()
+    assert made.count("vector") == 1
+    assert await store.count({}) == 30
