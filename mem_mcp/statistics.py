@@ -134,7 +134,7 @@ class Stats(Model):
     data_bytes: int | None
     table_version: int
     location: str
-    models: list[ModelUse]
+    models: list[ModelUse] = Field(default=[])
     """Those that were asked lately, the most asked first."""
     models_days: int = 0
     """How many days that is; 0 where none was asked."""

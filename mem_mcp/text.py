@@ -42,6 +42,11 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
+def said_by(name: str | None, text: str) -> str:
+    """Return a text with who says it before it, where that is known."""
+    return f"{name}: {text}" if name else text
+
+
 def digest(*parts: object) -> str:
     """Return 32 hexadecimal digits that stand for the parts, each kept apart from the next."""
     joined = "\x1f".join(f"{len(str(part))}:{part}" for part in parts)

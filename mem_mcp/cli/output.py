@@ -9,6 +9,8 @@ from typing import TypeVar
 import typer
 from pydantic import BaseModel
 
+from mem_mcp.text import said_by
+
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -46,7 +48,7 @@ def one_line(text: str, longest: int = 0) -> str:
 
 def said(actor_id: str | None, text: str, longest: int = 0) -> str:
     """Name the speaker before the text of a message."""
-    return one_line(f"{actor_id}: {text}" if actor_id else text, longest)
+    return one_line(said_by(actor_id, text), longest)
 
 
 def day(moment: datetime) -> str:

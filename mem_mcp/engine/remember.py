@@ -190,14 +190,13 @@ async def _read(
             return waiting([raw[place] for place in places], request.instructions, held)
 
         if failure is None:
-            is_done = False
             try:
                 await infer(resources, gateway, given, learnt, on_progress)
-                is_done = True
-            finally:
+            except BaseException:
                 # Given up: a repeat would take what was read until now for the whole answer.
-                if not is_done and learnt.begun and given.request and (kept := unread()):
+                if learnt.begun and given.request and (kept := unread()):
                     await store_new(resources, kept, embedding_of(resources, kept))
+                raise
         else:
             note = f"the language model did not describe a picture, so all of it waits: {failure}"
             learnt.left, learnt.degraded = [*given.said], [note]

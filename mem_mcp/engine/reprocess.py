@@ -88,10 +88,14 @@ class _Work:
 
     async def do(self, rows: Sequence[Version]) -> None:
         """Read one request."""
-        if self.given_up or await self._is_hidden(rows):
+        contents = [content_of_row(row.memory) for row in rows]
+        pictured = any(content.pictures for content in contents)
+        if self.given_up or (pictured and await self._is_hidden(rows, contents)):
             return
         with self._gateway.turn() as turn:
             try:
+                if pictured:
+                    rows = await self._described(rows, contents)
                 failure: MemError | None = await self._read(rows)
             except (LLMError, WriteConflict) as error:
                 self.degraded.append(f"memory {rows[0].memory.memory_id} still waits: {error}")
@@ -115,7 +119,6 @@ class _Work:
             return None
         first = row.memory
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
-        rows = await self._described(rows)
         memories = [each.memory for each in rows]
         given = material(scope, memories, instructions=instructions, waited=rows)
         learnt = Learnt()
@@ -123,11 +126,8 @@ class _Work:
         self.degraded += learnt.degraded
         return learnt.failure
 
-    async def _is_hidden(self, rows: Sequence[Version]) -> bool:
+    async def _is_hidden(self, rows: Sequence[Version], contents: Sequence[Content]) -> bool:
         """Say why pictures cannot be described as things are set, if so: the model did not fail."""
-        contents = _contents(rows)
-        if not any(content.pictures for content in contents):
-            return False
         blind = await blindness(self._resources, self._gateway)
         _, out = left_out(contents, self._resources.settings, blind)
         self.degraded += [
@@ -136,15 +136,14 @@ class _Work:
         ]
         return bool(out)
 
-    async def _described(self, rows: Sequence[Version]) -> Sequence[Version]:
+    async def _described(
+        self, rows: Sequence[Version], contents: Sequence[Content]
+    ) -> Sequence[Version]:
         """Put the pictures of a request into words, and keep them: they are not asked for again.
 
         Raises:
             LLMError: some were not described; the others were.
         """
-        contents = _contents(rows)
-        if not any(content.pictures for content in contents):
-            return rows
         found, failure = await described(self._resources, self._gateway, contents)
         pairs = [
             await self._worded(row, content)
@@ -176,7 +175,3 @@ class _Work:
         closed, opened = succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.
         await self._resources.store.apply([opened], close=[closed])
-
-
-def _contents(rows: Sequence[Version]) -> list[Content]:
-    return [content_of_row(row.memory) for row in rows]

@@ -31,7 +31,7 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
             belong to: not for one of several users.
     """
     store = resources.store
-    columns = dict.fromkeys(["version_id", "kind", "status", "user_id", "embedder", *COLUMNS])
+    columns = dict.fromkeys(["version_id", "kind", "status", "user_id", *COLUMNS])
     rows = await store.scan(every(current(), {"status": {"ne": "deleted"}}), [*columns])
     counts = {name: Counter(rows[name].to_pylist()) for name in ("kind", "status", "user_id")}
     return Stats(
@@ -47,7 +47,7 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
         table_version=await store.version(),
         location=store.location,
         learning=await learning(resources, rows) if detailed else Learning(),
-        **await _models(resources) if detailed else {"models": []},
+        **await _models(resources) if detailed else {},
     )
 
 
@@ -64,9 +64,9 @@ async def _models(resources: Resources) -> dict[str, Any]:
         asked = await resources.calls.since(now - window)
     except StoreError as error:  # what else there is to count is no worse for it
         logger.warning("what models were asked cannot be read: %s", error)
-        return {"models": []}
+        return {}
     if not asked.num_rows:
-        return {"models": []}
+        return {}
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = asked.filter(pc.field("created_at") >= midnight)
     return {

@@ -122,12 +122,12 @@ def _call(corpus: Corpus, number: int, size: int) -> dict[str, Any]:
 async def _rows(
     corpus: Corpus, numbers: Sequence[int], size: int, embedder: Embedder
 ) -> list[Version]:
-    memories = list(_memories(corpus, numbers, size, embedder.identity))
+    memories = list(_memories(corpus, numbers, size))
     vectors = await embedder.embed([spoken(memory) for memory in memories])
     return [Version(*row) for row in zip(memories, vectors, strict=True)]
 
 
-def _memories(corpus: Corpus, numbers: Sequence[int], size: int, identity: str) -> Iterator[Memory]:
+def _memories(corpus: Corpus, numbers: Sequence[int], size: int) -> Iterator[Memory]:
     now = utc_now()
     for number in numbers:
         place, said = _said(corpus, number, size)
@@ -140,7 +140,6 @@ def _memories(corpus: Corpus, numbers: Sequence[int], size: int, identity: str) 
             actor_id=said.name,
             position=place.rank % RUN,
             tags=place.tags,
-            embedder=identity,
         )
         yield memory.model_copy(
             update={"memory_id": f"bulk{number}", "version_id": f"bulk{number}.1"}

@@ -7,5 +7,6 @@ or with `Gateway.warm`.
 from mem_mcp.llm.gateway import Completion, Gateway
 from mem_mcp.llm.turn import Turn
 from mem_mcp.llm.usage import Call, Ledger, Usage
+from mem_mcp.llm.vectors import BATCH
 
-__all__ = ["Call", "Completion", "Gateway", "Ledger", "Turn", "Usage"]
+__all__ = ["BATCH", "Call", "Completion", "Gateway", "Ledger", "Turn", "Usage"]

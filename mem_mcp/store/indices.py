@@ -1,4 +1,4 @@
-"""The indices of the table of memories, but for those over vectors."""
+"""Indices of tables, but for those over vectors."""
 
 from __future__ import annotations
 
@@ -41,20 +41,26 @@ INDICES: Mapping[str, Any] = {
     **dict.fromkeys(_BITMAP, Bitmap()),
     **dict.fromkeys(_LABEL_LIST, LabelList()),
 }
-"""Column to index."""
+"""Of the table of memories: column to index."""
 
 
 async def ensure_text_index(table: lancedb.AsyncTable) -> None:
     """Make the index that a search for words needs, unless it is there."""
-    await _ensure(table, _TEXT)
+    await ensure(table, _TEXT)
 
 
 async def ensure_indices(table: lancedb.AsyncTable) -> None:
     """Make those that are missing: a table begins without, as none covers rows before a pass."""
-    await _ensure(table, INDICES)
+    await ensure(table, INDICES)
 
 
-async def _ensure(table: lancedb.AsyncTable, wanted: Mapping[str, Any]) -> None:
+async def ensure(table: lancedb.AsyncTable, wanted: Mapping[str, Any]) -> None:
+    """Make those indices of a table that are missing.
+
+    Args:
+        table: any.
+        wanted: column to index.
+    """
     present = {column for index in await table.list_indices() for column in index.columns}
     for column, config in wanted.items():
         if column not in present:

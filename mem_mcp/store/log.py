@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from mem_mcp.store.filters import quote
+from mem_mcp.store.indices import ensure
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.questions import TIME_COLUMN, VECTOR, columns_of, in_space, stored
 from mem_mcp.store.schema import Vector
@@ -42,7 +42,7 @@ class Log:
         self._store = store
         self._name = name
         self._columns = columns
-        self._indexed = indexed
+        self._indices = dict.fromkeys(indexed, BTree())
         self._table: lancedb.AsyncTable | None = None
         self._tidied = 0
 
@@ -188,7 +188,7 @@ class Log:
             if not thorough and version - self._tidied < _TIDY_EVERY:
                 return
             await table.checkout_latest()  # type: ignore[no-untyped-call]
-            await self._ensure_indices(table)  # who made the table may have died before
+            await ensure(table, self._indices)  # who made the table may have died before
             await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
             self._tidied = int(await table.version())
         if thorough and self._store.processes:
@@ -209,7 +209,7 @@ class Log:
         if self._table is None:
             with mapped("open", self._store.location):
                 if name in (await database.list_tables()).tables:
-                    async with self._turn_to_create():
+                    async with self._store.alone("create"):
                         self._table = await self._completed(await _whole(database, name))
         return self._table
 
@@ -235,23 +235,13 @@ class Log:
 
     async def _made(self) -> lancedb.AsyncTable:
         with mapped("open", self._store.location):
-            async with self._turn_to_create():
+            async with self._store.alone("create"):
                 table = await self._store.database.create_table(
                     self._name, schema=self._columns, exist_ok=True
                 )
-                await self._ensure_indices(table)
+                await ensure(table, self._indices)
         self._table = table
         return table
-
-    def _turn_to_create(self) -> AbstractAsyncContextManager[None]:
-        processes = self._store.processes
-        return processes.alone_at("create") if processes else nullcontext()
-
-    async def _ensure_indices(self, table: lancedb.AsyncTable) -> None:
-        present = {column for index in await table.list_indices() for column in index.columns}
-        for column in self._indexed:
-            if column not in present:
-                await table.create_index(column, config=BTree())
 
 
 async def _whole(database: lancedb.AsyncConnection, name: str) -> lancedb.AsyncTable | None:

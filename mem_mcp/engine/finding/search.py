@@ -16,6 +16,7 @@ from mem_mcp.models import Scope
 from mem_mcp.ranking import Candidates, Query, Ranking, rank, reranked
 from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
+from mem_mcp.text import said_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,8 @@ async def _reread(
     rows = ranking.order[: resources.settings.rerank.candidates].tolist()
     try:
         with span("rerank"):
-            relevance = await reranker(query, [_said(candidates, row) for row in rows])
+            texts = [said_by(candidates.actor_ids[row], candidates.texts[row]) for row in rows]
+            relevance = await reranker(query, texts)
     except LLMError as error:
         return ranking, [f"no reranking: {error}"]
     return reranked(ranking, rows, relevance), []
-
-
-def _said(candidates: Candidates, row: int) -> str:
-    """Return a text with who says it, as it is embedded."""
-    name, text = candidates.actor_ids[row], candidates.texts[row]
-    return f"{name}: {text}" if name else text

@@ -240,16 +240,17 @@ async def _apply(
             rows = await _current(resources, changed)
             placed = await place(store, drafts, utc_now(), written)
             add = new_rows(
-                resources,
                 placed,
                 [new_texts[one.memory.text] if one.is_new else None for one in placed],
             )
-            pairs = [
-                _successor(
-                    resources, scope, rows[memory_id], change, change in made.delete, new_texts
-                )
+            fresh = {
+                memory_id: change
                 for memory_id, change in changed.items()
                 if memory_id in rows and rows[memory_id].memory.version == change.memory.version
+            }
+            pairs = [
+                _successor(scope, rows[memory_id], change, change in made.delete, new_texts)
+                for memory_id, change in fresh.items()
             ]
             pairs += [
                 end(row, scope, utc_now(), "read by the language model")
@@ -264,15 +265,11 @@ async def _apply(
                 break
     else:
         raise WriteConflict("others keep changing these memories; try again")
-    stale = [
-        change
-        for memory_id, change in changed.items()
-        if memory_id not in rows or rows[memory_id].memory.version != change.memory.version
-    ]
     learnt.degraded += made.degraded
     learnt.degraded += [
-        f"memory {change.memory.memory_id} was changed meanwhile and stays as it is"
-        for change in stale
+        f"memory {memory_id} was changed meanwhile and stays as it is"
+        for memory_id in changed
+        if memory_id not in fresh
     ]
     learnt.results += [
         Remembered(memory_id=one.memory.memory_id, event=one.event, text=one.memory.text)
@@ -280,8 +277,7 @@ async def _apply(
     ]
     learnt.results += [
         _result(change, "DELETE" if change in made.delete else "UPDATE")
-        for change in changed.values()
-        if change not in stale
+        for change in fresh.values()
     ]
     learnt.results += [
         Remembered(memory_id=memory.memory_id, event="NONE", text=memory.text)
@@ -322,7 +318,6 @@ def _draft(material: Material, text: str, told: Mapping[str, Any], now: datetime
 
 
 def _successor(
-    resources: Resources,
     scope: Scope,
     row: Version,
     change: Change,
@@ -336,7 +331,6 @@ def _successor(
     if "text" in fields:
         vector = vectors[fields["text"]]
         fields["content_hash"] = content_hash(fields["text"])
-        fields["embedder"] = None if vector is None else resources.identity
     return succeed(row, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
 
 

@@ -20,7 +20,7 @@ from mem_mcp.errors import InvalidInput, LLMBadOutput, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts import describe
 from mem_mcp.telemetry import span
-from mem_mcp.text import check_text
+from mem_mcp.text import check_text, said_by
 
 MOST_PICTURES = 20
 """Of one call."""
@@ -332,7 +332,7 @@ def _near(contents: Sequence[Content], place: int) -> str:
     for content in (contents[place], *contents[max(place - 1, 0) : place]):
         text = "\n".join(part for part in content.parts if isinstance(part, str))
         if text.strip():
-            return f"{content.name or ''}: {text}".removeprefix(": ")[-_NEAR_CHARACTERS:]
+            return said_by(content.name, text)[-_NEAR_CHARACTERS:]
     return ""
 
 

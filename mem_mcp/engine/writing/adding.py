@@ -72,7 +72,7 @@ async def store_new(
             with span("place"):
                 placed = await place(store, memories, utc_now(), written)
             vectors, _ = await embedding
-            add = new_rows(resources, placed, vectors)
+            add = new_rows(placed, vectors)
             if not add:
                 await store.settle()
                 return [], placed
@@ -82,13 +82,10 @@ async def store_new(
     raise WriteConflict("others keep storing the same memories; try again")
 
 
-def new_rows(
-    resources: Resources, placed: Sequence[Placed], vectors: Sequence[Vector | None]
-) -> list[Version]:
+def new_rows(placed: Sequence[Placed], vectors: Sequence[Vector | None]) -> list[Version]:
     """Return the rows of those memories that are new."""
-    made_by = {"embedder": resources.identity}
     return [
-        Version(one.memory if vector is None else one.memory.model_copy(update=made_by), vector)
+        Version(one.memory, vector)
         for one, vector in zip(placed, vectors, strict=True)
         if one.is_new
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from mem_mcp.engine.finding.visibility import every
 from mem_mcp.models import Event, Memory, Scope
 from mem_mcp.store import Store
-from mem_mcp.text import content_hash, digest
+from mem_mcp.text import content_hash, digest, said_by
 
 DEDUPLICATED = ("fact", "procedure", "lesson")
 _SEEN = ("active", "pending", "probation", "hidden")
@@ -54,7 +54,7 @@ def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:
 
 def spoken(memory: Memory) -> str:
     """Return what is embedded: a message counts with who says it."""
-    return f"{memory.actor_id}: {memory.text}" if memory.actor_id else memory.text
+    return said_by(memory.actor_id, memory.text)
 
 
 async def place(

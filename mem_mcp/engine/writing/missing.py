@@ -8,12 +8,11 @@ import numpy as np
 
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.writing.drafts import spoken
+from mem_mcp.llm import BATCH
 from mem_mcp.store import Vector, fill, from_arrow, unfilled
 
 AT_ONCE = 500
 """Versions of one commit."""
-# Texts of one request to a provider.
-_PART = 96
 _SPOKEN = ("version_id", "text", "actor_id")
 
 
@@ -60,8 +59,8 @@ async def _embedded(resources: Resources, texts: Sequence[str]) -> tuple[list[Ve
     Each part of them has a model's whole time to answer; together they may take longer.
     """
     made: list[Vector] = []
-    for start in range(0, len(texts), _PART):
-        vectors, degraded = await resources.embed(texts[start : start + _PART])
+    for start in range(0, len(texts), BATCH):
+        vectors, degraded = await resources.embed(texts[start : start + BATCH])
         if degraded:
             return made, degraded
         made += [vector for vector in vectors if vector is not None]

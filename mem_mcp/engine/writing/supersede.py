@@ -54,7 +54,7 @@ def end(
 ) -> tuple[Version, Version]:
     """Return the closed old version and the one that says that the memory is no more."""
     # The version that ends keeps its source, which may be megabytes.
-    fields = {"status": "deleted", "embedder": None, "reason": reason, "source": None}
+    fields = {"status": "deleted", "reason": reason, "source": None}
     return succeed(old, "DELETE", scope, now, fields=fields, vector=None)
 
 
@@ -72,5 +72,4 @@ async def reworded(
         return old.vector, fields
     text = fields["text"]
     (vector,), _ = await resources.embed([spoken(old.memory.model_copy(update={"text": text}))])
-    made_by = None if vector is None else resources.identity
-    return vector, {**fields, "content_hash": content_hash(text), "embedder": made_by}
+    return vector, {**fields, "content_hash": content_hash(text)}
