@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llm_server import LLMServer
 
+import mem_mcp
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.embedding import BundledEmbedder
+
+# LiteLLM reads them when it is imported: its retries follow each other at once.
+os.environ |= {"INITIAL_RETRY_DELAY": "0.01", "JITTER": "0.01"}
+_OURS = (str(Path(mem_mcp.__file__).parent), str(Path(__file__).parent))
+_warn = warnings.warn
+
+
+def _strict_warn(
+    message: Warning | str,
+    category: type[Warning] | None = None,
+    stacklevel: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> None:
+    """Raise what our own code warns of; what a dependency warns of stays a warning.
+
+    A filter cannot tell the two apart: a deprecated function names its caller's module.
+    """
+    if sys._getframe(1).f_code.co_filename.startswith(_OURS):
+        raise message if isinstance(message, Warning) else (category or UserWarning)(message)
+    _warn(message, category, stacklevel + 1, *args, **kwargs)
+
+
+warnings.warn = _strict_warn
 
 
 @pytest.fixture

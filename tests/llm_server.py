@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: dict[str, Any]
+    arrived: float = field(default_factory=time.monotonic)
+    """Seconds, on a clock that never goes back."""
 
     @property
     def format(self) -> str:

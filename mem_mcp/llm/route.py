@@ -101,7 +101,9 @@ class Route:
     async def close(self) -> None:
         """Leave the library; the connections close with the last who uses it."""
         if self._router is not None:
-            self._router.discard()
+            # LiteLLM before 1.110 calls it discard.
+            name = "retire" if hasattr(self._router, "retire") else "discard"
+            getattr(self._router, name)()
             self._router = None
             await litellm_door.leave()
 
