@@ -15,7 +15,7 @@ _LEGEND = (
     "floor: the same done by hand in this process, in turn with it. Of a recall: one embedding, "
     "one exact vector query and one full-text query with the same filter; of remember: one "
     "embedding and one LanceDB add, not synced; of remember_many: the embedder alone, on the same "
-    "texts; at once: as many in a row; start: a server of five empty tools",
+    "texts; at once: as many in a row; start and transports: a server of five empty tools",
     "ratio: medians; of rates, more is better; of all else, less",
     "owner: one user who has half of all memories",
     "peak memory of this process counts both embedders, of product and floor, and the sizes before",

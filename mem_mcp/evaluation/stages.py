@@ -16,6 +16,7 @@ from mem_mcp.evaluation.planner import plans
 from mem_mcp.evaluation.profile import profile_recall, profile_remember
 from mem_mcp.evaluation.recalling import after_commits, at_once, recalls
 from mem_mcp.evaluation.rig import Counts, Rig, rigged
+from mem_mcp.evaluation.serving import servings
 from mem_mcp.evaluation.starting import starts
 from mem_mcp.evaluation.writing import batch_writes, single_writes
 
@@ -78,6 +79,7 @@ class Stages:
             profiles = self.findings.profiles
             await self._stage("profile of recall", profiles, Profile, profile_recall, rig)
         await self._stage("start", figures, Figure, starts, rig)
+        await self._stage("transports", figures, Figure, servings, rig)
 
     async def _write(self, rig: Rig) -> None:
         figures = self.findings.figures

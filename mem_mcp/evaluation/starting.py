@@ -18,25 +18,13 @@ from typing import Any
 from mem_mcp.evaluation.figures import Figure
 from mem_mcp.evaluation.layout import usual_user
 from mem_mcp.evaluation.rig import Rig
+from mem_mcp.evaluation.serving import bare_server
 from mem_mcp.evaluation.timing import figure
+from mem_mcp.evaluation.wire import HELLO, SOURCE
 
 _PATIENCE = 120
 """Seconds to wait for an answer."""
 _LONGEST_LINE = 2**24
-# `-m` finds the package there that this process runs.
-_SOURCE = Path(__file__).parents[2]
-_BARE = """
-from mcp.server import MCPServer
-
-server = MCPServer("bare")
-for name in ("one", "two", "three", "four", "five"):
-
-    def tool(text: str) -> str:
-        return text
-
-    server.tool(name=name)(tool)
-server.run()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +38,7 @@ class Started:
 
 async def starts(rig: Rig) -> list[Figure]:
     """Start both servers in turn."""
-    bare_file = rig.settings.data_dir.parent / "bare.py"
-    bare_file.write_text(_BARE, encoding="utf-8")
+    bare_file = bare_server(rig.settings.data_dir.parent)
     recall = {"query": "Where is the bicycle?", "user_id": usual_user(rig.size)}
     ours, bare = [], []
     for _ in range(rig.counts.starts):
@@ -111,25 +98,18 @@ async def _start(
         stdout=PIPE,
         stderr=DEVNULL,
         env=environment,
-        cwd=_SOURCE,
+        cwd=SOURCE,
         limit=_LONGEST_LINE,
     )
     try:
         async with asyncio.timeout(_PATIENCE):
-            await _request(process, 1, "initialize", _HELLO)
+            await _request(process, 1, "initialize", HELLO)
             initialized = perf_counter() - start
             _send(process, {"method": "notifications/initialized"})
             await _request(process, 2, "tools/call", {"name": tool, "arguments": tool_arguments})
             return Started(initialized, perf_counter() - start, _peak(process.pid))
     finally:
         await _end(process)
-
-
-_HELLO = {
-    "protocolVersion": "2025-06-18",
-    "capabilities": {},
-    "clientInfo": {"name": "mem-mcp evaluate", "version": "1"},
-}
 
 
 def _send(process: Process, message: dict[str, Any]) -> None:

@@ -114,13 +114,20 @@ async def _serve_http(
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named: asyncio sends small answers at once only over what it knows for TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family)
+        if os.name == "posix":  # elsewhere it would let two servers share the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
     except (OSError, OverflowError) as error:
+        listening.close()
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise MemError(
             f"port: cannot listen on {host}:{port} ({reason}); choose another"
         ) from error
+    return listening
 
 
 def _http_app(server: MCPServer[Any], transport: str, host: str) -> Starlette:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from mcp.client.sse import sse_client
 
 import mem_mcp
 from mem_mcp import Memory, Settings
+from mem_mcp.server import transports
 
 SERVE = [sys.executable, "-m", "mem_mcp", "serve"]
 ENDS_WITHIN = 60  # seconds; a guard against hanging, never a measurement
@@ -252,3 +254,22 @@ def test_another_host_or_origin_is_turned_away(listen, transport):
         assert status(Host="evil.example") == 421
         assert status(Origin="http://evil.example") == 403
         assert status(Origin=url.rpartition("/")[0]) == 200
+
+
+@pytest.mark.anyio
+async def test_a_small_answer_over_http_leaves_at_once():
+    listening = transports._listen("127.0.0.1", 0)
+    answered = asyncio.Event()
+    delays: list[int] = []
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        delays.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+        answered.set()
+
+    async with await asyncio.start_server(connected, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        await answered.wait()
+        writer.close()
+    assert delays == [1]
