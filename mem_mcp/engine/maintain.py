@@ -13,6 +13,7 @@ from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.writing.missing import embed_missing
 from mem_mcp.errors import MemError
 from mem_mcp.models import Maintained
+from mem_mcp.resident import give_back
 from mem_mcp.store import Maintenance, unfilled
 from mem_mcp.times import utc_now
 
@@ -46,8 +47,8 @@ class Upkeep:
 
     def after_write(self) -> None:
         """Start a pass in the background when it is due."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._if_due())
+        if (self._task is None or self._task.done()) and self._maintenance.due():
+            self._task = asyncio.create_task(self._unasked())
 
     async def close(self) -> None:
         """Wait for a pass under way, and leave a small store tidy."""
@@ -91,9 +92,9 @@ class Upkeep:
             reason="a dry run changes nothing",
         )
 
-    async def _if_due(self) -> None:
+    async def _unasked(self) -> None:
         try:
-            if await self._maintenance.due():
-                await self._pass()
+            await self._pass()
         except MemError as error:  # nothing is lost, and the next write tries again
             logger.warning("maintenance failed: %s", error)
+        await asyncio.to_thread(give_back)

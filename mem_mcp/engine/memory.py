@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -59,6 +60,7 @@ from mem_mcp.models import (
     UpdateResult,
     Why,
 )
+from mem_mcp.resident import give_back
 from mem_mcp.statistics import Stats
 from mem_mcp.store import Filters, open_store
 
@@ -685,7 +687,10 @@ class AsyncMemory:
         Returns:
             Why it cannot be used, as answers have it in `degraded`.
         """
-        return (await self._resources.embed(["warm"]))[1]
+        await asyncio.to_thread(give_back)  # what the imports took
+        degraded = (await self._resources.embed(["warm"]))[1]
+        await asyncio.to_thread(give_back)
+        return degraded
 
     async def warm_model(self) -> None:
         """Import what the language model needs, if one is configured; it takes seconds."""

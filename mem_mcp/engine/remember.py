@@ -29,6 +29,7 @@ from mem_mcp.engine.writing.drafts import Placed, new_memory
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text, content_hash
 from mem_mcp.times import optional_time, utc_now
@@ -285,7 +286,10 @@ async def _first_answer(
     ids = [memory.version_id for memory in made]
     rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
     vectors = {row.memory.version_id: row.vector for row in rows}
-    known = [vectors.get(version_id) for version_id in ids]
+
+    async def known() -> list[Vector | None]:
+        return [vectors.get(version_id) for version_id in ids]
+
     moment = made[0].recorded_at
     near = await similar(resources, scope.user_id, known, moment, MOST_SIMILAR)
     return [
@@ -297,7 +301,9 @@ async def _first_answer(
 async def _similar(
     resources: Resources, scope: Scope, embedding: Embedding, moment: datetime
 ) -> list[list[Similar]]:
-    vectors, _ = await embedding
+    async def vectors() -> list[Vector | None]:
+        return (await embedding)[0]
+
     with span("similar"):
         return await similar(resources, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
 

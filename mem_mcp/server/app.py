@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -53,8 +52,6 @@ Tags = Annotated[str, Field(description="Only memories with any of these, separa
 Ended = Annotated[str, Field(description="success, failure, partial or unknown")]
 Notes = Annotated[str, Field(description="What happened")]
 
-# The first answer leaves before the imports of the engine compete with it for the interpreter.
-_PRELOAD_AFTER = 0.05
 _MOST_COMPLETIONS = 20
 _MOST_LOOKED_AT = 200
 _MOST_LESSONS = 20
@@ -82,7 +79,7 @@ def build_server(lazy: LazyMemory) -> MCPServer[Any]:
             _brief(strict_tool(getattr(methods, n), ANNOTATIONS[n])) for n in settings.tool_names
         ],
         log_level=settings.log_level,
-        middleware=[_preloading(lazy)],
+        middleware=[_answering(lazy)],
     )
     _add_resources(server, lazy)
     _add_lessons(server, lazy)
@@ -169,13 +166,13 @@ def _inlined(schema: Schema) -> Schema:
     return {"$defs": definitions, **put_in} if definitions else put_in
 
 
-def _preloading(lazy: LazyMemory) -> Any:  # noqa: ANN401 - the SDK's protocol is provisional
-    async def preload(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+def _answering(lazy: LazyMemory) -> Any:  # noqa: ANN401 - the SDK's protocol is provisional
+    async def answering(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
-        asyncio.get_running_loop().call_later(_PRELOAD_AFTER, lazy.preload)
+        await lazy.answered()
         return result
 
-    return preload
+    return answering
 
 
 def _add_resources(server: MCPServer[Any], lazy: LazyMemory) -> None:

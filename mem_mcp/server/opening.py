@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import MemError
+from mem_mcp.resident import give_back
 
 if TYPE_CHECKING:
     from mem_mcp.engine.memory import AsyncMemory
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+# The first answer leaves before the imports of the engine compete with it for the interpreter.
+_PRELOAD_AFTER = 0.05
 # LiteLLM's import takes seconds of processor: the first recalls come before it.
 _MODEL_AFTER = 5.0
+# Most servers wait most of the time, one for each open client of a person.
+_IDLE_AFTER = 10.0
 
 
 class LazyMemory:
@@ -35,6 +40,8 @@ class LazyMemory:
         self._memory: AsyncMemory | None = None
         self._opening = asyncio.Lock()
         self._preload: asyncio.Task[None] | None = None
+        self._used = False
+        self._idle: asyncio.TimerHandle | None = None
 
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.
@@ -57,8 +64,24 @@ class LazyMemory:
         if self._preload is None:
             self._preload = asyncio.create_task(self._warm())
 
+    async def answered(self) -> None:
+        """Take notice of an answer: preload after the first, hold little memory when idle."""
+        loop = asyncio.get_running_loop()
+        if self._preload is None:
+            loop.call_later(_PRELOAD_AFTER, self.preload)
+        if self._memory is None:
+            return
+        if not self._used:  # the first use ran much that runs once
+            self._used = True
+            await asyncio.to_thread(give_back)
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = loop.call_later(_IDLE_AFTER, loop.run_in_executor, None, give_back)
+
     async def close(self) -> None:
         """Close the memory; what was answered is durable already."""
+        if self._idle is not None:
+            self._idle.cancel()
         if self._preload is not None:
             self._preload.cancel()
             await asyncio.gather(self._preload, return_exceptions=True)

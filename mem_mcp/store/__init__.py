@@ -1,5 +1,9 @@
 """The only door to LanceDB."""
 
+# isort: off
+import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports LanceDB
+# isort: on
+
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log import Log
 from mem_mcp.store.maintenance import Maintenance

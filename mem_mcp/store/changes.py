@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mem_mcp.store.notices import Notices, Touched
@@ -81,12 +81,8 @@ class Changes:
             Each with its current row, or None where that has to be read. None for all where a
             commit is not known, or they touched more than `most`.
         """
-        versions = range(after + 1, until + 1)
-        if any(version not in self._commits for version in versions):
-            self._listen()
         found: dict[str, Version | None] = {}
-        for version in versions:
-            commit = self._commits.get(version)
+        for commit in self._known(after, until):
             if commit is None:
                 return None
             for memory_id, user_id, kind in commit.touched:
@@ -95,3 +91,21 @@ class Changes:
             if len(found) > most:
                 return None
         return found
+
+    def touched(self, after: int, until: int) -> set[str] | None:
+        """Return the ids of the memories that the commits after one touched, up to another.
+
+        None where a commit is not known.
+        """
+        found: set[str] = set()
+        for commit in self._known(after, until):
+            if commit is None:
+                return None
+            found.update(memory_id for memory_id, _, _ in commit.touched)
+        return found
+
+    def _known(self, after: int, until: int) -> Iterator[Commit | None]:
+        versions = range(after + 1, until + 1)
+        if any(version not in self._commits for version in versions):
+            self._listen()
+        return (self._commits.get(version) for version in versions)

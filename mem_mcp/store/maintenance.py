@@ -44,9 +44,9 @@ class Maintenance:
         self._takes_turns = False
         self._left_behind = False
 
-    async def due(self) -> bool:
+    def due(self) -> bool:
         """Tell whether enough commits were made, by any process, since the last pass."""
-        version = await self._store.version()
+        version = self._store.newest
         if version - self._last < self._every:
             return False
         self._last = max(self._last, self._recorded("maintained"))

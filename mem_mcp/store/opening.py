@@ -22,8 +22,8 @@ from mem_mcp.store.table import Store, mapped
 from mem_mcp.store.unbroken import all_done
 
 # LanceDB's own bounds are gigabytes.
-_INDEX_CACHE_BYTES = 256_000_000
-_METADATA_CACHE_BYTES = 64_000_000
+_INDEX_CACHE_BYTES = 96_000_000
+_METADATA_CACHE_BYTES = 24_000_000
 # Embedder in the metadata of a table of an older mem-mcp, made while none could work.
 _UNKNOWN = "unknown"
 

@@ -35,6 +35,7 @@ _INDEXED_FROM = 300_000
 # Partitions searched, and candidates compared exactly (at least 5 a result; `evaluate speed`).
 _PROBES = 64
 _REFINED = 1_500
+_READS_AT_ONCE = 2 * (os.cpu_count() or 1) + 2
 EXACT_UP_TO = 20_000
 """Rows that a filter may leave for an exact search; 5 to 9 microseconds a row."""
 ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
@@ -64,7 +65,10 @@ class Store:
         self.gate = Gate()
         self.changes = Changes(Notices(processes.folder / "commits") if processes else None)
         self._turns: dict[str, asyncio.Lock] = {}
+        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self._durable_version = 0
+        self.newest = 0
+        """Number of the newest commit that was seen."""
         self.work_in(space)
 
     def work_in(self, space: Space | None) -> None:
@@ -75,34 +79,54 @@ class Store:
         self._schema = schema.table_schema(space)
 
     @unbroken
-    async def apply(self, add: Sequence[Version], close: Sequence[Version] = ()) -> bool:
+    async def apply(
+        self, add: Sequence[Version], close: Sequence[Version] = (), *, seen: int | None = None
+    ) -> bool:
         """Write one commit: new versions, and the versions they supersede.
 
         Args:
             add: versions whose version_id is new.
             close: stored versions with superseded_at set.
+            seen: number of a commit after which the caller found every version_id of `add` free.
 
         Returns:
             True when every new version was written and is durable; False when another writer
             took at least one version_id first: read again and decide again.
         """
-        merge = self.table.merge_insert("version_id").when_not_matched_insert_all()
-        if close:
-            merge = merge.when_matched_update_all(where=_CLOSES_OPEN_ROW)
         async with self.calling("write"):
             rows = schema.to_arrow([*close, *add], self._schema)
-            # The index slows a merge down by each commit that it does not cover yet, and with it
-            # LanceDB 0.40 panics on a conditional merge of a JSON column.
-            large = await self.table.count_rows() > _INDEXED_FROM
-            merge = merge.use_index(large and not close)
             async with self.alone("write"):
                 with span("commit"):
-                    result = await merge.execute(rows, on_bad_vectors="null")
-        all_won = bool(result.num_inserted_rows == len(add))
-        if result.num_inserted_rows or result.num_updated_rows:
-            self.changes.add(result.version, [*close, *add], add if all_won else ())
-        await self.make_durable(result.version)
+                    if not close and await self._still_free(add, seen):
+                        # A third of what a merge takes.
+                        version = int((await self.table.add(rows, on_bad_vectors="null")).version)
+                        written, added = True, len(add)
+                    else:
+                        result = await self._merge(rows, closes=bool(close))
+                        version, added = int(result.version), result.num_inserted_rows
+                        written = bool(added or result.num_updated_rows)
+        all_won = bool(added == len(add))
+        self.newest = max(self.newest, version)
+        if written:
+            self.changes.add(version, [*close, *add], add if all_won else ())
+        await self.make_durable(version)
         return all_won
+
+    async def _still_free(self, add: Sequence[Version], seen: int | None) -> bool:
+        """Tell whether nobody can have taken an id: all writers of a folder wait for each other."""
+        if seen is None or self.processes is None:
+            return False
+        touched = self.changes.touched(seen, int(await self.table.version()))
+        return touched is not None and touched.isdisjoint(row.memory.memory_id for row in add)
+
+    async def _merge(self, rows: pa.Table, *, closes: bool) -> Any:  # noqa: ANN401 - LanceDB's
+        merge = self.table.merge_insert("version_id").when_not_matched_insert_all()
+        if closes:
+            merge = merge.when_matched_update_all(where=_CLOSES_OPEN_ROW)
+        # The index slows a merge down by each commit that it does not cover yet, and with it
+        # LanceDB 0.40 panics on a conditional merge of a JSON column.
+        large = await self.table.count_rows() > _INDEXED_FROM
+        return await merge.use_index(large and not closes).execute(rows, on_bad_vectors="null")
 
     @unbroken
     async def delete(self, filters: Filters) -> None:
@@ -119,7 +143,8 @@ class Store:
     async def version(self) -> int:
         """Return the number of the newest commit."""
         async with self.calling("read"):
-            return int(await self.table.version())
+            self.newest = int(await self.table.version())
+        return self.newest
 
     def size(self) -> tuple[int, int]:
         """Return the number of files of a local store and their bytes."""
@@ -221,11 +246,25 @@ class Store:
 
     @unbroken
     async def closest(
-        self, vector: Vector, filters: Filters, columns: Sequence[str], *, limit: int
+        self,
+        vector: Vector,
+        filters: Filters,
+        columns: Sequence[str],
+        *,
+        limit: int,
+        at_least: int = 0,
     ) -> pa.Table:
-        """Find the rows nearest to one vector, nearest first; as `nearest`, but an Arrow table."""
+        """Find the rows nearest to one vector, nearest first; as `nearest`, but an Arrow table.
+
+        Args:
+            vector: normalised.
+            filters: applied before the search.
+            columns: fields of the result.
+            limit: most rows.
+            at_least: rows that the filters surely leave; they are counted where that is few.
+        """
         query = self.table.query().nearest_to(np.asarray(vector))
-        rows = await self._searched(query, filters, columns, limit)
+        rows = await self._searched(query, filters, columns, limit, at_least)
         return rows.sort_by("_distance").select(list(columns))
 
     async def _searched(
@@ -234,6 +273,7 @@ class Store:
         filters: Filters,
         columns: Sequence[str],
         limit: int,
+        at_least: int = 0,
     ) -> pa.Table:
         where = compile_filters(filters)
         space = self.space
@@ -241,7 +281,7 @@ class Store:
         query = query.distance_type("cosine").limit(limit)
         query = query.where(where).select([*stored(columns, space), "_distance"])
         async with self.calling("read"):
-            if await self._few(where):
+            if at_least <= EXACT_UP_TO and await self._few(where):
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
@@ -279,8 +319,12 @@ class Store:
 
     @asynccontextmanager
     async def calling(self, deed: str) -> AsyncIterator[None]:
-        """Wrap one call of LanceDB: its errors are mapped, and the gate stays open."""
-        async with self.gate.passing():
+        """Wrap one call of LanceDB: its errors are mapped, and the gate stays open.
+
+        Some reads at a time: more would only wait for a processor, and LanceDB keeps the threads
+        that it once had, each with megabytes of memory. Writes wait for each other anyway.
+        """
+        async with self._reads if deed == "read" else nullcontext(), self.gate.passing():
             with mapped(deed):
                 yield
 

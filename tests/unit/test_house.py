@@ -21,7 +21,10 @@ MODULES = {
     if path.relative_to(ROOT).parts[:2] != ("embedding", "model")  # the export script, not ours
 }
 MIDDLE = {"ranking", "prompts", "llm", "embedding", "store"}
-BASE = {"models", "config", "errors", "statistics", "text", "times", "telemetry"}
+BASE = {
+    *("models", "config", "errors", "statistics", "text", "times", "telemetry"),
+    *("resident",),
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", *BASE},
     "__init__": {"engine", *BASE},

@@ -49,7 +49,9 @@ async def gather(
     with span("search"):
         limit = resources.settings.recall.pool
         favoured = (await known).favoured(vector)
-        return Candidacy.of(await _nearest(resources.store, query, vector, view, limit, favoured))
+        store, rows = resources.store, resources.scopes.at_least(resources.store, view)
+        found_rows = await _nearest(store, query, vector, view, limit, favoured, rows)
+        return Candidacy.of(found_rows)
 
 
 async def _nearest(
@@ -59,12 +61,13 @@ async def _nearest(
     view: View,
     limit: int,
     favoured: Sequence[str],
+    at_least: int,
 ) -> pa.Table:
     visible = view.conditions
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
     legs = [store.matching(words, visible, COLUMNS, limit=limit)]
     if vector is not None:
-        legs.append(store.closest(vector, visible, COLUMNS, limit=limit))
+        legs.append(store.closest(vector, visible, COLUMNS, limit=limit, at_least=at_least))
     if favoured:
         legs.append(store.scan(every(visible, {"memory_id": {"in": [*favoured]}}), COLUMNS))
     legs.append(named(store, query, visible, COLUMNS))
@@ -78,8 +81,8 @@ async def _nearest(
 
 
 async def _beside(store: Store, rows: pa.Table, best: set[str], visible: Filters) -> pa.Table:
-    """Read what stands beside the best rows in their runs."""
-    places = _places_beside(rows, best)
+    """Read what stands beside the best rows in their runs, and is not among them."""
+    places = _places_beside(rows, best) - set(_places(rows))
     if not places:
         return rows.slice(0, 0)
     runs = {run_id for _, run_id, _ in places}
@@ -89,9 +92,17 @@ async def _beside(store: Store, rows: pa.Table, best: set[str], visible: Filters
         {"OR": [known, {"run_id": {"exists": False}}]} if None in runs else known,
         {"position": {"in": sorted({position for _, _, position in places})}},
     )
-    beside = await store.scan(conditions, COLUMNS)
-    near = [place in places for place in _places(beside)]
-    return beside.filter(pa.array(near, pa.bool_()))
+    # First where they are: a run may have many rows, and each comes with its vector.
+    beside = await store.scan(conditions, ["version_id", "user_id", "run_id", "position"])
+    ids = beside["version_id"].to_pylist()
+    near = [
+        version_id
+        for version_id, place in zip(ids, _places(beside), strict=True)
+        if place in places
+    ]
+    if not near:
+        return rows.slice(0, 0)
+    return await store.scan(every(visible, {"version_id": {"in": near}}), COLUMNS)
 
 
 def _distinct(rows: pa.Table) -> pa.Table:

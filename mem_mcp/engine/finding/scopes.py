@@ -17,6 +17,8 @@ from mem_mcp.telemetry import span
 _MOST_BYTES = 64_000_000
 # Touched memories that are looked up one by one; for more a scope is read anew.
 _MOST_TOUCHED = 200
+# Large scopes whose number of rows is kept.
+_MOST_LARGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,19 @@ class _Kept:
     found: Candidacy
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    version: int
+    rows: int
+
+
 class Scopes:
     """The last scopes that were read whole, brought up to date by what was written since."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
+        self._large: OrderedDict[str, _Counted] = OrderedDict()
 
     async def whole(self, store: Store, view: View, most: int) -> Candidacy | None:
         """Return every row of a view, as of the store's newest commit.
@@ -51,13 +60,34 @@ class Scopes:
         space = store.space
         with span("count"):
             version = await store.version()
-            small = await store.count(view.conditions) <= most
-        if not small:
+            if self.at_least(store, view) > most:
+                return None
+            rows = await store.count(view.conditions)
+        if rows > most:
+            self._note_large(view.key, _Counted(version, rows))
             return None
         with span("read"):
             found = Candidacy.of(await store.scan(view.conditions, COLUMNS))
         self._keep(view.key, _Kept(space, version, found.until, found))
         return found
+
+    def at_least(self, store: Store, view: View) -> int:
+        """Return a number of rows that a view surely has, as far as it was counted: 0 if never.
+
+        Each memory that was touched since may have left it. What expires meanwhile is not taken
+        off: whether a scope is large decides how it is searched, not what is found.
+        """
+        counted = self._large.get(view.key)
+        if counted is None:
+            return 0
+        touched = store.changes.touched(counted.version, store.newest)
+        return 0 if touched is None else counted.rows - len(touched)
+
+    def _note_large(self, key: str, counted: _Counted) -> None:
+        self._large[key] = counted
+        self._large.move_to_end(key)
+        if len(self._large) > _MOST_LARGE:
+            self._large.popitem(last=False)
 
     async def _revised(self, store: Store, view: View) -> Candidacy | None:
         """Bring what was read last up to date, where this process knows what has changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -19,7 +19,7 @@ from mem_mcp.store import Vector
 async def similar(
     resources: Resources,
     user_id: str,
-    vectors: Sequence[Vector | None],
+    embed: Callable[[], Awaitable[Sequence[Vector | None]]],
     moment: datetime,
     most: int,
 ) -> list[list[Similar]]:
@@ -28,19 +28,21 @@ async def similar(
     Args:
         resources: what to work with.
         user_id: whose memories.
-        vectors: normalised; None where there is none, and nothing is found for it.
+        embed: gives the vectors, normalised; None where there is none, and nothing is found for
+            it. A small scope is read while they are made.
         moment: what was recorded then or later is left out.
         most: memories for each vector.
     """
+    # What a plain recall sees, so that both profit from what either has read.
+    scope = Scope(user_id=user_id)
+    plain = view(scope, moment)
+    known = await resources.scopes.whole(resources.store, plain, resources.settings.recall.whole)
+    vectors = await embed()
     found: list[list[Similar]] = [[] for _ in vectors]
     present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
     if not present:
         return found
     asked = np.stack([vector for _, vector in present])
-    # What a plain recall sees, so that both profit from what either has read.
-    scope = Scope(user_id=user_id)
-    plain = view(scope, moment)
-    known = await resources.scopes.whole(resources.store, plain, resources.settings.recall.whole)
     least = resources.settings.remember.similar_score
     if known is not None:
         near = _among(known, user_id, asked, moment, most, least)

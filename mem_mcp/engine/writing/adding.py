@@ -70,6 +70,7 @@ async def store_new(
                 await store.settle()
                 return first, []
             with span("place"):
+                seen = await store.version()
                 placed = await place(store, memories, utc_now(), written)
             vectors, _ = await embedding
             add = new_rows(placed, vectors)
@@ -77,7 +78,7 @@ async def store_new(
                 await store.settle()
                 return [], placed
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
-            if await store.apply(add):
+            if await store.apply(add, seen=seen):
                 return [], placed
     raise WriteConflict("others keep storing the same memories; try again")
 
