@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
-import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -19,10 +26,11 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mem_mcp import mistakes, paths, settings_file
 from mem_mcp.errors import ConfigError
 
 PREFIX = "MEM_MCP_"
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+CONFIG_VARIABLE = settings_file.VARIABLE
 _ADDRESS = r"^(https?://\S+)?$"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -32,6 +40,16 @@ CORE_TOOLS = (
 )  # fmt: skip
 """What a model is offered by default."""
 ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
+
+
+_log = logging.getLogger(__name__)
+
+
+_PATHS = ("data_dir", "llm.prompts", "pictures.folder")
+
+
+def _path_text(given: object) -> object:
+    return str(paths.local_path(str(given))) if isinstance(given, str | Path) and given else given
 
 
 class Section(BaseModel):
@@ -128,6 +146,8 @@ class PictureSettings(Section):
     max_bytes: int = Field(default=5_000_000, ge=1, le=100_000_000)
     """Largest picture."""
 
+    _local = field_validator("folder", mode="before")(_path_text)
+
 
 class LLMSettings(Section):
     """The language model that manages memory; its key is the provider's own variable's to hold."""
@@ -171,6 +191,8 @@ class LLMSettings(Section):
     prompts: str = ""
     """Folder of texts in place of ours, such as extract.md; empty: ours."""
 
+    _local = field_validator("prompts", mode="before")(_path_text)
+
     @field_validator("fallbacks", mode="before")
     @classmethod
     def _names(cls, names: object) -> object:
@@ -200,14 +222,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
     )
 
-    data_dir: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("mem_mcp", appauthor=False))
-    )
+    data_dir: Path = Field(default_factory=paths.user_data)
     """Folder of the store. Default: the platform's folder for user data."""
     storage_uri: str = ""
     """Where the table lives instead of data_dir: s3://, gs://, az:// or db://."""
@@ -227,11 +248,31 @@ class Settings(BaseSettings):
     pictures: PictureSettings = PictureSettings()
     auth: AuthSettings = AuthSettings()
 
-    @field_validator("data_dir")
+    _remarks: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What their author should know of how they were understood; a sentence each."""
+        return self._remarks
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
+    def _remarking(cls, given: dict[str, Any], make: Callable[[object], Self]) -> Self:
+        made = make(given)
+        made._remarks = tuple(  # noqa: SLF001 - its own class's
+            f"{name}: {str(written)!r} is relative; {_at(name, made)} is used"
+            for name in _PATHS
+            if isinstance(written := _at(name, given), str | Path)
+            and written
+            and paths.is_relative(str(written))
+        )
+        return made
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _local(cls, given: object) -> object:
         # LanceDB takes relative paths that begin with "db" for its cloud service.
-        return path.expanduser().absolute()
+        return paths.local_path(str(given)) if isinstance(given, str | Path) else given
 
     @field_validator("storage_uri")
     @classmethod
@@ -251,13 +292,15 @@ class Settings(BaseSettings):
         names = tools.split(",") if isinstance(tools, str) else tools
         if not isinstance(names, Iterable):
             return tools
-        names = [str(name).strip() for name in names]
+        names = [stripped for name in names if (stripped := str(name).strip())]
         if names in (["default"], ["all"]):
             return names[0]
+        allowed = f"allowed: default, all, or some of {', '.join(ALL_TOOLS)}"
+        if not names:
+            raise ValueError(f"no tool is named; {allowed}")
         if unknown := [name for name in names if name not in ALL_TOOLS]:
-            raise ValueError(
-                f"no tool {unknown[0]!r}; allowed: default, all, or some of {', '.join(ALL_TOOLS)}"
-            )
+            hint = mistakes.nearest(unknown[0], ALL_TOOLS)
+            raise ValueError(" ".join(filter(None, [f"no tool {unknown[0]!r};", hint, allowed])))
         return ",".join(names)
 
     @property
@@ -279,10 +322,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not offered
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, then the YAML file where one is named."""
-        file = os.environ.get(CONFIG_VARIABLE)
-        if not file:
+        file = settings_file.named_file()
+        if file is None:
             return init_settings, env_settings
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_yaml(file))
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, settings_file.read(file)),
+        )
 
 
 def load_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
@@ -297,34 +344,19 @@ def load_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
     _refuse_unknown_variables()
     given = {name: value for name, value in (arguments or {}).items() if value is not None}
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(mistakes.explain(error, setting_names())) from error
     except SettingsError as error:  # a variable that should hold JSON and does not
         raise ConfigError(" ".join(str(error).split())) from error
-
-
-def _read_yaml(file: str) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - most starts need no file
-
     try:
-        content = yaml.safe_load(Path(file).expanduser().read_bytes())
-    except FileNotFoundError as error:
-        raise ConfigError(f"{CONFIG_VARIABLE}: there is no file {file!r}") from error
-    except OSError as error:
-        raise ConfigError(f"{CONFIG_VARIABLE}: {file!r}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content or {}, dict):
-        raise ConfigError(f"{file}: must be settings and their values")
-    for name in content or {}:
-        if not isinstance(name, str):
-            raise ConfigError(f"{file}: {name!r} is no setting; allowed: {_allowed()}")
-    return content or {}
-
-
-def _allowed() -> str:
-    return ", ".join(setting_names())
+        if not settings.storage_uri:
+            paths.check_folder(settings.data_dir)
+    except ValueError as error:
+        raise ConfigError(f"data_dir: {error} ({variable('data_dir')})") from error
+    for remark in settings.remarks:
+        _log.warning("%s", remark)
+    return settings
 
 
 def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
@@ -343,24 +375,18 @@ def variable(setting: str) -> str:
     return PREFIX + setting.upper().replace(".", "__")
 
 
+def _at(name: str, settings: object) -> object:
+    """Return a setting of settings, or of what they shall be made from; None where it is not."""
+    for part in name.split("."):
+        settings = (
+            settings.get(part) if isinstance(settings, Mapping) else getattr(settings, part, None)
+        )
+    return settings
+
+
 def _refuse_unknown_variables() -> None:
     known = {variable(name) for name in setting_names()} | {CONFIG_VARIABLE}
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(known))}"
+    for name, value in os.environ.items():
+        if value and name.startswith(PREFIX) and name not in known:
+            hint = mistakes.nearest(name, known) or f"allowed: {', '.join(sorted(known))}"
             raise ConfigError(f"{name}: no such setting; {hint}")
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "settings"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":
-        wanted = "an http:// or https:// address" if name.endswith("api_base") else "one name"
-        message = f"{first['input']!r} is not {wanted}, without spaces"
-    if first["type"] == "extra_forbidden":
-        message = f"no such setting; allowed: {_allowed()}"
-    if name == "log_level":
-        message = f"{first['input']!r} is not one of {', '.join(get_args(LogLevel))}"
-    return f"{name}: {message}"

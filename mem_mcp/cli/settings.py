@@ -9,18 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from pydantic_settings import YamlConfigSettingsSource
 
+from mem_mcp import settings_file
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import show
-from mem_mcp.config import (
-    CONFIG_VARIABLE,
-    LLMSettings,
-    Settings,
-    load_settings,
-    setting_names,
-    variable,
-)
+from mem_mcp.config import LLMSettings, load_settings, setting_names, variable
 
 SECRET = ("auth.tokens",)
 
@@ -69,10 +62,10 @@ def config(
         show(_prompting(loaded.llm), _prompt_lines, as_json=as_json)
         return
     values = loaded.model_dump(mode="json")
-    file = os.environ.get(CONFIG_VARIABLE, "")
-    written = YamlConfigSettingsSource(Settings, Path(file).expanduser())() if file else {}
+    file = settings_file.named_file()
+    written = settings_file.read(file) if file else {}
     found = [
-        Setting(name=name, value=_shown(name, values), source=_source(name, written, file))
+        Setting(name=name, value=_shown(name, values), source=_source(name, written, str(file)))
         for name in setting_names()
     ]
     show(Configuration(settings=found), _lines, as_json=as_json)
@@ -111,7 +104,7 @@ def _prompt_lines(found: Prompting) -> Iterator[str]:
 
 def _source(name: str, written: Mapping[str, Any], file: str) -> str:
     # The environment is read without regard to case.
-    given = {key.upper(): key for key in os.environ}
+    given = {key.upper(): key for key, value in os.environ.items() if value}
     if variable(name) in given:
         return given[variable(name)]
     return "default" if _at(name, written) is None else file

@@ -526,7 +526,7 @@ def test_a_setting_that_does_not_exist_ends_any_command(
 
 def test_a_data_directory_that_is_a_file_is_named(refused: Callable[..., str], data_dir: Path):
     data_dir.write_text("not a folder")
-    assert refused("recall", "x").startswith(f"data_dir: {str(data_dir)!r} cannot be used")
+    assert refused("recall", "x", code=2).startswith(f"data_dir: {str(data_dir)!r} is no folder")
 
 
 def test_a_wrong_option_shows_the_usage(run: Run):

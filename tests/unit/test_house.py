@@ -23,7 +23,7 @@ MODULES = {
 MIDDLE = {"ranking", "prompts", "llm", "embedding", "store"}
 BASE = {
     *("models", "config", "errors", "statistics", "text", "times", "telemetry"),
-    *("resident",),
+    *("paths", "settings_file", "mistakes", "resident"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli", *BASE},

@@ -91,7 +91,14 @@ def test_an_argument_that_is_none_counts_as_absent(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_empty_file_sets_nothing(yaml: WriteYaml):
-    for text in ("", "# only a comment\n", "---\n", "{}\n"):
+    for text in (
+        "",
+        "# only a comment\n",
+        "---\n",
+        "{}\n",
+        "store:\n",
+        "user_id:\nstore:\n  durability:\n",
+    ):
         yaml(text)
         assert load_settings().user_id == "default"
 
@@ -178,8 +185,6 @@ def test_a_relative_data_dir_becomes_absolute(tmp_path: Path, monkeypatch: pytes
     # LanceDB takes a relative path that begins with "db" for its cloud service.
     monkeypatch.chdir(tmp_path)
     assert load_settings({"data_dir": "dbmemory"}).data_dir == tmp_path / "dbmemory"
-    monkeypatch.setenv("MEM_MCP_DATA_DIR", "db://memory")
-    assert load_settings().data_dir.is_absolute()
     assert Settings(data_dir=Path("x")).data_dir == tmp_path / "x"
 
 
@@ -195,6 +200,111 @@ def test_a_configuration_file_in_the_home_directory_is_found(
     (tmp_path / "settings.yaml").write_text("user_id: ann\n")
     monkeypatch.setenv(CONFIG_VARIABLE, "~/settings.yaml")
     assert load_settings().user_id == "ann"
+
+
+def test_variables_in_a_path_are_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yaml: WriteYaml
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PLACE", str(tmp_path / "place"))
+    home, place = tmp_path / "home", tmp_path / "place"
+    wanted = {"$HOME/m": home / "m", "${HOME}/m": home / "m", "${PLACE}": place, "~": home}
+    for written, meant in wanted.items():
+        assert load_settings({"data_dir": written}).data_dir == meant
+        paths = load_settings({"llm": {"prompts": written}, "pictures": {"folder": written}})
+        assert (paths.llm.prompts, paths.pictures.folder) == (str(meant), str(meant))
+    place.mkdir()
+    (place / "s.yaml").write_text("data_dir: ${PLACE}/$EXTRA\n", encoding="utf-8")
+    monkeypatch.setenv("EXTRA", "a $HOME b")
+    monkeypatch.setenv(CONFIG_VARIABLE, "${PLACE}/s.yaml")
+    monkeypatch.delenv("MEM_MCP_DATA_DIR")
+    assert load_settings().data_dir == place / "a $HOME b"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("${workspaceFolder}/memory", "${workspaceFolder} is not set"),
+        ("${env:HOME}/memory", "${env:HOME} is not filled in"),
+        ("${HOME/memory", "${HOME is not filled in"),
+        ("/x/$NO_SUCH_VARIABLE/y", "$NO_SUCH_VARIABLE is not set"),
+        ("$(pwd)/memory", "$(pwd) is not filled in"),
+        ("%APPDATA%\\memory", "%APPDATA% is not filled in"),
+        ("%ProgramFiles(x86)%/memory", "%ProgramFiles(x86)% is not filled in"),
+        ("{{home}}/memory", "{{ is not filled in"),
+        ('"/x/memory"', "write it without"),
+        ("'~/memory'", "write it without"),
+        ("“/x/memory”", "write it without"),
+        ('/x/memory"', "write it without"),
+        ("file:///x/memory", "write a path of this machine"),
+        ("https://x.test/memory", "write a path of this machine"),
+        ("s3://bucket/memory", "set storage_uri"),
+        ("db://memory", "set storage_uri"),
+        ("C:\\Users\\ann\\memory", "a path of Windows"),
+        ("\\\\server\\share", "a path of Windows"),
+        ("/x/memory ", "blanks at an end"),
+        ("/x/memory\n", "line break"),
+        ("/x/mem\0ory", "line break"),
+        ("/x/\udcff", "not UTF-8"),
+        (" ", "must not be empty"),
+        ("~nobody-of-this-name/memory", "no home folder for ~"),
+    ],
+)
+def test_a_path_that_cannot_be_meant_is_refused_wherever_one_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, written: str, told: str
+):
+    for name in ("data_dir", "llm.prompts", "pictures.folder"):
+        section, _, key = name.rpartition(".")
+        message = refused({section: {key: written}} if section else {key: written})
+        assert message.startswith(f"{name}: "), message
+        assert told in message
+    if "\0" not in written:
+        monkeypatch.setenv(CONFIG_VARIABLE, written)
+        message = refused()
+        assert message.startswith(f"{CONFIG_VARIABLE}: "), message
+        assert told in message
+
+
+@pytest.mark.parametrize(
+    "name", ["a$", "costs 5$", "50% of 80%", "it's", "a#b?c", "ความจำ 🚀", "{x}"]
+)
+def test_a_path_with_odd_signs_is_taken_as_it_is(tmp_path: Path, name: str):
+    assert load_settings({"data_dir": f"{tmp_path}/{name}"}).data_dir == tmp_path / name
+
+
+def test_a_data_directory_that_can_be_no_folder_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for path in ("file", "file/below", "dangling", "x" * 300, "y/" * 3_000):
+        message = refused({"data_dir": tmp_path / path})
+        assert message.startswith("data_dir: ")
+        assert "MEM_MCP_DATA_DIR" in message
+    stored = load_settings({"data_dir": tmp_path / "file", "storage_uri": "s3://bucket/x"})
+    assert stored.storage_uri  # data_dir is not used then
+
+
+def test_what_was_relative_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings({"data_dir": "m", "llm": {"prompts": "./p"}, "pictures": {}})
+    assert settings.remarks == (
+        f"data_dir: 'm' is relative; {tmp_path / 'm'} is used",
+        f"llm.prompts: './p' is relative; {tmp_path / 'p'} is used",
+    )
+    assert [record.getMessage() for record in caplog.records] == list(settings.remarks)
+    assert load_settings({"data_dir": "~/m"}).remarks == ()
+
+
+def test_a_user_without_a_home_folder_names_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def homeless(*_: object, **__: object) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr("platformdirs.user_data_dir", homeless)
+    assert load_settings().data_dir == tmp_path / "memory"
+    monkeypatch.delenv("MEM_MCP_DATA_DIR")
+    assert "no home folder" in refused()
+    assert load_settings({"storage_uri": "s3://bucket/x"}).storage_uri == "s3://bucket/x"
 
 
 # Tools and levels.
@@ -225,7 +335,61 @@ def test_a_log_level_may_be_written_in_any_case(level: str):
     assert load_settings({"log_level": level}).log_level == level.upper()
 
 
+def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch):
+    wanted = load_settings()
+    for name in setting_names():
+        if name != "data_dir":
+            monkeypatch.setenv(variable(name), "")
+    monkeypatch.setenv(CONFIG_VARIABLE, "")
+    monkeypatch.setenv("MEM_MCP_NONSENSE", "")
+    assert load_settings() == wanted
+
+
 # Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("store:\n\tdurability: os\n", "has a tab in line 2; indent with spaces"),
+        ("user_id: a\nuser_id: b\n", "user_id stands again in line 2; keep one"),
+        ("llm:\n  model: a\n  retries: 1\n  model: b\n", "model stands again in line 4"),
+        ("user_id: 5\n", "user_id: 5 is not text; write it in quotes"),
+        ("user_id: 2026-01-01\n", "user_id: datetime.date(2026, 1, 1) is not text"),
+        ("user_id: 2026-13-45\n", "is not YAML"),
+        ("user_id: [a, b]\n", "user_id: ['a', 'b'] is not text"),
+        ("recall:\n  pool: [1, 2]\n", "recall.pool: [1, 2] is not a whole number"),
+        ("recall:\n  pool: 12.5\n", "recall.pool: 12.5 is not a whole number"),
+        ("store: {durability: [os]}\n", "store.durability: ['os'] is not one of 'fsync', 'os'"),
+        ("llm: openai/gpt\n", "llm: 'openai/gpt' is not a section"),
+        ("data_dir: [a]\n", "data_dir: "),
+        ("llm:\n  prompts: {a: b}\n", "llm.prompts: {'a': 'b'} is not text"),
+        ("store:\n  durabilty: os\n", "did you mean store.durability?"),
+        ("recall:\n  model: x\n", "recall.model: no such setting; "),
+        ("usr_id: ann\n", "did you mean user_id?"),
+        ("llm:\n  api_key: s3cret\n", "a key is in the provider's own variable"),
+        ("store.durability: os\n", "write durability below store:, indented"),
+        ("a: " + "[" * 5_000, "is not YAML"),
+        ("user_id: \x07\n", "is not UTF-8 text"),
+        ("--- a\n--- b\n", "is not YAML"),
+        ("user_id: *a\n", "is not YAML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_what_is_allowed(
+    yaml: WriteYaml, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+):
+    monkeypatch.delenv("MEM_MCP_DATA_DIR")
+    yaml(text)
+    message = refused()
+    assert told in message
+    assert "s3cret" not in message
+
+
+def test_a_file_with_a_byte_order_mark_is_read(yaml: WriteYaml):
+    path = yaml("user_id: ann\n")
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_text("user_id: ann\r\n", encoding=encoding)
+        assert load_settings().user_id == "ann"
 
 
 def test_an_unknown_variable_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch):
@@ -267,21 +431,22 @@ def test_an_unknown_argument_is_refused_by_name():
     ("name", "value", "told"),
     [
         ("log_level", "LOUD", "WARNING"),
-        ("log_level", "", "WARNING"),
         ("tools", "recall,nonsense", "nonsense"),
-        ("tools", "", "default"),
         ("tools", "all,recall", "all"),
+        ("tools", "recal", "did you mean recall?"),
+        ("tools", ",", "no tool is named"),
+        ("recall.traces", "perhaps", "'perhaps' is not true or false"),
+        ("llm.temperature", "warm", "'warm' is not a number"),
         ("tools", "recall;remember", "remember"),
         ("store.durability", "maybe", "fsync"),
         ("store.durability", "FSYNC", "os"),
         ("store.maintain_every", "0", "1"),
-        ("store.maintain_every", "often", "integer"),
+        ("store.maintain_every", "often", "'often' is not a whole number"),
         ("remember.max_characters", "-5", "1"),
         ("remember.similar_score", "1.5", "1"),
         ("remember.similar_score", "nan", ""),
         ("recall.whole", "-1", "0"),
         ("recall.pool", "1", "10"),
-        ("user_id", "", "1"),
         ("storage_uri", "ftp://x", "s3://"),
         ("embedding.api_base", "not-a-url", "embedding.api_base"),
         ("rerank.candidates", "1", "2"),
@@ -317,8 +482,6 @@ def test_a_variable_that_is_no_json_is_refused_by_name(monkeypatch: pytest.Monke
 def test_a_section_that_is_no_section_is_refused(monkeypatch: pytest.MonkeyPatch, yaml: WriteYaml):
     yaml("store: fast\n")
     assert refused().startswith("store: ")
-    yaml("store:\n")
-    refused()
     monkeypatch.delenv(CONFIG_VARIABLE)
     monkeypatch.setenv("MEM_MCP_STORE", "{}")
     assert "MEM_MCP_STORE" in refused()
