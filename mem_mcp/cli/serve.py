@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
@@ -22,7 +23,12 @@ def main(arguments: Sequence[str]) -> int:
     from mem_mcp.server.transports import serve  # noqa: PLC0415
 
     try:
-        serve(load_settings(), chosen.transport, chosen.host, chosen.port)
+        settings = load_settings()
+        if settings.llm.prompts:
+            from mem_mcp.prompts import Prompts  # noqa: PLC0415 - few have texts of their own
+
+            Prompts.load(Path(settings.llm.prompts))
+        serve(settings, chosen.transport, chosen.host, chosen.port)
     except MemError as error:
         return report(error)
     return 0

@@ -42,11 +42,15 @@ class Prompts:
         try:
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         except OSError as error:
-            raise ConfigError(f"prompts: {str(folder)!r}: {error.strerror}") from error
+            raise ConfigError(
+                f"llm.prompts: {str(folder)!r}: {error.strerror}; name a folder of your own texts"
+            ) from error
         allowed = {f"{field.name}.md": field.name for field in fields(cls)}
         for path in paths:
             if path.name not in allowed:
-                raise ConfigError(f"prompts: {path} is no prompt; allowed: {', '.join(allowed)}")
+                raise ConfigError(
+                    f"llm.prompts: {path} is no prompt; allowed: {', '.join(allowed)}"
+                )
         return cls(**{allowed[path.name]: _read(path) for path in paths})
 
 
@@ -54,14 +58,14 @@ def _read(path: Path) -> str:
     try:
         text = check_text(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
-        raise ConfigError(f"prompts: {path}: {error.strerror}") from error
+        raise ConfigError(f"llm.prompts: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"prompts: {path} is not UTF-8; save it as that") from error
+        raise ConfigError(f"llm.prompts: {path} is not UTF-8; save it as that") from error
     except InvalidInput as error:
-        raise ConfigError(f"prompts: {error}") from error
+        raise ConfigError(f"llm.prompts: {error}") from error
     if (found := text.count(PLACEHOLDER)) != 1:
         raise ConfigError(
-            f"prompts: {path} has {PLACEHOLDER} {found} times; write it once, where the fixed "
+            f"llm.prompts: {path} has {PLACEHOLDER} {found} times; write it once, where the fixed "
             "rules shall come in"
         )
     return text
