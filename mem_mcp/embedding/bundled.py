@@ -229,6 +229,8 @@ _loading = threading.Lock()
 def _session(model: Path) -> "InferenceSession":
     import onnxruntime  # noqa: PLC0415 - heavy: not before the model is needed
 
+    # For versions that have no variable for it (mem_mcp/__init__.py).
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(4, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
