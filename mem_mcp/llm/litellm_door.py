@@ -7,6 +7,7 @@ import logging
 import os
 from importlib import import_module
 from typing import Any
+from urllib.request import getproxies
 
 Library = Any
 """The library. Imported by name and untyped: its types are a million lines to check."""
@@ -20,6 +21,7 @@ _BEFORE_IMPORT = {
     # Else it fetches the pictures whose addresses it is given, for providers that do not.
     "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
+_LOOPBACK = "localhost,127.0.0.1,::1"
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 _library: Library = None
@@ -36,8 +38,10 @@ def _load() -> Library:
     global _library  # noqa: PLW0603 - a module is loaded once a process
     for name, value in _BEFORE_IMPORT.items():
         os.environ.setdefault(name, value)
+    _spare_loopback()
     library: Library = import_module("litellm")
     library.suppress_debug_info = True  # else it prints advice to stdout
+    library.disable_hf_tokenizer_download = True  # else it asks huggingface.co to count tokens
     library.DEFAULT_MAX_RETRIES = 0  # else its OpenAI embeddings retry each of our retries
     for name in _LOGGERS:
         # What fails is raised; its log lines would repeat the provider's own text.
@@ -48,6 +52,14 @@ def _load() -> Library:
     types.Deployment(model_name="", litellm_params=types.LiteLLM_Params(model=""))
     _library = library
     return library
+
+
+def _spare_loopback() -> None:
+    """Reach models on this machine directly: a proxy would look for them on its own."""
+    if not set(getproxies()) - {"no"}:
+        return
+    name = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"  # the former wins
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), _LOOPBACK)))
 
 
 async def enter() -> Library:
