@@ -20,6 +20,11 @@ __all__ = ["AsyncMemory", "Memory", "Settings", "__version__"]
 for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ[_name] = os.environ.get(_name) or "1"
 
+# LanceDB writes no memory where the folder for temporary files is missing; without the variable it
+# takes the system's own.
+if "TMPDIR" in os.environ and not os.access(os.environ["TMPDIR"], os.W_OK | os.X_OK):
+    del os.environ["TMPDIR"]
+
 _HOMES = {
     "AsyncMemory": "mem_mcp.engine.memory",
     "Memory": "mem_mcp.engine.memory",
