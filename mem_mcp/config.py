@@ -347,8 +347,8 @@ def load_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise ConfigError(mistakes.explain(error, setting_names())) from error
-    except SettingsError as error:  # a variable that should hold JSON and does not
-        raise ConfigError(" ".join(str(error).split())) from error
+    except SettingsError as error:  # the one setting that is JSON in the environment
+        raise ConfigError(f"auth.tokens: is not JSON ({variable('auth.tokens')})") from error
     try:
         if not settings.storage_uri:
             paths.check_folder(settings.data_dir)
@@ -388,5 +388,4 @@ def _refuse_unknown_variables() -> None:
     known = {variable(name) for name in setting_names()} | {CONFIG_VARIABLE}
     for name, value in os.environ.items():
         if value and name.startswith(PREFIX) and name not in known:
-            hint = mistakes.nearest(name, known) or f"allowed: {', '.join(sorted(known))}"
-            raise ConfigError(f"{name}: no such setting; {hint}")
+            raise ConfigError(mistakes.unknown_variable(name, known))

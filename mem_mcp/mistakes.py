@@ -12,6 +12,8 @@ _LONGEST = 80
 _UNTOLD = "auth."
 _KEYS = ("api_key", "apikey", "key", "token")
 
+_KEY_HINT = "a key belongs in the provider's own variable, such as OPENAI_API_KEY"
+
 _WANTED = {
     "int": "a whole number",
     "float": "a number",
@@ -51,6 +53,13 @@ def explain(error: ValidationError, known: Collection[str]) -> str:
     return f"{name}: {message}"
 
 
+def unknown_variable(name: str, known: Collection[str]) -> str:
+    """Say that no setting has this variable, and which may be meant."""
+    last = name.rpartition("__")[2]
+    hint = _KEY_HINT if last.lower() in _KEYS else nearest(name, known)
+    return f"{name}: no such setting; {hint or 'allowed: ' + ', '.join(sorted(known))}"
+
+
 def nearest(name: str, known: Collection[str]) -> str:
     """Ask whether the known name most like another one was meant; empty where none is like it."""
     near = difflib.get_close_matches(name, known, n=1)
@@ -62,7 +71,7 @@ def _no_such(name: str, known: Collection[str]) -> str:
     if name in known:
         return f"no setting of that form; write {last} below {section}:, indented"
     if last.lower() in _KEYS:
-        return "no such setting; a key is in the provider's own variable, such as OPENAI_API_KEY"
+        return f"no such setting; {_KEY_HINT}"
     level = [other for other in known if other.startswith(f"{section}.")] if section else known
     hint = nearest(name, level) or nearest(name, known)
     return " ".join(("no such setting;", *filter(None, [hint]), f"allowed: {', '.join(level)}"))
