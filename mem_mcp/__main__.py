@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
+from mem_mcp.cli import streams
+
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, whenever it comes."""
     # The products of the ranking are too small to share: OpenBLAS's threads would wait for each
     # other, for a hundred times as long on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    streams.prepare()
     try:
-        _run(sys.argv[1:])
+        _run(streams.arguments())
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -24,7 +27,7 @@ def _run(arguments: list[str]) -> None:
         sys.exit(serve(arguments[1:]))
     from mem_mcp.cli.app import app  # noqa: PLC0415 - typer delays the server's first answer
 
-    app(prog_name="mem-mcp")
+    app(arguments, prog_name="mem-mcp")
 
 
 if __name__ == "__main__":

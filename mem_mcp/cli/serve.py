@@ -6,18 +6,30 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
+
+
+_BY_HAND = """\
+mem-mcp: this waits for an MCP client to speak JSON-RPC to it; put `mem-mcp serve` into your client's
+configuration, which then starts it. To see it work: mem-mcp demo. Other commands: mem-mcp --help.
+Ctrl-D ends it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other command."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"mem-mcp: {message}; mem-mcp serve --help shows what there is\n")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the client goes; return the exit code."""
     chosen = _parser().parse_args(arguments)
     if chosen.transport == "stdio" and sys.stdin.isatty():
-        print(
-            "mem-mcp: MCP clients start this; by hand it only waits. Ctrl-D ends", file=sys.stderr
-        )
+        print(_BY_HAND, file=sys.stderr)
     # Not above: a command line that is wrong, or asks for help, needs none of it.
     from mem_mcp.config import load_settings  # noqa: PLC0415
     from mem_mcp.server.transports import serve  # noqa: PLC0415
@@ -35,17 +47,24 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mem-mcp serve",
         description="Serve the memory over MCP. Settings: mem-mcp config shows them.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--transport", choices=("stdio", "http", "sse"), default="stdio", help="how clients connect"
+        "--transport", default="stdio", help="how clients connect: stdio, http or sse"
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where http and sse listen; this machine only"
     )
-    parser.add_argument("--port", type=int, default=8000, help="likewise")
+    parser.add_argument("--port", type=_port, default=8000, help="likewise; 0 takes a free one")
     return parser
+
+
+def _port(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number") from None

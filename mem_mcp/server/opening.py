@@ -42,6 +42,7 @@ class LazyMemory:
         self._preload: asyncio.Task[None] | None = None
         self._used = False
         self._idle: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.
@@ -60,8 +61,8 @@ class LazyMemory:
         return opening
 
     def preload(self) -> None:
-        """Begin to open the memory and load its model, unless that was begun before."""
-        if self._preload is None:
+        """Begin to open the memory and load its model, unless that was begun, or is over."""
+        if self._preload is None and not self._closed:
             self._preload = asyncio.create_task(self._warm())
 
     async def answered(self) -> None:
@@ -82,6 +83,7 @@ class LazyMemory:
         """Close the memory; what was answered is durable already."""
         if self._idle is not None:
             self._idle.cancel()
+        self._closed = True
         if self._preload is not None:
             self._preload.cancel()
             await asyncio.gather(self._preload, return_exceptions=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError, MemError
+from mem_mcp.server.wires import Wires
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -24,6 +26,18 @@ if TYPE_CHECKING:
 TRANSPORTS = ("stdio", "http", "sse")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 1
+# Beside what a language model may take: at the end of the input, until the next answer is there.
+_PATIENCE_SECONDS = 30
+_LAST_PORT = 65535
+# "streamable-http" resembles http by no more than this.
+_RESEMBLES = 0.4
+_REMEDIES = {
+    errno.EADDRINUSE: "another program, perhaps another mem-mcp, does: stop it, or choose another "
+    "--port",
+    errno.EACCES: "ports below 1024 are the system's: choose a --port above",
+    errno.EADDRNOTAVAIL: "this machine has no such address: choose --host 127.0.0.1",
+    errno.EAFNOSUPPORT: "this machine has no such address: choose --host 127.0.0.1",
+}
 # Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
 _IDLE_SECONDS = 24 * 3600
 # The SDK's own bound, 4 MB, is less than one picture or log that the tools take.
@@ -37,53 +51,62 @@ def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int
         settings: of the memory.
         transport: stdio, http (streamable HTTP at /mcp) or sse (at /sse).
         host: where http and sse listen; the loopback only.
-        port: likewise, 1..65535.
+        port: likewise, 0..65535; 0 takes a free one.
 
     Raises:
-        ConfigError: an unknown transport, or a host that is not the loopback.
+        ConfigError: an unknown transport, a host that is not the loopback, or no port.
         MemError: the port cannot be used.
     """
-    if transport not in TRANSPORTS:
-        raise ConfigError(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}")
-    if transport != "stdio" and host not in LOOPBACK:
-        raise ConfigError(f"host: {host!r} is not allowed; this version listens on 127.0.0.1 only")
+    _check(transport, host, port)
+    # Until a transport listens to it; by then nothing has been answered.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     logging.basicConfig(stream=sys.stderr, level=settings.log_level)
-    with _quiet_stdout():
-        # Here and not above: what an import prints must not reach the client.
-        from mem_mcp.server import app, opening, stdio  # noqa: PLC0415
+    wires = Wires() if transport == "stdio" else None
+    # Here and not above: what an import prints must not reach the client.
+    from mem_mcp.server import app, opening  # noqa: PLC0415
 
     async def run() -> None:
         lazy = opening.LazyMemory(settings)
         server = app.build_server(lazy)
-        if transport == "stdio":
-            await _serve_stdio(asyncio.create_task(stdio.serve_stdio(server)), lazy)
+        if wires is not None:
+            await _serve_stdio(server, lazy, wires)
         else:
             await _serve_http(server, lazy, transport, host, port)
 
     asyncio.run(run())
 
 
-@contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Send to stderr whatever is printed meanwhile, by Python or below it."""
-    sys.stdout.flush()
-    wire = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(wire, 1)
-        os.close(wire)
+def _check(transport: str, host: str, port: int) -> None:
+    if transport not in TRANSPORTS:
+        near = get_close_matches(transport.lower(), TRANSPORTS, n=1, cutoff=_RESEMBLES)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}{meant}"
+        )
+    if transport == "stdio":
+        return
+    if host not in LOOPBACK:
+        allowed = ", ".join(LOOPBACK)
+        raise ConfigError(
+            f"host: {host!r} is not allowed; it listens on this machine only: {allowed}"
+        )
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"port: {port} is not within 0..{_LAST_PORT}; 0 takes a free one")
 
 
-async def _serve_stdio(serving: asyncio.Task[None], lazy: LazyMemory) -> None:
+async def _serve_stdio(server: MCPServer[Any], lazy: LazyMemory, wires: Wires) -> None:
+    from mem_mcp.server.stdio import serve_stdio  # noqa: PLC0415 - what it imports may print
+
+    patience = lazy.settings.llm.deadline_seconds + _PATIENCE_SECONDS
     stop = _stop_signal()
+    serving = asyncio.create_task(
+        serve_stdio(server, wires, patience=patience, longest=_MOST_BYTES)
+    )
     stopped = asyncio.create_task(stop.arrived.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     await lazy.close()
     if not serving.done():
-        # The thread that reads stdin cannot be stopped, and all that was answered is durable.
+        # What is under way would hold it up, and all that was answered is durable.
         sys.stderr.flush()
         os._exit(stop.exit_code)
     stopped.cancel()
@@ -96,20 +119,36 @@ async def _serve_http(
     import uvicorn  # noqa: PLC0415 - not for stdio
 
     listening = _listen(host, port)
-    config = uvicorn.Config(
-        _http_app(server, transport, host),
-        log_level=lazy.settings.log_level.lower(),
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+    http = uvicorn.Server(
+        uvicorn.Config(
+            _http_app(server, transport, host),
+            log_level=lazy.settings.log_level.lower(),
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
     )
-    # uvicorn raises the signal again when it has shut down; by then it means nothing more.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signals = set()
+
+    def stop(number: int, _frame: object) -> None:
+        # Before uvicorn listens to signals itself; and it raises them again when it has shut down.
+        signals.add(number)
+        http.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     path = "/mcp" if transport == "http" else "/sse"
-    sys.stderr.write(f"mem-mcp: listening on http://{host}:{listening.getsockname()[1]}{path}\n")
+    sys.stderr.write(f"mem-mcp: listening on {_url(host, listening)}{path}\n")
     sys.stderr.flush()
     try:
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await http.serve(sockets=[listening])
     finally:
         await lazy.close()
+    if signal.SIGINT in signals:
+        raise KeyboardInterrupt
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listening.getsockname()[1]}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -121,12 +160,11 @@ def _listen(host: str, port: int) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listening.close()
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise MemError(
-            f"port: cannot listen on {host}:{port} ({reason}); choose another"
-        ) from error
+        remedy = _REMEDIES.get(error.errno or 0, "choose another --port")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}") from error
     return listening
 
 
