@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -12,10 +13,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
@@ -41,7 +43,7 @@ from mem_mcp.engine.maintain import Upkeep
 from mem_mcp.engine.reading.infer import Progress
 from mem_mcp.engine.resources import Resources
 from mem_mcp.engine.stats import stats
-from mem_mcp.errors import EmbedderUnavailable, InvalidInput
+from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.models import (
     FeedbackResult,
     ForgetResult,
@@ -715,24 +717,45 @@ def _blocking(
 
 
 class Memory:
-    """The methods of AsyncMemory, blocking; made by `Memory.open`."""
+    """The methods of AsyncMemory, blocking; made by `Memory.open`, and closed at the end of `with`.
 
-    def __init__(self, portal: BlockingPortal, asynchronous: AsyncMemory) -> None:
-        self._portal = portal
-        self.asynchronous = asynchronous
+    One that is not closed, as in a notebook, is closed when the process ends.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        with ExitStack() as opening:
+            self._portal = opening.enter_context(start_blocking_portal())
+            self.asynchronous = opening.enter_context(
+                self._portal.wrap_async_context_manager(AsyncMemory.open(settings))
+            )
+            self._closing = opening.pop_all()
+        _close_at_exit()
+        _open.add(self)
 
     @classmethod
-    @contextmanager
-    def open(cls, settings: Settings | None = None) -> Iterator[Memory]:
+    def open(cls, settings: Settings | None = None) -> Memory:
         """Open a memory; see `AsyncMemory.open`."""
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(AsyncMemory.open(settings)) as memory,
-        ):
-            yield cls(portal, memory)
+        return cls(settings)
+
+    def close(self) -> None:
+        """Close it, or do nothing where that was done; what was answered is durable already."""
+        _open.discard(self)
+        self._closing.close()
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def wait(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run something on the memory's event loop and wait for it."""
+        """Run something on the memory's event loop and wait for it.
+
+        Raises:
+            MemError: the memory was closed.
+        """
+        if self not in _open:
+            raise MemError("this memory was closed; open it again with Memory.open")
         return self._portal.call(work)
 
     def export_lines(self, *, user_id: str = "") -> Iterator[str]:
@@ -759,3 +782,17 @@ class Memory:
     reprocess = _blocking(AsyncMemory.reprocess)
     reembed = _blocking(AsyncMemory.reembed)
     maintain = _blocking(AsyncMemory.maintain)
+
+
+_open: set[Memory] = set()
+
+
+@cache
+def _close_at_exit() -> None:
+    # Not atexit: by then the interpreter has stopped the threads that closing needs.
+    threading._register_atexit(_close_all)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _close_all() -> None:
+    for memory in [*_open]:
+        memory.close()

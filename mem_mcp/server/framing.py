@@ -25,6 +25,7 @@ from pydantic_core import from_json
 # Of a line that is too long, this much of each end is kept: the id of a request is in one of them.
 _ENDS = 1_000
 
+_WELL_FORMED = "send one JSON object a line, in UTF-8, no lone surrogates, nested 200 deep at most"
 _RULES = {
     "jsonrpc": 'must be "2.0"',
     "id": "must be a text or a whole number",
@@ -107,7 +108,7 @@ def understand(line: Line, longest: int) -> JSONRPCMessage | list[bytes]:
     try:
         sent = from_json(data)
     except ValueError as error:
-        reason = f"not JSON: {error}; send one JSON object a line, in UTF-8"
+        reason = f"cannot be read: {error}; {_WELL_FORMED}"
         return _refusals(PARSE_ERROR, reason, _ids_within(_text(data)))
     if not isinstance(sent, dict):
         reason = "must be a JSON object; send each request on a line of its own"
