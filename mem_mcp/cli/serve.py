@@ -11,11 +11,10 @@ from typing import NoReturn
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
 
-
 _BY_HAND = """\
-mem-mcp: this waits for an MCP client to speak JSON-RPC to it; put `mem-mcp serve` into your client's
-configuration, which then starts it. To see it work: mem-mcp demo. Other commands: mem-mcp --help.
-Ctrl-D ends it."""
+mem-mcp: waits for an MCP client; put `mem-mcp serve` into your client's configuration, and it starts
+this by itself. To see the memory work: mem-mcp demo. All commands: mem-mcp --help. Ctrl-D ends
+this."""
 
 
 class _Parser(argparse.ArgumentParser):

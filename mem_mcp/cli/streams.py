@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
+from typing import TextIO
 
 
 def prepare() -> None:
@@ -37,11 +38,11 @@ def _read(word: str) -> str:
     return word
 
 
-def _nothing(number: int) -> TextIOWrapper:
+def _nothing(number: int) -> TextIO:
     """Open the null device under a standard number, so that no other file gets it."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened != number:
         os.dup2(opened, number)
         os.close(opened)
     mode = "r" if number == 0 else "w"
-    return open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole run
+    return open(number, mode, encoding="utf-8", closefd=False)

@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
@@ -733,7 +733,7 @@ class Memory:
         _open.add(self)
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Memory:
+    def open(cls, settings: Settings | None = None) -> Self:
         """Open a memory; see `AsyncMemory.open`."""
         return cls(settings)
 
@@ -742,7 +742,7 @@ class Memory:
         _open.discard(self)
         self._closing.close()
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -37,8 +37,8 @@ _RULES = {
 
 _ANSWERS = {"result", "error"}
 
+_NOBODY = (None,)
 _LENIENT = json.JSONDecoder(strict=False)
-_BLANK = re.compile(r"\s*")
 _PLAIN = r'"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[-+.\w]+)\s*'
 _ID = r'"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*'
 # Before and after the outermost object's id there may be plain fields only: in anything nested
@@ -135,7 +135,7 @@ def _refusals(code: int, reason: str, ids: list[str | int | float]) -> list[byte
     error = {"code": code, "message": reason}
     return [
         json.dumps({"jsonrpc": "2.0", "id": each, "error": error}).encode()
-        for each in (ids or [None])
+        for each in ids or _NOBODY
     ]
 
 
@@ -165,7 +165,8 @@ def _ids_within(text: str) -> list[str | int | float]:
         while at < len(text):
             value, at = _LENIENT.raw_decode(text, at)
             values.extend(value if isinstance(value, list) else [value])
-            at = _BLANK.match(text, at).end()
+            while text[at : at + 1].isspace():
+                at += 1
     except (ValueError, RecursionError):
         pass
     return _ids(values) or _outer_ids(text)

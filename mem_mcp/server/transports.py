@@ -80,9 +80,7 @@ def _check(transport: str, host: str, port: int) -> None:
     if transport not in TRANSPORTS:
         near = get_close_matches(transport.lower(), TRANSPORTS, n=1, cutoff=_RESEMBLES)
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(
-            f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}{meant}"
-        )
+        raise ConfigError(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}{meant}")
     if transport == "stdio":
         return
     if host not in LOOPBACK:
@@ -162,10 +160,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen()
     except OSError as error:
         listening.close()
-        remedy = _REMEDIES.get(error.errno or 0, "choose another --port")
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}") from error
+        raise _unusable(host, port, error) from error
     return listening
+
+
+def _unusable(host: str, port: int, error: OSError) -> MemError:
+    remedy = _REMEDIES.get(error.errno or 0, "choose another --port")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}")
 
 
 def _http_app(server: MCPServer[Any], transport: str, host: str) -> Starlette:
