@@ -6,6 +6,7 @@ import os
 import sys
 
 from mem_mcp.cli import streams
+from mem_mcp.cli.failure import report
 
 
 def main() -> None:
@@ -13,11 +14,14 @@ def main() -> None:
     # The products of the ranking are too small to share: OpenBLAS's threads would wait for each
     # other, for a hundred times as long on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    streams.speak_utf_8()
     streams.prepare()
     try:
-        _run(streams.arguments())
+        _run(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # while help was printed, or before a command had begun
+        sys.exit(report(error))
 
 
 def _run(arguments: list[str]) -> None:
@@ -27,7 +31,7 @@ def _run(arguments: list[str]) -> None:
         sys.exit(serve(arguments[1:]))
     from mem_mcp.cli.app import app  # noqa: PLC0415 - typer delays the server's first answer
 
-    app(arguments, prog_name="mem-mcp")
+    app(prog_name="mem-mcp")
 
 
 if __name__ == "__main__":

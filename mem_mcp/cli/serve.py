@@ -12,9 +12,9 @@ from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
 
 _BY_HAND = """\
-mem-mcp: waits for an MCP client; put `mem-mcp serve` into your client's configuration, and it starts
-this by itself. To see the memory work: mem-mcp demo. All commands: mem-mcp --help. Ctrl-D ends
-this."""
+mem-mcp: waits for an MCP client. Put `mem-mcp serve` into your client's configuration, and the
+client starts it. To see the memory work: mem-mcp demo. All commands: mem-mcp --help.
+Ctrl-D ends this."""
 
 
 class _Parser(argparse.ArgumentParser):

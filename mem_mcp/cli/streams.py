@@ -1,4 +1,4 @@
-"""The streams and words that the system hands to a command, made to be what all of it relies on."""
+"""What the system hands to a command, made to be what all of it relies on."""
 
 from __future__ import annotations
 
@@ -22,20 +22,14 @@ def prepare() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def arguments() -> list[str]:
-    """Return the words of the command line, read as UTF-8 where the locale could not read them.
+def speak_utf_8() -> None:
+    """Begin again in UTF-8 mode where the locale knows ASCII only.
 
-    What is not UTF-8 either stays as it is: it may name a file.
+    Arguments, variables and file names in UTF-8 could not be read, nor given to libraries.
     """
-    return [_read(word) for word in sys.argv[1:]]
-
-
-def _read(word: str) -> str:
-    if word.isascii() or not any("\udc80" <= char <= "\udcff" for char in word):
-        return word
-    with suppress(UnicodeError):
-        return os.fsencode(word).decode("utf-8")
-    return word
+    if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode:
+        with suppress(OSError):  # as in a program that is no Python of its own; then without
+            os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
 
 
 def _nothing(number: int) -> TextIO:

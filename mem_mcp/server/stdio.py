@@ -110,7 +110,8 @@ class _Connection:
         try:
             await self._wires.write(line + b"\n")
         except OSError as error:
-            logger.info("nobody reads the answers any more: %s", error)
+            if not isinstance(error, BrokenPipeError):  # which is how clients go
+                logger.warning("answers cannot be written any more: %s", error)
             self._unread = True
             self._reading.cancel()
 

@@ -19,7 +19,7 @@ from mem_mcp import Memory, Settings
 from mem_mcp.server.stdio import serve_stdio
 
 SERVE = [sys.executable, "-m", "mem_mcp", "serve"]
-ENDS_WITHIN = 60  # seconds; a guard against hanging, never a measurement
+ENDS_WITHIN = 120  # seconds; a guard against hanging, never a measurement
 ROOT = str(Path(mem_mcp.__file__).parents[1])
 NO_REQUEST, NO_JSON = -32600, -32700
 
@@ -111,7 +111,6 @@ def test_an_input_of_any_sort_ends_the_server_when_it_ends(tmp_path: Path):
     with requests.open("rb") as file:
         assert by_id(served(stdin=file)).keys() == {"hello", 2}
     assert served(stdin=subprocess.DEVNULL) == []
-    assert served() == []
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-"])
