@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import IO
 
 
 def prepare() -> None:
@@ -32,7 +32,7 @@ def speak_utf_8() -> None:
             os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
 
 
-def _nothing(number: int) -> TextIO:
+def _nothing(number: int) -> IO[str]:
     """Open the null device under a standard number, so that no other file gets it."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened != number:

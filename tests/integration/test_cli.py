@@ -559,7 +559,7 @@ def test_a_port_in_use_ends_serve_with_one_line(refused: Callable[..., str], tak
 
 def test_a_port_that_cannot_be_ends_serve_with_one_line():
     done = process("serve", "--transport", "http", "--port", "70000")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("mem-mcp: port: ")
 
