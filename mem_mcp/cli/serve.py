@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,15 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.transport == "stdio" and sys.stdin.isatty():
         print(_BY_HAND, file=sys.stderr)
+    # Until a transport listens to it: before, nothing has been answered.
+    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        return _serve(chosen)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _serve(chosen: argparse.Namespace) -> int:
     # Not above: a command line that is wrong, or asks for help, needs none of it.
     from mem_mcp.config import load_settings  # noqa: PLC0415
     from mem_mcp.server.transports import serve  # noqa: PLC0415

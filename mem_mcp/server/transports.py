@@ -59,15 +59,6 @@ def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int
     """
     _check(transport, host, port)
     logging.basicConfig(stream=sys.stderr, level=settings.log_level)
-    # Until a transport listens to it: before, nothing has been answered.
-    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    try:
-        _serve(settings, transport, host, port)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _serve(settings: Settings, transport: str, host: str, port: int) -> None:
     wires = Wires() if transport == "stdio" else None
     # Here and not above: what an import prints must not reach the client.
     from mem_mcp.server import app, opening  # noqa: PLC0415
