@@ -60,7 +60,17 @@ class ConfigError(MemError):
 
 
 class StoreError(MemError):
-    """The store cannot be opened, read or written."""
+    """The store cannot be opened, read or written.
+
+    Args:
+        problem: what is wrong.
+        helps: what to do about it.
+    """
+
+    def __init__(self, problem: str, helps: str = "") -> None:
+        super().__init__(f"{problem}; {helps}" if helps else problem)
+        self.problem = problem
+        self.helps = helps
 
 
 class WriteConflict(StoreError):

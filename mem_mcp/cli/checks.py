@@ -6,6 +6,7 @@ Each check returns what it found, or None where it is not called for, or raises 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import platform
 import shutil
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 PACKAGES = ("mcp", "lancedb", "pyarrow", "litellm", "onnxruntime", "tokenizers", "pydantic")
 OLDEST_PYTHON = (3, 11)
 T = TypeVar("T")
+_PROBED_BYTES = 100_000
+_LEAST_FREE = 10_000_000
 _PROBE = "Does it work?"
 _MEMORIES = ("It works.", "Bread is baked from flour and water.")
 
@@ -61,20 +64,58 @@ def data_directory(settings: Settings) -> str:
     """Check that the store's folder can be written to."""
     if settings.storage_uri:
         return f"not used: storage_uri is {settings.storage_uri}"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=settings.data_dir) as probe:
-        probe.write(b"mem-mcp")
-    free = shutil.disk_usage(settings.data_dir).free
-    return f"{settings.data_dir} can be written to, {free / 1e9:,.1f} GB free"
+    folder = settings.data_dir
+    for above in (folder, *folder.parents):
+        if above.exists() and not above.is_dir():
+            raise StoreError(
+                f"{above} is a file, and a folder is needed",
+                "move it away, or choose another folder with MEM_MCP_DATA_DIR",
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBED_BYTES))
+    except OSError as error:
+        raise StoreError(f"{folder}: {error.strerror}", _folder_remedy(error)) from error
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        raise StoreError(
+            f"{folder} can be written to, but only {free / 1e6:,.1f} MB are free on its disk",
+            "free some space there: what finds none is not stored",
+        )
+    return f"{folder} can be written to, {free / 1e9:,.1f} GB free"
+
+
+def _folder_remedy(error: OSError) -> str:
+    elsewhere = "or choose another folder with MEM_MCP_DATA_DIR"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"free some space on its disk, {elsewhere}; what is stored can be read meanwhile"
+    if error.errno == errno.EROFS:
+        return f"mount it writable, {elsewhere}; what is stored can be read meanwhile"
+    return (
+        f"let this user write there (chown or chmod), {elsewhere}; what is stored can be read "
+        "where it may be"
+    )
 
 
 def store(settings: Settings) -> str:
     """Check that the store opens, holds this embedder's vectors, and misses none."""
-    found = asyncio.run(_counts(settings))
+    found = asyncio.run(_examined(settings))
     if found.without_vector:
-        raise MemError(f"{counted(found.without_vector)} without a vector, found by words only")
+        raise StoreError(
+            f"{counted(found.without_vector)} without a vector, found by words only",
+            "mem-mcp maintain makes them",
+        )
     versions = counted(found.versions, "version", "versions")
     return f"{counted(found.memories)}, {versions}, vectors of {found.embedder}"
+
+
+async def _examined(settings: Settings) -> Stats:
+    async with mem_mcp.AsyncMemory.open(settings) as memory:
+        if damaged := await memory.examine():
+            *problem, remedy = damaged[0].split("; ")
+            raise StoreError("; ".join([*problem, *damaged[1:]]), remedy)
+        return await memory.stats()
 
 
 async def _counts(settings: Settings) -> Stats:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel
@@ -10,10 +12,14 @@ from pydantic import BaseModel
 from mem_mcp.cli import checks
 from mem_mcp.cli.failure import message
 from mem_mcp.cli.options import Json
-from mem_mcp.cli.output import show
+from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.config import Settings, load_settings
-from mem_mcp.errors import MemError
+from mem_mcp.errors import ConfigError, MemError, StoreError
 
+if TYPE_CHECKING:
+    from mem_mcp.store import Mended, Repaired
+
+_FIRST_THE_OTHERS = "first mend what failed above; it starts then"
 _REINSTALL = "reinstall: pip install --force-reinstall mem-mcp"
 _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
     ("python", checks.python, "install Python 3.11 or newer, and mem-mcp into it"),
@@ -26,8 +32,8 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
     (
         "store",
         checks.store,
-        "vectors are missing: mem-mcp maintain makes them; else put a backup of the data directory "
-        "in its place, or choose another folder with MEM_MCP_DATA_DIR",
+        "put a backup of the data directory in its place, or choose another folder with "
+        "MEM_MCP_DATA_DIR",
     ),
     ("embedder", checks.embedder, _REINSTALL),
     (
@@ -68,8 +74,17 @@ class Diagnosis(BaseModel):
     checks: list[Check]
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Mend a damaged store; a copy of it is made first."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check installation, store and start, with remedies."""
+    if repair:
+        _repair(as_json=as_json)
+        return
     found = []
     for check in _checked():
         found.append(check)
@@ -89,12 +104,66 @@ def _checked() -> Iterator[Check]:
         yield Check(name="settings", ok=False, detail=message(error), remedy=remedy)
         return
     yield Check(name="settings", ok=True, detail="can be read; mem-mcp config shows them")
+    failed = False
     for name, check, remedy in _CHECKS:
         try:
             if (detail := check(settings)) is not None:
                 yield Check(name=name, ok=True, detail=detail)
         except (MemError, OSError, ImportError) as error:
-            yield Check(name=name, ok=False, detail=message(error), remedy=remedy)
+            yield _failed(name, error, _FIRST_THE_OTHERS if failed and name == "start" else remedy)
+            failed = True
+
+
+def _failed(name: str, error: MemError | OSError | ImportError, remedy: str) -> Check:
+    """Say what is wrong with the remedy that the error itself knows, or else that of the check."""
+    if isinstance(error, StoreError) and error.helps:
+        return Check(name=name, ok=False, detail=one_line(error.problem), remedy=error.helps)
+    if isinstance(error, ConfigError):
+        remedy = "correct that setting, or leave it empty for the default"
+    return Check(name=name, ok=False, detail=message(error), remedy=remedy)
+
+
+def _repair(*, as_json: bool) -> None:
+    from mem_mcp.store import repair  # noqa: PLC0415 - brings LanceDB
+
+    settings = load_settings()
+    if settings.storage_uri:
+        raise StoreError(
+            f"storage_uri: {settings.storage_uri} is not on this machine, and cannot be repaired",
+            "put a backup in its place",
+        )
+    show(asyncio.run(repair(settings.data_dir)), _repaired, as_json=as_json)
+
+
+def _repaired(done: Repaired) -> Iterator[str]:
+    if not done.tables:
+        yield f"{done.location}: nothing is damaged, and nothing was changed"
+        return
+    yield f"everything as it was is in {done.copy_at}; remove it when you miss nothing"
+    for table in done.tables:
+        yield table.table
+        yield from (f"  damaged  {each}" for each in table.damaged)
+        yield from (f"  {line}" for line in _costs(table))
+
+
+def _costs(table: Mended) -> Iterator[str]:
+    """Say what became of one table."""
+    if table.versions_lost:
+        commits = counted(table.versions_lost, "commit", "commits")
+        if table.back_to:
+            yield f"went back to {table.back_to:%Y-%m-%d %H:%M:%S}Z: {commits} not readable"
+        else:
+            yield f"made anew from its rows: none of {commits} readable"
+    if table.rows_saved:
+        yield f"put back {counted(table.rows_saved, 'row', 'rows')} from files that can be read"
+    if table.rows_lost or table.versions_lost:
+        least = f"at least {counted(table.rows_lost, 'row', 'rows')}"
+        yield f"lost {least if table.rows_lost else 'no row that is known of'}"
+        yield "what was forgotten or purged lately may be back"
+    else:
+        yield "nothing is lost"
+    if table.indices_rebuilt:
+        yield "its indices are made anew, now and by the next mem-mcp maintain"
 
 
 def _line(check: Check) -> str:

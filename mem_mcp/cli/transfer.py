@@ -28,6 +28,8 @@ class Exported(BaseModel):
     """Count of one export."""
 
     exported: int
+    degraded: list[str] = []
+    """What could not be read, and what mends it."""
 
 
 def import_memories(
@@ -56,12 +58,17 @@ def export_memories(
 ) -> None:
     """Write every memory as a line of JSON.
 
-    Everybody's, unless a user is named; without earlier versions.
+    Everybody's, unless a user is named; without earlier versions. Of a damaged store what can be
+    read is written, and the exit code is then 1.
     """
     with _target(file) as target:
         result = run(lambda memory: _export(memory, target, user), any_embedder=True)
     if file != "-":
         show(result, lambda r: [f"{counted(r.exported)} exported to {file}"], as_json=as_json)
+    elif result.degraded:
+        show(result, lambda _: [], as_json=False)  # its notes; the memories are on stdout
+    if result.degraded:
+        raise typer.Exit(1)
 
 
 async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> Exported:
@@ -72,7 +79,7 @@ async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> E
             target.write(line.encode() + b"\n")
             exported += 1
             progress(exported, total)
-    return Exported(exported=exported)
+    return Exported(exported=exported, degraded=memory.damage)
 
 
 @contextmanager

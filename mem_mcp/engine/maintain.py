@@ -41,6 +41,8 @@ class Upkeep:
         await self._idle()
         if dry_run:
             return await self._foreseen()
+        if reason := await self._maintenance.reason_against():
+            return Maintained(ran=False, reason=reason)
         archived = await archive(self._resources) if thorough else []
         done = await self._pass(thorough=thorough)
         return done.model_copy(update={"archived": archived})
@@ -94,6 +96,9 @@ class Upkeep:
 
     async def _unasked(self) -> None:
         try:
+            if reason := await self._maintenance.reason_against():
+                logger.warning("no maintenance: %s", reason)
+                return
             await self._pass()
         except MemError as error:  # nothing is lost, and the next write tries again
             logger.warning("maintenance failed: %s", error)

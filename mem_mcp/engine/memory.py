@@ -68,6 +68,7 @@ from mem_mcp.store import Filters, open_store
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Noted = TypeVar("Noted", RecallResult, LessonsResult, GraphResult)
 
 
 class AsyncMemory:
@@ -277,7 +278,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await recall.recall(self._resources, request)
+        return self._noted(await recall.recall(self._resources, request))
 
     async def record_outcome(
         self,
@@ -401,7 +402,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await recall_lessons.recall_lessons(self._resources, request)
+        return self._noted(await recall_lessons.recall_lessons(self._resources, request))
 
     async def give_feedback(
         self,
@@ -599,7 +600,7 @@ class AsyncMemory:
         request = graph.Request(
             entity=entity, hops=hops, user_id=user_id, agent_id=agent_id, run_id=run_id
         )
-        return await graph.graph(self._resources, request)
+        return self._noted(await graph.graph(self._resources, request))
 
     async def import_lines(
         self,
@@ -698,6 +699,25 @@ class AsyncMemory:
         """Import what the language model needs, if one is configured; it takes seconds."""
         if self._resources.gateway is not None:
             await self._resources.gateway.warm()
+
+    def _noted(self, answer: Noted) -> Noted:
+        """Say in an answer what is damaged."""
+        if notes := self.damage:
+            answer.degraded[:0] = notes
+        return answer
+
+    async def examine(self) -> list[str]:
+        """Read every file of a local store; return what is damaged, as `damage` has it.
+
+        Raises:
+            StoreError: the store cannot be read at all.
+        """
+        return await self._resources.store.examine()
+
+    @property
+    def damage(self) -> list[str]:
+        """What is damaged of the store, and what mends it; a sentence for each table."""
+        return [*self._resources.store.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work

@@ -7,9 +7,11 @@ import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports Lanc
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log import Log
 from mem_mcp.store.maintenance import Maintenance
+from mem_mcp.store.mending import Mended
 from mem_mcp.store.opening import open_store
 from mem_mcp.store.questions import columns
 from mem_mcp.store.refill import activate, adopt, drop_others, fill, is_active, unfilled
+from mem_mcp.store.repair import Repaired, repair
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
 from mem_mcp.store.space import Space
 from mem_mcp.store.table import Store
@@ -19,6 +21,8 @@ __all__ = [
     "Filters",
     "Log",
     "Maintenance",
+    "Mended",
+    "Repaired",
     "Space",
     "Store",
     "Vector",
@@ -34,6 +38,7 @@ __all__ = [
     "is_active",
     "matrix",
     "open_store",
+    "repair",
     "unbroken",
     "unfilled",
 ]

@@ -10,13 +10,15 @@ import lancedb
 import pyarrow as pa
 from lancedb.index import BTree
 
+from mem_mcp.errors import StoreError
+from mem_mcp.store.failures import check_whole, mapped, rescued, whole
 from mem_mcp.store.filters import quote
 from mem_mcp.store.indices import ensure
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.questions import TIME_COLUMN, VECTOR, columns_of, in_space, stored
 from mem_mcp.store.schema import Vector
 from mem_mcp.store.space import EMBEDDER_KEY, FIRST_COLUMN, RECORD, Space
-from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
 
 # Appends after which small files are joined.
@@ -47,6 +49,11 @@ class Log:
         self._tidied = 0
 
     @property
+    def refusal(self) -> StoreError | None:
+        """What an append is refused with; None where something can be appended."""
+        return self._store.refusal(self._name)
+
+    @property
     def space(self) -> Space | None:
         """That of the vectors which are read."""
         return self._store.space
@@ -66,22 +73,24 @@ class Log:
         table = await self._opened() or await self._made()
         laid_out = [stored(row, self._store.space) for row in rows]
         data = pa.Table.from_pylist(laid_out, schema=self._columns)
-        async with self._store.calling("write"):
+        async with self._store.calling("write", self._name):
             done = await table.add(data, on_bad_vectors="null")
         if durable:
             await self._store.synced()
         return int(done.version)
 
     @unbroken
+    @rescued
     async def version(self) -> int:
         """Return the number of the newest commit; 0 before the first."""
         table = await self._opened()
         if table is None:
             return 0
-        async with self._store.calling("read"):
+        async with self._store.calling("read", self._name):
             return int(await table.version())
 
     @unbroken
+    @rescued
     async def read(
         self,
         columns: Sequence[str],
@@ -109,13 +118,14 @@ class Log:
         query = table.query().select(names)
         if conditions:
             query = query.where(" AND ".join(conditions))
-        async with self._store.calling("read"):
-            rows = await query.to_arrow()
+        async with self._store.calling("read", self._name):
+            rows = whole(await query.to_arrow())
         return in_space(rows, columns, self._store.space)
 
     def _empty(self, names: Sequence[str]) -> pa.Table:
         return pa.schema([self._columns.field(name) for name in names]).empty_table()
 
+    @rescued
     async def without_vector(self, columns: Sequence[str], where: str) -> pa.Table:
         """Read rows that have no vector in the space that the store works in.
 
@@ -128,7 +138,7 @@ class Log:
             return self._empty(columns)
         others = f"({RECORD} IS NULL OR {RECORD} <> {quote(space.embedder)})"
         query = table.query().where(f"{where} AND {others}").select(list(columns))
-        async with self._store.calling("read"):
+        async with self._store.calling("read", self._name):
             return await query.to_arrow()
 
     @unbroken
@@ -150,7 +160,7 @@ class Log:
             ],
             schema=pa.schema([self._columns.field(name) for name in (key, VECTOR, RECORD)]),
         )
-        async with self._store.alone("logs"), self._store.calling("write"):
+        async with self._store.alone("logs"), self._store.calling("write", self._name):
             await table.merge_insert(key).when_matched_update_all().execute(rows)
 
     @unbroken
@@ -160,7 +170,7 @@ class Log:
         if table is None:
             return 0
         where = f"{TIME_COLUMN} < timestamp '{before.isoformat()}'"
-        async with self._store.calling("write"):
+        async with self._store.calling("write", self._name):
             found = int(await table.count_rows(where))
             if found:
                 await table.delete(where)
@@ -173,7 +183,7 @@ class Log:
         if table is None or not values:
             return
         # Rows that are being moved to another file could not be deleted meanwhile.
-        async with self._store.alone("logs"), self._store.calling("write"):
+        async with self._store.alone("logs"), self._store.calling("write", self._name):
             await table.delete(f"{column} IN ({', '.join(map(quote, values))})")
         await self._store.synced()
 
@@ -183,11 +193,12 @@ class Log:
         table = await self._opened()
         if table is None:
             return
-        async with self._store.calling("tidy"):
+        async with self._store.calling("tidy", self._name):
             version = int(await table.version())
             if not thorough and version - self._tidied < _TIDY_EVERY:
                 return
             await table.checkout_latest()  # type: ignore[no-untyped-call]
+            await check_whole(table)  # what is replaced is removed below
             await ensure(table, self._indices)  # who made the table may have died before
             await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
             self._tidied = int(await table.version())
@@ -205,13 +216,35 @@ class Log:
                     await table.optimize(cleanup_older_than=_KEEP_ALONE)
 
     async def _opened(self) -> lancedb.AsyncTable | None:
-        database, name = self._store.database, self._name
         if self._table is None:
-            with mapped("open", self._store.location):
-                if name in (await database.list_tables()).tables:
-                    async with self._store.alone("create"):
-                        self._table = await self._completed(await _whole(database, name))
+            home = await self._store.home_of(self._name) if self.refusal else None
+            self._table = await self._at(home or self._store.database)
         return self._table
+
+    async def _at(self, database: lancedb.AsyncConnection) -> lancedb.AsyncTable | None:
+        with mapped("open", self._store.location):
+            if self._name not in (await database.list_tables()).tables:
+                return None
+            async with self._store.alone("create"):
+                found = await _whole(database, self._name)
+                if (
+                    found is not None
+                    and self._store.refusal(self._name)
+                    and database is self._store.database
+                ):
+                    # Nothing can be added to one that an older mem-mcp made.
+                    return found if self._is_complete(await found.schema()) else None
+                return await self._completed(found)
+
+    def _is_complete(self, found: pa.Schema) -> bool:
+        return set(self._columns.names) <= set(found.names)
+
+    async def fall_back(self) -> bool:
+        """Read what is left of a damaged table from now on; tell whether that is new."""
+        if self.refusal or (home := await self._store.home_of(self._name)) is None:
+            return False
+        self._table = await self._at(home)
+        return True
 
     async def _completed(self, table: lancedb.AsyncTable | None) -> lancedb.AsyncTable | None:
         """Add the columns that a table of an older mem-mcp lacks."""
@@ -234,6 +267,8 @@ class Log:
             await table.update(where=where, updates_sql=values)
 
     async def _made(self) -> lancedb.AsyncTable:
+        if self.refusal:
+            raise self.refusal
         with mapped("open", self._store.location):
             async with self._store.alone("create"):
                 table = await self._store.database.create_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from lancedb.index import IvfFlat, IvfRq
 
 from mem_mcp.errors import StoreError
 from mem_mcp.models import Maintained
+from mem_mcp.store.damage import damages
+from mem_mcp.store.failures import REPAIR, check_whole, mapped
 from mem_mcp.store.indices import ensure_indices
 from mem_mcp.store.processes import Processes
 from mem_mcp.store.space import Space
-from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
 
 _KEEP_ALL = timedelta(days=36_500)
@@ -31,6 +34,8 @@ _INDEX_FROM = 50_000
 _OUTGROWN = 4
 # What the smaller kind of index demands of vectors: a length that is a multiple of it.
 _RQ_STEP = 8
+# Of a number that is noted in a file, which may hold anything.
+_DIGITS = 18
 
 
 class Maintenance:
@@ -49,7 +54,9 @@ class Maintenance:
         version = self._store.newest
         if version - self._last < self._every:
             return False
-        self._last = max(self._last, self._recorded("maintained"))
+        recorded = self._recorded("maintained")
+        # One beyond the newest is not of this table: a repair or a backup has put it back.
+        self._last = max(self._last, recorded if recorded <= version else 0)
         return version - self._last >= self._every
 
     @unbroken
@@ -62,6 +69,8 @@ class Maintenance:
         Raises:
             StoreError: LanceDB or the disk refused; nothing is lost and the next pass tries again.
         """
+        if reason := await self.reason_against():
+            return Maintained(ran=False, reason=reason)
         processes = self._store.processes
         if processes is None:
             await self._rewrite()
@@ -73,6 +82,22 @@ class Maintenance:
                 return await self._local_pass(processes, thorough=thorough)
         except Timeout:
             return Maintained(ran=False, reason="another process is at it")
+
+    async def reason_against(self) -> str:
+        """Say why nothing may be rewritten or removed; empty where nothing speaks against it.
+
+        What is damaged can be saved as long as the files of earlier versions are there.
+        """
+        if refusals := self._store.refusals:
+            return str(refusals[0])
+        if self._store.processes is None:
+            return ""
+        with mapped("read", self._store.location):
+            found = await asyncio.to_thread(damages, Path(self._store.location), every_version=True)
+        if not found:
+            return ""
+        first = next(iter(found.values()))[0]
+        return f"{first}, and nothing is removed until it is mended; run: {REPAIR}"
 
     async def leave(self) -> None:
         """Remove what passes of this process left behind, where that is done in a moment."""
@@ -101,6 +126,8 @@ class Maintenance:
         )
 
     async def _remove_old_files(self, processes: Processes) -> None:
+        with mapped("tidy", self._store.location):
+            await check_whole(self._store.table)
         # Rows join the older ones only when they are indexed; after this second time nothing
         # large is left to rewrite while others wait.
         await self._rewrite()
@@ -120,7 +147,7 @@ class Maintenance:
         if space is None:
             return
         record = f"indexed-{space.column}"
-        with mapped("index"):
+        with mapped("index", self._store.location):
             rows = await table.count_rows()
             if rows >= max(_INDEX_FROM, _OUTGROWN * await self._indexed(space, record)):
                 small = space.dimension % _RQ_STEP == 0
@@ -140,7 +167,7 @@ class Maintenance:
 
     async def _rewrite(self) -> None:
         """Compact and index; what it replaces may be removed only when its result is on disk."""
-        with mapped("index"):
+        with mapped("index", self._store.location):
             await ensure_indices(self._store.table)
         if not self._takes_turns:
             try:
@@ -156,24 +183,25 @@ class Maintenance:
 
     async def _settle(self) -> None:
         # Not the store's own: while the gate is closed that would wait for it to open.
-        with mapped("tidy"):
+        with mapped("tidy", self._store.location):
             version = int(await self._store.table.version())
         await self._store.make_durable(version)
 
     async def _optimize(self, keep: timedelta) -> None:
-        with mapped("tidy"):
+        with mapped("tidy", self._store.location):
             # A handle that has not seen another process's commits loses every rewrite.
             await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
             await self._store.table.optimize(cleanup_older_than=keep)
 
     def _recorded(self, what: str) -> int:
         path = self._record_file(what)
-        recorded = path.read_text() if path and path.is_file() else ""
+        recorded = path.read_bytes()[:_DIGITS] if path and path.is_file() else b""
         return int(recorded) if recorded.isdigit() else 0
 
     def _record(self, what: str, number: int) -> None:
         if path := self._record_file(what):
-            path.write_text(str(number))
+            with mapped("tidy", self._store.location):
+                path.write_text(str(number))
 
     def _record_file(self, what: str) -> Path | None:
         return Path(self._store.location) / "locks" / what if self._store.processes else None

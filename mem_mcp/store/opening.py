@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -13,17 +14,24 @@ import pyarrow as pa
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
+from mem_mcp.store.access import entered
+from mem_mcp.store.damage import damages
 from mem_mcp.store.durability import disk_sync
+from mem_mcp.store.failures import ANOTHER_FOLDER, REPAIR, mapped
 from mem_mcp.store.indices import ensure_text_index
-from mem_mcp.store.processes import Processes
 from mem_mcp.store.refill import adopt, name_space
+from mem_mcp.store.repair import UNFINISHED
+from mem_mcp.store.rescue import Rescue
+from mem_mcp.store.schema import TABLE
 from mem_mcp.store.space import FIRST_COLUMN, RECORD, Space, active, unnamed_space
-from mem_mcp.store.table import Store, mapped
+from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import all_done
 
 # LanceDB's own bounds are gigabytes.
 _INDEX_CACHE_BYTES = 96_000_000
 _METADATA_CACHE_BYTES = 24_000_000
+_FAILS = (RuntimeError, ValueError, OSError)
+"""What LanceDB raises for files that are not what they should be."""
 # Embedder in the metadata of a table of an older mem-mcp, made while none could work.
 _UNKNOWN = "unknown"
 
@@ -50,10 +58,12 @@ async def open_store(
         StoreError: not writable, not a store, made by a newer version or for another embedder.
     """
     async with AsyncExitStack() as stack:
-        processes, sync = None, None
+        processes, sync, refusal, rescue = None, None, None, None
+        damaged: Collection[str] = ()
         if isinstance(location, Path):
-            processes = stack.enter_context(_folder(location))
-            sync = disk_sync(location) if durable else None
+            processes, refusal = entered(location, stack)
+            sync = disk_sync(location) if durable and not refusal else None
+            rescue = Rescue(location, stack)
         with mapped("open", str(location)):
             database = await lancedb.connect_async(
                 str(location),
@@ -62,14 +72,26 @@ async def open_store(
             )
             stack.callback(database.close)
             async with processes.alone_at("create") if processes else nullcontext():
+                if isinstance(location, Path):
+                    _check_repaired(location)
+                    damaged = await asyncio.to_thread(damages, location)
                 space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
-                table = await _open_table(database, space)
+                try:
+                    home = await rescue.database(TABLE) if rescue and TABLE in damaged else None
+                    table = await _table(home or database, space, None if home else refusal)
+                except _FAILS:
+                    home = await rescue.database(TABLE) if rescue else None
+                    if home is None:
+                        raise
+                    table = await _table(home, space, None)
+                    damaged = {*damaged, TABLE}
         found = await table.schema()
         _check_schema(str(location), found)
         if embedder and not any_embedder:
             _check_embedder(str(location), active(found), embedder)
         stack.push_async_callback(all_done)
         store = Store(database, table, active(found), str(location), processes, sync)
+        await store.protect(refusal, rescue, damaged)
         if space and store.space is None and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
         yield store
@@ -96,15 +118,25 @@ async def _known(table: lancedb.AsyncTable, space: Space | None) -> Space | None
     return replace(space, embedder=rows[RECORD][0].as_py()) if rows.num_rows else None
 
 
-def _folder(path: Path) -> Processes:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        return Processes(path / "locks")
-    except OSError as error:
+async def _table(
+    database: lancedb.AsyncConnection, space: Space | None, refusal: StoreError | None
+) -> lancedb.AsyncTable:
+    """Open the table; where it cannot be written to, as it is."""
+    if refusal is None:
+        return await _open_table(database, space)
+    if schema.TABLE not in (await database.list_tables()).tables:
         raise StoreError(
-            f"data_dir: {str(path)!r} cannot be used ({error.strerror}); "
-            "choose a folder you can write to with MEM_MCP_DATA_DIR"
-        ) from error
+            f"there are no memories yet, and none can be stored: {refusal.problem}",
+            refusal.helps,
+        )
+    return await database.open_table(schema.TABLE)
+
+
+def _check_repaired(location: Path) -> None:
+    if (location / UNFINISHED).exists():
+        raise StoreError(
+            f"the repair of {str(location)!r} was interrupted", f"end it with: {REPAIR}"
+        )
 
 
 def _check_schema(location: str, found: pa.Schema) -> None:
@@ -112,13 +144,14 @@ def _check_schema(location: str, found: pa.Schema) -> None:
     version = metadata.get(schema.VERSION_KEY, b"")
     if not version.isdigit():
         raise StoreError(
-            f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make; "
-            "choose another folder with MEM_MCP_DATA_DIR"
+            f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make",
+            ANOTHER_FOLDER,
         )
     if int(version) > schema.SCHEMA_VERSION:
         raise StoreError(
             f"{location!r} was written by a newer mem-mcp (schema {int(version)}, this one knows "
-            f"{schema.SCHEMA_VERSION}); upgrade mem-mcp"
+            f"{schema.SCHEMA_VERSION})",
+            "upgrade mem-mcp",
         )
 
 
@@ -126,7 +159,7 @@ def _check_embedder(location: str, space: Space | None, embedder: str) -> None:
     if space is not None and space.embedder != embedder:
         raise StoreError(
             f"{location!r} holds vectors of {space.embedder!r}, this mem-mcp makes those of "
-            f"{embedder!r}; set MEM_MCP_EMBEDDING__MODEL to the model of the store (that in "
-            "the package is called bundled), or make the "
-            "vectors anew with: mem-mcp reembed"
+            f"{embedder!r}",
+            "set MEM_MCP_EMBEDDING__MODEL to the model of the store (that in the package is called "
+            "bundled), or make the vectors anew with: mem-mcp reembed",
         )

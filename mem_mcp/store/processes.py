@@ -13,6 +13,9 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
+from mem_mcp.errors import StoreError
+from mem_mcp.store.failures import not_writable
+
 _ALIVE = "alive-"
 _RETRY_SECONDS = 0.005
 
@@ -54,7 +57,9 @@ class Processes:
         while not lock.is_locked:
             try:
                 lock.acquire()
-            except Timeout:
+            except OSError as error:
+                if not isinstance(error, Timeout):
+                    raise _unusable(lock.lock_file, error) from error
                 if not wait:
                     raise
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -79,3 +84,9 @@ class Processes:
         except Timeout:
             return True
         return False
+
+
+def _unusable(path: str, error: OSError) -> StoreError:
+    if Path(path).is_dir():
+        return StoreError(f"{path!r} is a folder, and a file is needed", "remove it and try again")
+    return not_writable(path, error.strerror or str(error), error.errno)

@@ -33,7 +33,11 @@ async def adopt(store: Store, embedder: str, dimension: int) -> None:
         store: to work with from now on.
         embedder: identity.
         dimension: length of its vectors, where it has no space yet.
+
+    Nothing is done where the store takes no writes: search is by words, then.
     """
+    if store.refusal():
+        return
     async with store.alone("create"):
         space = await _space_of(store, embedder)
         if space is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lancedb
 import numpy as np
@@ -18,6 +18,7 @@ from mem_mcp.errors import StoreError
 from mem_mcp.models import Memory
 from mem_mcp.store import schema
 from mem_mcp.store.changes import Changes
+from mem_mcp.store.failures import mapped, rescued, whole
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.gate import Gate
 from mem_mcp.store.notices import Notices
@@ -26,6 +27,9 @@ from mem_mcp.store.schema import Vector, Version
 from mem_mcp.store.space import Space, stored, with_vector
 from mem_mcp.store.unbroken import unbroken
 from mem_mcp.telemetry import span
+
+if TYPE_CHECKING:
+    from mem_mcp.store.rescue import Rescue
 
 # Whoever comes second finds the row closed, or its own new row already there, and changes nothing.
 _CLOSES_OPEN_ROW = "target.superseded_at IS NULL AND source.superseded_at IS NOT NULL"
@@ -36,6 +40,10 @@ _INDEXED_FROM = 300_000
 _PROBES = 64
 _REFINED = 1_500
 _READS_AT_ONCE = 2 * (os.cpu_count() or 1) + 2
+_ALL = ""
+"""Stands for every table."""
+BACKUP = "damaged-"
+"""Folders in a store that a repair made first begin with it."""
 EXACT_UP_TO = 20_000
 """Rows that a filter may leave for an exact search; 5 to 9 microseconds a row."""
 ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
@@ -69,7 +77,64 @@ class Store:
         self._durable_version = 0
         self.newest = 0
         """Number of the newest commit that was seen."""
+        self._rescue: Rescue | None = None
+        self._refusals: dict[str, StoreError] = {}
+        self.notes: list[str] = []
         self.work_in(space)
+
+    async def protect(
+        self, refusal: StoreError | None, rescue: Rescue | None, damaged: Collection[str] = ()
+    ) -> None:
+        """Take no writes where these cannot or must not be done.
+
+        Args:
+            refusal: what any write is refused with; None where something can be written.
+            rescue: reads what is damaged.
+            damaged: names of tables.
+        """
+        self._rescue = rescue
+        if refusal:
+            self._refusals[_ALL] = refusal
+        for name in damaged:
+            await self.home_of(name)
+
+    async def home_of(self, name: str) -> lancedb.AsyncConnection | None:
+        """Return where a damaged table can be read; None for one that is whole.
+
+        Whoever reads there says so: `notes` are for every answer.
+        """
+        home = await self._rescue.database(name) if self._rescue else None
+        if home is not None and self._rescue is not None and name not in self._refusals:
+            self._refusals[name] = self._rescue.refusal(name)
+            self.notes.append(str(self._refusals[name]))
+        return home
+
+    def refusal(self, name: str = schema.TABLE) -> StoreError | None:
+        """Return what a write to a table is refused with; None where something can be written."""
+        return self._refusals.get(_ALL) or self._refusals.get(name)
+
+    @property
+    def refusals(self) -> list[StoreError]:
+        """What speaks against writes to any of the tables."""
+        return [*self._refusals.values()]
+
+    async def examine(self) -> list[str]:
+        """Read every file of a local store; return what is damaged, a sentence for each table."""
+        for name in await self._names():
+            await self.home_of(name)
+        return self.notes
+
+    async def _names(self) -> list[str]:
+        with mapped("read", self.location):
+            return [*(await self.database.list_tables()).tables]
+
+    async def fall_back(self) -> bool:
+        """Read what is left of a damaged table from now on; tell whether that is new."""
+        if schema.TABLE in self._refusals or (home := await self.home_of(schema.TABLE)) is None:
+            return False
+        with mapped("open", self.location):
+            self.table = await home.open_table(schema.TABLE)
+        return True
 
     def work_in(self, space: Space | None) -> None:
         """Read and write the vectors of one embedder from now on; None while there are none."""
@@ -140,6 +205,7 @@ class Store:
         await self.make_durable(await self.version())
 
     @unbroken
+    @rescued
     async def version(self) -> int:
         """Return the number of the newest commit."""
         async with self.calling("read"):
@@ -149,7 +215,8 @@ class Store:
     def size(self) -> tuple[int, int]:
         """Return the number of files of a local store and their bytes."""
         files = total = 0
-        for root, _, names in os.walk(self.location):
+        for root, folders, names in os.walk(self.location):
+            folders[:] = [name for name in folders if not name.startswith(BACKUP)]
             for name in names:
                 with suppress(FileNotFoundError):  # removed meanwhile, by a commit or a cleanup
                     total += Path(root, name).stat().st_size
@@ -181,6 +248,7 @@ class Store:
         return schema.from_arrow(await self.scan(filters, columns, order=order, limit=limit))
 
     @unbroken
+    @rescued
     async def scan(
         self,
         filters: Filters,
@@ -201,15 +269,17 @@ class Store:
         if limit is not None:
             query = query.limit(limit)
         async with self.calling("read"):
-            return with_vector(await query.to_arrow(), selected, space)
+            return with_vector(whole(await query.to_arrow()), selected, space)
 
     @unbroken
+    @rescued
     async def count(self, filters: Filters) -> int:
         """Count rows."""
         async with self.calling("read"):
             return int(await self.table.count_rows(compile_filters(filters)))
 
     @unbroken
+    @rescued
     async def nearest(
         self,
         vectors: Vector,
@@ -245,6 +315,7 @@ class Store:
         return found
 
     @unbroken
+    @rescued
     async def closest(
         self,
         vector: Vector,
@@ -285,7 +356,7 @@ class Store:
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
-            return with_vector(await query.to_arrow(), columns, space)
+            return with_vector(whole(await query.to_arrow()), columns, space)
 
     async def _few(self, where: str) -> bool:
         if await self.table.count_rows() <= EXACT_UP_TO:
@@ -293,6 +364,7 @@ class Store:
         return bool(await self.table.count_rows(where) <= EXACT_UP_TO)
 
     @unbroken
+    @rescued
     async def matching(
         self, words: str, filters: Filters, columns: Sequence[str], *, limit: int
     ) -> pa.Table:
@@ -304,7 +376,7 @@ class Store:
         space = self.space
         query = query.where(compile_filters(filters)).select([*stored(columns, space), "_score"])
         async with self.calling("read"):
-            return with_vector(await query.to_arrow(), columns, space).select(list(columns))
+            return with_vector(whole(await query.to_arrow()), columns, space).select(list(columns))
 
     @asynccontextmanager
     async def alone(self, work: str) -> AsyncIterator[None]:
@@ -318,14 +390,20 @@ class Store:
             yield
 
     @asynccontextmanager
-    async def calling(self, deed: str) -> AsyncIterator[None]:
+    async def calling(self, deed: str, name: str = schema.TABLE) -> AsyncIterator[None]:
         """Wrap one call of LanceDB: its errors are mapped, and the gate stays open.
 
         Some reads at a time: more would only wait for a processor, and LanceDB keeps the threads
         that it once had, each with megabytes of memory. Writes wait for each other anyway.
+
+        Args:
+            deed: what it does; `read` is possible where the table takes no writes.
+            name: of the table.
         """
+        if deed != "read" and (refusal := self.refusal(name)):
+            raise StoreError(refusal.problem, refusal.helps)
         async with self._reads if deed == "read" else nullcontext(), self.gate.passing():
-            with mapped(deed):
+            with mapped(deed, self.location):
                 yield
 
     async def make_durable(self, version: int) -> None:
@@ -346,14 +424,3 @@ class Store:
             raise StoreError(
                 f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
             ) from error
-
-
-@contextmanager
-def mapped(deed: str, location: str = "") -> Iterator[None]:
-    """Turn what LanceDB raises into StoreError."""
-    try:
-        yield
-    except (RuntimeError, ValueError, OSError) as error:
-        place = f"the store at {location!r}" if location else "the store"
-        reason = " ".join(str(error).split())[:300]
-        raise StoreError(f"cannot {deed} {place}: {reason}") from error

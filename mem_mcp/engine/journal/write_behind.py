@@ -32,7 +32,9 @@ class WriteBehind(ABC, Generic[T]):
         self._hurry = asyncio.Event()
 
     def add(self, entry: T) -> None:
-        """Have an entry written soon; nothing waits for it."""
+        """Have an entry written soon, unless nothing can be; nothing waits for it."""
+        if self.log.refusal:
+            return
         self._waiting.append(entry)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write())

@@ -1,0 +1,403 @@
+"""Damaged stores: what can be read is served and exported, and a repair saves what can be saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mem_mcp import AsyncMemory, Settings
+from mem_mcp.errors import StoreError
+from mem_mcp.store import repair
+from mem_mcp.store.damage import damages
+
+pytestmark = pytest.mark.anyio
+FACTS = [f"Server {name} runs in {city}." for name, city in
+         zip("abcdef", ("Oslo", "Graz", "Lyon", "Bari", "Cork", "Nara"), strict=True)]  # fmt: skip
+REPAIR = "mem-mcp doctor --repair"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def lived(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as a session leaves it: a file for each commit."""
+    folder = tmp_path_factory.mktemp("lived") / "memory"
+    async with AsyncMemory.open(Settings(data_dir=folder)) as memory:
+        ids = []
+        for number, fact in enumerate(FACTS):
+            stored = await memory.remember(fact, tags=["ops"], metadata={"n": number})
+            ids.append(stored.results[0].memory_id)
+        found = await memory.recall("Which server runs in Oslo?")
+        await memory.give_feedback(ids[0], "POSITIVE", recall_id=found.recall_id)
+        await memory.record_outcome("Move server b", "success", used_memory_ids=[ids[1]])
+        await memory.update_memory(ids[2], content="Server c runs in Rome.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+async def tidy(lived: Path) -> Path:
+    """The same after maintenance: one version, and all rows in one file."""
+    folder = lived.with_name("tidy")
+    shutil.copytree(lived, folder)
+    async with AsyncMemory.open(Settings(data_dir=folder)) as memory:
+        assert (await memory.maintain()).ran
+    return folder
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Path], Path]:
+    def copy(store: Path) -> Path:
+        return Path(shutil.copytree(store, tmp_path / "memory", dirs_exist_ok=True))
+
+    return copy
+
+
+def newest_manifest(store: Path, table: str = "memories") -> Path:
+    return min((store / f"{table}.lance" / "_versions").glob("*.manifest"))
+
+
+def newest_data(store: Path, table: str = "memories") -> Path:
+    files = (store / f"{table}.lance" / "data").glob("*.lance")
+    return max(files, key=lambda file: file.stat().st_mtime_ns)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def garbled(path: Path) -> None:
+    """Make a file of its size whose end, which describes the rest, is wrong."""
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) * 3 // 4, len(content) * 3 // 4 + 64):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def damaged_at_random(store: Path, chance: random.Random) -> Path:
+    files = sorted(p for p in store.rglob("*") if p.is_file() and "locks" not in p.parts)
+    path = chance.choice(files)
+    content = bytearray(path.read_bytes())
+    match chance.choice(["gone", "empty", "cut", "flipped", "flipped"]):
+        case "gone":
+            path.unlink()
+        case "empty":
+            path.write_bytes(b"")
+        case "cut":
+            path.write_bytes(content[: chance.randrange(len(content))])
+        case _:
+            start = chance.randrange(len(content))
+            for place in range(start, min(start + 64, len(content))):
+                content[place] ^= chance.randrange(1, 256)
+            path.write_bytes(content)
+    return path
+
+
+def command(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "mem_mcp", *arguments],
+        env={**os.environ, "MEM_MCP_DATA_DIR": str(store)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+async def texts(memory: AsyncMemory) -> set[str]:
+    return {one.text for one in (await memory.list_memories(limit=200)).memories}
+
+
+async def exported(memory: AsyncMemory) -> set[str]:
+    return {json.loads(line)["text"] async for line in memory.export_lines()}
+
+
+async def everything(store: Path) -> set[str]:
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        return await texts(memory)
+
+
+@pytest.mark.parametrize("number", range(10))
+async def test_a_store_damaged_in_any_one_file_is_served_and_then_mended(
+    number: int, lived: Path, tidy: Path, copied: Callable[[Path], Path], tmp_path: Path
+):
+    for base, seed in [(lived, 3 * number), (lived, 3 * number + 1), (tidy, 3 * number + 2)]:
+        shutil.rmtree(tmp_path / "memory", ignore_errors=True)
+        store = copied(base)
+        before = await everything(base)
+        path = damaged_at_random(store, random.Random(seed))
+        of_one_file = 2 if base is lived else len(before)
+        may_miss = of_one_file if path.parent.name == "data" and "memories" in str(path) else 0
+        async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+            found = await memory.recall("Which server runs in which city?", limit=50)
+            served = await exported(memory)
+        assert len(before - served) <= may_miss, (seed, path, before - served)
+        assert {one.text for one in found.memories} <= served
+        await repair(store)
+        async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+            assert not await memory.examine()
+            assert (await memory.recall("Which server runs in which city?")).degraded == []
+            assert (await memory.remember("The pump is green.")).results[0].event == "ADD"
+            assert (await memory.maintain()).ran
+            after = await texts(memory)
+        assert len(before - after) <= may_miss, (seed, path, before - after)
+
+
+@pytest.mark.parametrize(
+    ("harm", "target"),
+    [
+        *((harm, newest_manifest) for harm in (emptied, cut, Path.unlink)),
+        *((harm, newest_data) for harm in (emptied, cut, Path.unlink, garbled)),
+    ],
+)
+async def test_the_newest_commit_damaged_loses_no_earlier_one(
+    harm: Callable[[Path], None],
+    target: Callable[[Path], Path],
+    lived: Path,
+    copied: Callable[[Path], Path],
+):
+    store = copied(lived)
+    harm(target(store))
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        found = await memory.recall("Where does server a run?")
+        assert found.memories[0].text == FACTS[0]
+        (note,) = found.degraded
+        assert str(store / "memories.lance") in note
+        assert note.endswith(REPAIR)
+        assert "rustc" not in note
+        with pytest.raises(StoreError, match="nothing can be stored"):
+            await memory.remember("The pump is green.")
+        assert not (await memory.maintain()).ran
+    done = await repair(store)
+    assert done.copy_at is not None
+    assert [table.table for table in done.tables] == ["memories"]
+    after = await everything(store)
+    if target is newest_manifest:  # its rows are in a file that nothing names any more
+        assert done.tables[0].versions_lost == 1
+        assert done.tables[0].back_to is not None
+        assert "Server c runs in Rome." in after
+    else:
+        assert FACTS[2] in after
+    assert set(FACTS) - {FACTS[2]} <= after
+
+
+async def test_what_is_put_back_is_whole_with_its_history_and_fields(
+    tidy: Path, copied: Callable[[Path], Path]
+):
+    store = copied(tidy)
+    emptied(newest_manifest(store))
+    await repair(store)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        listed = await memory.list_memories(filters={"metadata.n": 2, "tags": {"contains": "ops"}})
+        (one,) = listed.memories
+        history = await memory.get_memory(one.memory_id, history=True)
+        assert [v.text for v in history.versions] == [FACTS[2], "Server c runs in Rome."]
+        assert history.versions[0].superseded_at is not None
+        stats = await memory.stats()
+        assert (stats.memories, stats.versions, stats.without_vector) == (7, 8, 0)
+        assert stats.learning.feedback.positive == 1
+
+
+async def test_a_damaged_column_of_the_only_file_costs_that_column(
+    tidy: Path, copied: Callable[[Path], Path]
+):
+    store = copied(tidy)
+    path = newest_data(store)
+    content = bytearray(path.read_bytes())
+    place = content.find(b"Server c runs in Rome.")
+    assert place < 0 or content  # texts are compressed or not: the damage is where vectors are
+    for at in range(2_000, 2_064):
+        content[at] ^= 0xA5
+    path.write_bytes(content)
+    await repair(store)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        await memory.maintain()
+        assert set(FACTS) - {FACTS[2]} <= await texts(memory)
+
+
+@pytest.mark.parametrize("table", ["feedback", "traces"])
+@pytest.mark.parametrize("harm", [emptied, Path.unlink])
+async def test_a_damaged_log_stops_neither_reading_nor_writing_memories(
+    table: str, harm: Callable[[Path], None], lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    harm(newest_data(store, table))
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        found = await memory.recall("Where does server a run?")
+        assert found.memories[0].text == FACTS[0]
+        assert table in found.degraded[0]
+        assert (await memory.remember("The pump is green.")).results[0].event == "ADD"
+        await memory.stats()
+        assert not (await memory.maintain()).ran
+    assert [each.table for each in (await repair(store)).tables] == [table]
+    assert "The pump is green." in await everything(store)
+
+
+async def test_damage_that_only_a_read_shows_is_served_around_by_a_running_process(
+    lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        garbled(newest_data(store))
+        garbled(newest_data(store, "feedback"))
+        found = await memory.recall("Where does server a run?")
+        assert found.memories[0].text == FACTS[0]
+        assert len(found.degraded) == 2
+        assert set(FACTS) - {FACTS[2]} <= await exported(memory)
+        assert memory.damage
+
+
+async def test_maintenance_removes_nothing_of_a_damaged_store(
+    lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        garbled(newest_data(store))
+        files = sorted((store / "memories.lance" / "data").iterdir())
+        versions = len([*(store / "memories.lance" / "_versions").iterdir()])
+        with pytest.raises(StoreError):
+            await memory.maintain()
+    assert set(files) <= set((store / "memories.lance" / "data").iterdir())
+    assert len([*(store / "memories.lance" / "_versions").iterdir()]) >= versions
+
+
+@pytest.mark.parametrize("name", ["write", "create", "maintained", "commits", "alive-1-x"])
+async def test_a_file_of_locks_may_hold_anything(
+    name: str, lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    (store / "locks" / name).write_bytes(b"\xff\x00 garbage 99999999999999999999")
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        await memory.remember("The pump is green.")
+        assert (await memory.maintain()).ran
+        assert len(await texts(memory)) == 8
+
+
+async def test_a_lock_that_is_a_folder_is_named(lived: Path, copied: Callable[[Path], Path]):
+    store = copied(lived)
+    (store / "locks" / "write").unlink()
+    (store / "locks" / "write").mkdir()
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        assert len(await texts(memory)) == 7
+        with pytest.raises(StoreError, match=r"locks/write' is a folder.*remove it"):
+            await memory.remember("The pump is green.")
+
+
+async def test_a_store_is_repaired_by_nobody_but_its_only_process(
+    lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    emptied(newest_manifest(store))
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        with pytest.raises(StoreError, match="another mem-mcp process"):
+            await repair(store)
+        assert len(await texts(memory)) == 7
+    assert damages(store)
+
+
+async def test_an_interrupted_repair_is_refused_and_ended_by_the_next(
+    lived: Path, copied: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+):
+    store = copied(lived)
+    emptied(newest_manifest(store))
+    copy = store / "damaged-1"
+    shutil.copytree(store / "memories.lance", copy / "memories.lance")
+    (store / "repair-unfinished").write_text("damaged-1")
+    shutil.rmtree(store / "memories.lance")  # as a crash may leave it
+    with pytest.raises(StoreError, match="interrupted"):
+        await everything(store)
+    await repair(store)
+    assert set(FACTS) - {FACTS[2]} <= await everything(store)
+
+
+async def test_a_repair_of_a_whole_store_changes_nothing(
+    lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    before = {p: p.stat().st_mtime_ns for p in (store / "memories.lance").rglob("*")}
+    done = await repair(store)
+    assert (done.copy_at, done.tables) == (None, [])
+    assert before == {p: p.stat().st_mtime_ns for p in (store / "memories.lance").rglob("*")}
+    assert not [*store.glob("damaged-*")]
+
+
+async def test_a_repair_that_fails_leaves_the_store_as_it_was(
+    lived: Path, copied: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+):
+    store = copied(lived)
+    emptied(newest_manifest(store))
+
+    async def full(*_: Any) -> list[Any]:
+        shutil.rmtree(store / "memories.lance")
+        raise StoreError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[repair.__module__], "mend", full)
+        with pytest.raises(StoreError, match="no space"):
+            await repair(store)
+    assert newest_manifest(store).stat().st_size == 0
+    assert len((await repair(store)).tables) == 1
+
+
+def test_the_commands_on_a_damaged_store_end_well(
+    lived: Path, tmp_path: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    emptied(newest_manifest(store))
+    recalled = command(store, "recall", "Where does server a run?")
+    assert recalled.returncode == 0
+    assert FACTS[0] in recalled.stdout
+    assert REPAIR in recalled.stderr
+
+    file = tmp_path / "out.jsonl"
+    saved = command(store, "export", str(file))
+    assert saved.returncode == 1
+    assert len(file.read_text().splitlines()) == 7
+    assert str(newest_manifest(store)) in saved.stderr
+
+    refused = command(store, "remember", "The pump is green.")
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert str(newest_manifest(store)) in line
+    assert line.endswith(REPAIR)
+
+    found = json.loads(command(store, "doctor", "--json").stdout)
+    (failed,) = [check for check in found["checks"] if not check["ok"]]
+    assert failed["name"] == "store"
+    assert failed["remedy"] == f"run: {REPAIR}"
+
+    mended = command(store, "doctor", "--repair")
+    assert mended.returncode == 0
+    assert str(store / "damaged-") in mended.stdout
+    assert "1 commit" in mended.stdout
+    assert command(store, "remember", "The pump is green.").returncode == 0
+    again = json.loads(command(store, "doctor", "--repair", "--json").stdout)
+    assert (again["copy_at"], again["tables"]) == (None, [])
+
+
+def test_a_store_of_which_nothing_is_left_is_said_to_be_lost(
+    tidy: Path, copied: Callable[[Path], Path]
+):
+    store = copied(tidy)
+    emptied(newest_data(store))
+    listed = command(store, "list")
+    assert listed.returncode == 0
+    done = json.loads(command(store, "doctor", "--repair", "--json").stdout)
+    assert done["tables"][0]["rows_lost"] == 8
+    assert Path(done["copy_at"]).is_dir()
+    assert command(store, "remember", "The pump is green.").returncode == 0
