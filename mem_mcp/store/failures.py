@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import functools
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import lancedb
 import pyarrow as pa
@@ -72,8 +72,8 @@ Rescuable = TypeVar("Rescuable", bound=_Rescuable)
 
 
 def rescued(
-    read: Callable[Concatenate[Rescuable, P], Awaitable[T]],
-) -> Callable[Concatenate[Rescuable, P], Awaitable[T]]:
+    read: Callable[Concatenate[Rescuable, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Rescuable, P], Coroutine[Any, Any, T]]:
     """Decorate a read: where it fails for damage, it is done again on what is left."""
 
     @functools.wraps(read)

@@ -108,7 +108,7 @@ class _Repair:
                 await self._filled(database, table, bad.fragments, rows)
                 await self._reindexed(table, all_of_them=indices)
         finally:
-            database.close()
+            database.close()  # type: ignore[no-untyped-call]
         return done
 
     async def _surveyed(self) -> Survey:

@@ -87,7 +87,7 @@ class Remains:
         except _FAILS:
             return False
         finally:
-            database.close()
+            database.close()  # type: ignore[no-untyped-call]
         return True
 
     async def rows(self, seen: Survey, bad: Sequence[Fragment]) -> list[pa.Table]:
@@ -122,7 +122,7 @@ class Remains:
         """Read the files that no whole version names."""
         named = {part.path for each in self._whole_manifests() for f in each.fragments
                  for part in f.files}  # fmt: skip
-        fragments = []
+        fragments: list[tuple[Fragment, list[bytes]]] = []
         for path in sorted((self._table / "data").glob("*.lance")):
             if f"data/{path.name}" not in named:
                 try:
