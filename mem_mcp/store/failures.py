@@ -77,7 +77,7 @@ def rescued(
     """Decorate a read: where it fails for damage, it is done again on what is left."""
 
     @functools.wraps(read)
-    async def call(self: Rescuable, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self: Rescuable, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await read(self, *args, **kwargs)
         except StoreError:

@@ -250,7 +250,8 @@ def _fragment(message: bytes) -> Fragment:
 def _deletions(fragment: int, message: bytes) -> Part:
     found = dict(fields(message))
     ending = "bin" if found.get(1, 0) else "arrow"
-    return Part(f"_deletions/{fragment}-{found.get(2, 0)}-{found.get(3, 0)}.{ending}")
+    read, name = (_number(found.get(each, 0)) for each in (2, 3))
+    return Part(f"_deletions/{fragment}-{read}-{name}.{ending}")
 
 
 def _indices(section: bytes) -> Iterator[Part]:

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.cli import doctor
+from mem_mcp.cli.app import app
 from mem_mcp.errors import StoreError
 from mem_mcp.store import repair
 from mem_mcp.store.damage import damages
@@ -402,3 +405,42 @@ def test_a_store_of_which_nothing_is_left_is_said_to_be_lost(
     assert done["tables"][0]["rows_lost"] == 8
     assert Path(done["copy_at"]).is_dir()
     assert command(store, "remember", "The pump is green.").returncode == 0
+
+
+@pytest.fixture
+def failed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, str]]:
+    """Run the doctor's checks of the store in this process; return what failed: name to remedy."""
+    checked = ("data directory", "store")
+    only = tuple(each for each in doctor._CHECKS if each[0] in checked)
+    monkeypatch.setattr(doctor, "_CHECKS", only)
+
+    def run() -> dict[str, str]:
+        found = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)
+        return {check["name"]: check["remedy"] for check in found["checks"] if not check["ok"]}
+
+    return run
+
+
+def test_the_doctor_has_the_remedy_that_helps(
+    lived: Path,
+    tmp_path: Path,
+    copied: Callable[[Path], Path],
+    failed: Callable[[], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    store = copied(lived)
+    assert failed() == {}
+    monkeypatch.setenv("MEM_MCP_DATA_DIR", str(newest_data(store)))
+    assert all("move it away" in remedy for remedy in failed().values())
+    monkeypatch.setenv("MEM_MCP_DATA_DIR", str(store))
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__MODEL", "openai/text-embedding-3-small")
+    assert "mem-mcp reembed" in failed()["store"]
+    monkeypatch.delenv("MEM_MCP_EMBEDDING__MODEL")
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "extract.md").write_text("no rules")
+    monkeypatch.setenv("MEM_MCP_LLM__PROMPTS", str(prompts))
+    assert [remedy for remedy in failed().values() if "setting" in remedy or "correct" in remedy]
+    monkeypatch.delenv("MEM_MCP_LLM__PROMPTS")
+    emptied(newest_manifest(store))
+    assert failed() == {"store": f"run: {REPAIR}"}

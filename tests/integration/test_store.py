@@ -613,12 +613,15 @@ async def test_a_foreign_table_is_refused_and_left_alone(tmp_path: Path):
 
 
 @pytest.mark.anyio
-async def test_a_damaged_table_is_an_error(folder: Path):
+async def test_a_table_without_a_whole_version_is_named_and_takes_no_writes(folder: Path):
     await opened(folder)
     for manifest in folder.rglob("*.manifest"):
         manifest.write_bytes(b"")
-    with pytest.raises(StoreError, match=str(folder)):
-        await opened(folder)
+    async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as store:
+        assert str(folder) in store.notes[0]
+        assert await store.count({}) == 0
+        with pytest.raises(StoreError, match="doctor --repair"):
+            await store.apply([version("a")])
 
 
 @pytest.mark.anyio
