@@ -19,6 +19,7 @@ from mem_mcp.errors import ConfigError, MemError, StoreError
 if TYPE_CHECKING:
     from mem_mcp.store import Mended, Repaired
 
+_MOST_SHOWN = 5
 _FIRST_THE_OTHERS = "first mend what failed above; it starts then"
 _REINSTALL = "reinstall: pip install --force-reinstall mem-mcp"
 _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
@@ -142,7 +143,9 @@ def _repaired(done: Repaired) -> Iterator[str]:
     yield f"everything as it was is in {done.copy_at}; remove it when you miss nothing"
     for table in done.tables:
         yield table.table
-        yield from (f"  damaged  {each}" for each in table.damaged)
+        yield from (f"  damaged  {each}" for each in table.damaged[:_MOST_SHOWN])
+        if len(table.damaged) > _MOST_SHOWN:
+            yield f"  and {len(table.damaged) - _MOST_SHOWN:,} more files; --json names all"
         yield from (f"  {line}" for line in _costs(table))
 
 
@@ -153,7 +156,7 @@ def _costs(table: Mended) -> Iterator[str]:
         if table.back_to:
             yield f"went back to {table.back_to:%Y-%m-%d %H:%M:%S}Z: {commits} not readable"
         else:
-            yield f"made anew from its rows: none of {commits} readable"
+            yield "made anew from its rows: no version of it can be opened"
     if table.rows_saved:
         yield f"put back {counted(table.rows_saved, 'row', 'rows')} from files that can be read"
     if table.rows_lost or table.versions_lost:

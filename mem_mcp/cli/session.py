@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -29,6 +30,10 @@ def run(
 
     async def opened() -> T:
         async with mem_mcp.AsyncMemory.open(found, any_embedder=any_embedder) as memory:
-            return await work(memory)
+            result = await work(memory)
+            if not hasattr(result, "degraded"):  # else the answer says it
+                for note in memory.damage:
+                    print(f"note: {note}", file=sys.stderr)
+            return result
 
     return asyncio.run(opened())

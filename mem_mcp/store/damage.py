@@ -90,7 +90,8 @@ def survey(table: Path, *, every_version: bool = False, distrusted: Collection[i
     last = max([hinted, *(version for version, _ in listed[:1])])
     if (not listed or hinted > listed[0][0]) and (newest or any((table / "data").glob("*"))):
         place = table / "_versions"
-        damaged.insert(0, Damage(place, f"lacks the manifest of version {hinted or '?'}"))
+        what = f"the manifest of version {hinted}" if hinted else "every manifest"
+        damaged.insert(0, Damage(place, f"lacks {what}"))
     rows = {
         fragment.number: found
         for fragment in (newest.fragments if newest else ())

@@ -96,7 +96,7 @@ class _Repair:
         if not done.damaged:
             return done
         if seen.manifests:
-            done.versions_lost = seen.versions_lost
+            done.versions_lost = max(1, seen.versions_lost)
             done.back_to = _written(seen)
         rows = await self._remains.rows(seen, bad.fragments)
         done.rows_lost = sum(each.rows for each in bad.fragments)

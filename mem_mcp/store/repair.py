@@ -84,9 +84,10 @@ async def _repaired(folder: Path, copy: Path) -> Repaired:
 def _set_aside(folder: Path) -> Path:
     """Copy the tables of a store into a folder of their own; an interrupted repair has done it."""
     marker = folder / UNFINISHED
-    if marker.exists() and (copy := folder / marker.read_text()).is_dir() and copy != folder:
-        _put_in_place(folder, copy)
-        return copy
+    named = marker.read_bytes().decode(errors="replace") if marker.exists() else ""
+    if named in {path.name for path in folder.glob(f"{BACKUP}*")}:
+        _put_in_place(folder, folder / named)
+        return folder / named
     number, stamp = 1, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     while (copy := folder / f"{BACKUP}{stamp}{f'-{number}' if number > 1 else ''}").exists():
         number += 1

@@ -329,6 +329,16 @@ async def test_an_interrupted_repair_is_refused_and_ended_by_the_next(
     assert set(FACTS) - {FACTS[2]} <= await everything(store)
 
 
+@pytest.mark.parametrize("marker", [b"\xff\xfe", b"", b"..", b"damaged-of-another-store"])
+async def test_a_marker_of_an_unfinished_repair_may_hold_anything(
+    marker: bytes, lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    (store / "repair-unfinished").write_bytes(marker)
+    assert (await repair(store)).tables == []
+    assert len(await everything(store)) == 7
+
+
 async def test_a_repair_of_a_whole_store_changes_nothing(
     lived: Path, copied: Callable[[Path], Path]
 ):
@@ -401,6 +411,7 @@ def test_a_store_of_which_nothing_is_left_is_said_to_be_lost(
     emptied(newest_data(store))
     listed = command(store, "list")
     assert listed.returncode == 0
+    assert str(newest_data(store)) in listed.stderr
     done = json.loads(command(store, "doctor", "--repair", "--json").stdout)
     assert done["tables"][0]["rows_lost"] == 8
     assert Path(done["copy_at"]).is_dir()
