@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ class Counts:
     plans_from: int = 50_000
     """Memories from which the planner has a choice."""
     starts: int = 3
+    transports: Sequence[str] = ("stdio", "http", "sse")
     profiled: int = 50
     seconds: float = 90
     """Bound on one figure."""

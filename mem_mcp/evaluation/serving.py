@@ -15,7 +15,6 @@ from mem_mcp.evaluation.rig import Rig
 from mem_mcp.evaluation.timing import figure, paced, taken
 from mem_mcp.evaluation.wire import call, connected
 
-TRANSPORTS = ("stdio", "http", "sse")
 # The first calls open what a process needs.
 _UNCOUNTED = 2
 _OURS = {
@@ -55,7 +54,7 @@ def bare_server(folder: Path) -> Path:
 
 async def servings(rig: Rig) -> list[Figure]:
     """Time the same recalls in this process and through each transport, in turn."""
-    return [one for transport in TRANSPORTS for one in await _serving(rig, transport)]
+    return [one for transport in rig.counts.transports for one in await _serving(rig, transport)]
 
 
 async def _serving(rig: Rig, transport: str) -> list[Figure]:

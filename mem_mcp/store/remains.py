@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from mem_mcp.store import schema
 from mem_mcp.store.damage import Survey, readable
 from mem_mcp.store.failures import check_whole
+from mem_mcp.store.filters import quote
 from mem_mcp.store.layout import (
     Fragment,
     Manifest,
@@ -25,6 +26,9 @@ from mem_mcp.store.layout import (
 # Without these a version of a memory means nothing; others take their defaults.
 _ESSENTIAL = ("version_id", "memory_id", "version", "event", "text", "kind", "user_id",
               "status", "content_hash", "occurred_at", "recorded_at", "superseded_at")  # fmt: skip
+# Words or labels of one question to an index.
+_ASKED = 500
+_EVERY_PARTITION = 1_000_000
 _FAILS = (RuntimeError, ValueError, OSError)
 """What LanceDB raises for files that are not what they should be."""
 
@@ -217,8 +221,28 @@ def _means_something(names: Sequence[str], columns: Sequence[str]) -> bool:
 
 
 async def _ask(table: lancedb.AsyncTable, column: str, kind: str) -> None:
-    """Put a question to the index of a column."""
-    if kind.upper() == "FTS":
-        await table.query().nearest_to_text("the a it is").limit(1).to_arrow()
-    elif kind.upper() in ("BTREE", "BITMAP"):
-        await table.query().where(f"{column} IS NOT NULL").select([column]).limit(1).to_arrow()
+    """Put questions to the index of a column that read every part of it."""
+    rows = table.query().select([column])
+    match kind.upper():
+        case "FTS":
+            texts = (await rows.to_arrow())[column].drop_null().to_pylist()
+            for words in _batches(word for text in texts for word in text.split()):
+                await table.query().nearest_to_text(" ".join(words)).limit(1).to_arrow()
+        case "LABELLIST":
+            lists = (await rows.to_arrow())[column].drop_null().to_pylist()
+            for labels in _batches(label for each in lists for label in each):
+                among = ", ".join(quote(label) for label in labels)
+                await table.count_rows(f"array_has_any({column}, [{among}])")
+        case "BTREE" | "BITMAP":
+            is_text = pa.types.is_string((await table.schema()).field(column).type)
+            least = "''" if is_text else "timestamp '0001-01-01T00:00:00Z'"
+            await table.count_rows(f"{column} >= {least}")
+        case _:
+            (vector,) = (await rows.where(f"{column} IS NOT NULL").limit(1).to_arrow())[column]
+            query = table.query().nearest_to(vector.values.to_numpy()).column(column)
+            await query.nprobes(_EVERY_PARTITION).limit(1).to_arrow()
+
+
+def _batches(values: Iterable[str]) -> Iterator[list[str]]:
+    distinct = list(dict.fromkeys(values))
+    return (distinct[at : at + _ASKED] for at in range(0, len(distinct), _ASKED))

@@ -370,8 +370,8 @@ def test_an_export_can_be_imported_elsewhere(
     ok("remember", "Grüße aus Köln", "--tag", "mail", "--user", "u1", "--metadata", '{"n": [1]}')
     ok("remember", "second", "--user", "u2")
     file = tmp_path / "out.jsonl"
-    assert ok("export", file) == {"exported": 2}
-    assert ok("export", tmp_path / "u2.jsonl", "--user", "u2") == {"exported": 1}
+    assert ok("export", file) == {"exported": 2, "degraded": []}
+    assert ok("export", tmp_path / "u2.jsonl", "--user", "u2") == {"exported": 1, "degraded": []}
     monkeypatch.setenv("MEM_MCP_DATA_DIR", str(tmp_path / "other"))
     assert ok("import", file)["imported"] == 2
     (memory,) = ok("list", "--user", "u1")["memories"]

@@ -346,8 +346,8 @@ async def test_stats_count_the_rest_where_the_calls_cannot_be_read(
     async with AsyncMemory.open(settings) as memory:
         await memory.remember("Tea is served at five")
         await memory.remember(messages=[{"role": "user", "content": "Hello"}])
-    for manifest in (settings.data_dir / "calls.lance").rglob("*.manifest"):
-        manifest.write_bytes(b"damaged")
+    for file in (settings.data_dir / "calls.lance").rglob("*.*"):
+        file.write_bytes(b"damaged")
     async with AsyncMemory.open(settings) as memory:
         found = await memory.stats()
     assert (found.memories, found.models) == (1, [])

@@ -77,7 +77,7 @@ def test_the_runtime_of_the_embedder_is_told_by_its_own_switch_too(
 ):
     told = []
     monkeypatch.setattr("onnxruntime.disable_telemetry_events", lambda: told.append(True))
-    bundled._session((bundled.MODEL_DIR / "model.onnx").read_bytes())
+    bundled._session(bundled.MODEL_DIR / "model.onnx")
     assert told == [True]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,6 +48,9 @@ def test_every_measurement_stands_beside_its_floor(report: SpeedReport):
         "2 recalls at once",
         "start: to initialize",
         "start: to the first recall",
+        "recall over stdio",
+        "recall over http",
+        "recall over sse",
         "remember",
         "remember_many of 5",
     ):
@@ -93,7 +97,7 @@ def test_a_stage_that_fails_is_a_row_and_the_others_go_on(
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(stages, "starts", broken)
-    found = measure(settings)
+    found = measure(settings, counts=replace(FEW, transports=()))
     (failed,) = [row for row in found.rows if row.error]
     assert (failed.case, failed.error) == ("start", "RuntimeError: out of luck")
     assert "failed: start: RuntimeError: out of luck" in found.text()

@@ -684,9 +684,9 @@ async def unindexed(store: Store) -> int:
 @pytest.mark.anyio
 async def test_after_enough_commits_a_pass_is_due_and_keeps_every_row(store: Store):
     maintenance = Maintenance(store, 50)
-    assert not await maintenance.due()
+    assert not maintenance.due()
     await many_commits(store, 60)
-    assert await maintenance.due()
+    assert maintenance.due()
     done = await maintenance.run(thorough=True)
     assert done.ran
     assert done.reason is None
@@ -698,8 +698,8 @@ async def test_after_enough_commits_a_pass_is_due_and_keeps_every_row(store: Sto
     assert await store.count({}) == 60
     assert len(await ids(store, {"tags": "t"})) == 60
     assert len(await matching(store, "text", {}, limit=100)) == 60
-    assert not await maintenance.due()
-    assert not await Maintenance(store, 50).due()
+    assert not maintenance.due()
+    assert not Maintenance(store, 50).due()
 
 
 @pytest.mark.anyio
@@ -724,9 +724,11 @@ async def test_commits_of_others_make_a_pass_due(store: Store, folder: Path):
     maintenance = Maintenance(store, 10)
     async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as other:
         await many_commits(other, 10)
-        assert await maintenance.due()
+        await store.version()
+        assert maintenance.due()
         await Maintenance(other, 10).run()
-    assert not await maintenance.due()
+    await store.version()
+    assert not maintenance.due()
 
 
 HOLDER = """

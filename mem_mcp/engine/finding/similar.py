@@ -36,8 +36,12 @@ async def similar(
     # What a plain recall sees, so that both profit from what either has read.
     scope = Scope(user_id=user_id)
     plain = view(scope, moment)
-    known = await resources.scopes.whole(resources.store, plain, resources.settings.recall.whole)
+    store, most_whole = resources.store, resources.settings.recall.whole
+    space = store.space
+    known = await resources.scopes.whole(store, plain, most_whole)
     vectors = await embed()
+    if store.space != space:  # the first vector tells how long all of them are
+        known = await resources.scopes.whole(store, plain, most_whole)
     found: list[list[Similar]] = [[] for _ in vectors]
     present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
     if not present:
@@ -47,7 +51,7 @@ async def similar(
     if known is not None:
         near = _among(known, user_id, asked, moment, most, least)
     else:
-        rows = await resources.store.nearest(
+        rows = await store.nearest(
             asked,
             every(owned(scope), recallable(moment)),
             ["memory_id", "text", "recorded_at"],
