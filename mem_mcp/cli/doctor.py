@@ -104,8 +104,8 @@ def _checked() -> Iterator[Check]:
         remedy = "correct it; mem-mcp config shows all when they are right"
         yield Check(name="settings", ok=False, detail=message(error), remedy=remedy)
         return
-    detail = "; ".join(["can be read; mem-mcp config shows them", *settings.remarks])
-    yield Check(name="settings", ok=True, detail=detail)
+    said = ["can be read; mem-mcp config shows them", *settings.remarks]
+    yield Check(name="settings", ok=True, detail="; ".join(said))
     failed = False
     for name, check, remedy in _CHECKS:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from mem_mcp.store.processes import Processes
 from mem_mcp.store.space import Space
 from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
+
+logger = logging.getLogger(__name__)
 
 _KEEP_ALL = timedelta(days=36_500)
 # Other processes may still read files of an older version.
@@ -69,7 +72,7 @@ class Maintenance:
         Raises:
             StoreError: LanceDB or the disk refused; nothing is lost and the next pass tries again.
         """
-        if reason := await self.reason_against():
+        if reason := await self.reason_against(removal=thorough):
             return Maintained(ran=False, reason=reason)
         processes = self._store.processes
         if processes is None:
@@ -83,17 +86,21 @@ class Maintenance:
         except Timeout:
             return Maintained(ran=False, reason="another process is at it")
 
-    async def reason_against(self) -> str:
+    async def reason_against(self, *, removal: bool = False) -> str:
         """Say why nothing may be rewritten or removed; empty where nothing speaks against it.
 
         What is damaged can be saved as long as the files of earlier versions are there.
+
+        Args:
+            removal: look at earlier versions, too; a millisecond each.
         """
         if refusals := self._store.refusals:
             return str(refusals[0])
         if self._store.processes is None:
             return ""
         with mapped("read", self._store.location):
-            found = await asyncio.to_thread(damages, Path(self._store.location), every_version=True)
+            place = Path(self._store.location)
+            found = await asyncio.to_thread(damages, place, every_version=removal)
         if not found:
             return ""
         first = next(iter(found.values()))[0]
@@ -101,19 +108,23 @@ class Maintenance:
 
     async def leave(self) -> None:
         """Remove what passes of this process left behind, where that is done in a moment."""
-        if self._left_behind and self._store.size()[1] < _SMALL_BYTES:
+        if self._left_behind and (await self._size())[1] < _SMALL_BYTES:
             await self.run(thorough=True)
 
+    async def _size(self) -> tuple[int, int]:
+        """Return files and bytes; looking at a thousand files takes a tenth of a second."""
+        return await asyncio.to_thread(self._store.size)
+
     async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
-        before = self._store.size()
+        before = await self._size()
         await self._rewrite()
         await self.index_vectors()
-        after = self._store.size()
+        after = await self._size()
         grown = after[0] > _MOST_FILES or after[1] > 2 * self._lean_bytes + _SLACK_BYTES
         self._left_behind = not (thorough or grown)
         if thorough or grown:
             await self._remove_old_files(processes)
-            after = self._store.size()
+            after = await self._size()
             self._lean_bytes = after[1]
         self._last = await self._store.version()
         self._record("maintained", self._last)
@@ -126,6 +137,9 @@ class Maintenance:
         )
 
     async def _remove_old_files(self, processes: Processes) -> None:
+        if reason := await self.reason_against(removal=True):
+            logger.warning("%s", reason)
+            return
         with mapped("tidy", self._store.location):
             await check_whole(self._store.table)
         # Rows join the older ones only when they are indexed; after this second time nothing

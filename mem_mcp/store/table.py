@@ -152,7 +152,8 @@ class Store:
         Args:
             add: versions whose version_id is new.
             close: stored versions with superseded_at set.
-            seen: number of a commit after which the caller found every version_id of `add` free.
+            seen: number of a commit, at or after which the caller found every version_id of `add`
+                free.
 
         Returns:
             True when every new version was written and is durable; False when another writer

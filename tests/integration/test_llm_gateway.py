@@ -314,7 +314,7 @@ async def test_images_go_through_as_they_are(server: LLMServer, make: Make):
         (failing(404, "no such model"), LLMUnavailable, "not_found", 1),
         (failing(401, "Incorrect API key provided"), LLMAuthError, None, 1),
         (failing(403, "not allowed"), LLMAuthError, None, 2),
-        (failing(422, "unprocessable"), LLMRejected, None, 2),
+        (failing(422, "unprocessable"), LLMRejected, None, 3),
         (too_long(), LLMContextTooLong, None, 1),
         (failing(400, "no", code="context_length_exceeded"), LLMContextTooLong, None, 1),
         (failing(413, "prompt is too long"), LLMContextTooLong, None, 1),

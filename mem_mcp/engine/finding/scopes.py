@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +27,17 @@ class _Kept:
     version: int
     until: datetime | None
     found: Candidacy
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The rows of a view: what was read of it before, and what was written since."""
+
+    read: Candidacy
+    stale: Collection[str]
+    """Memories among these that have changed since."""
+    written: Sequence[Version]
+    """Rows that those, and new ones, have now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,20 @@ class Scopes:
         self._keep(view.key, _Kept(space, version, found.until, found))
         return found
 
+    async def parts(self, store: Store, view: View, most: int) -> Parts | None:
+        """Return what `whole` does, without laying out anew what this process has just written."""
+        if (kept := self._usable(store, view)) is not None and view.holds is not None:
+            with span("count"):
+                version = await store.version()
+            touched = store.changes.between(
+                kept.version, version, _MOST_TOUCHED, view.users, view.kinds
+            )
+            if touched is not None and all(row is not None for row in touched.values()):
+                written = [row for row in touched.values() if row and view.holds(row.memory)]
+                return Parts(kept.found, touched, written)
+        found = await self.whole(store, view, most)
+        return Parts(found, (), ()) if found is not None else None
+
     def at_least(self, store: Store, view: View) -> int:
         """Return a number of rows that a view surely has, as far as it was counted: 0 if never.
 
@@ -91,10 +116,8 @@ class Scopes:
 
     async def _revised(self, store: Store, view: View) -> Candidacy | None:
         """Bring what was read last up to date, where this process knows what has changed."""
-        kept = self._kept.get(view.key)
-        if kept is None or (kept.until is not None and kept.until <= view.now):
-            return None
-        if kept.space != store.space:  # its vectors are not those that the question has
+        kept = self._usable(store, view)
+        if kept is None:
             return None
         with span("count"):
             version = await store.version()
@@ -109,6 +132,13 @@ class Scopes:
                 found = found.revised(touched, await _rows(store, view, touched))
         self._keep(view.key, _Kept(kept.space, version, found.until, found))
         return found
+
+    def _usable(self, store: Store, view: View) -> _Kept | None:
+        kept = self._kept.get(view.key)
+        if kept is None or (kept.until is not None and kept.until <= view.now):
+            return None
+        # Else its vectors are not those that the question has.
+        return kept if kept.space == store.space else None
 
     def _keep(self, key: str, kept: _Kept) -> None:
         self._drop(key)

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mem_mcp.engine.finding.candidacy import Candidacy
+from mem_mcp.engine.finding.scopes import Parts
 from mem_mcp.engine.finding.visibility import every, owned, recallable, view
 from mem_mcp.engine.resources import Resources
 from mem_mcp.models import Scope, Similar
-from mem_mcp.store import Vector
+from mem_mcp.store import Vector, Version
 
 
 async def similar(
@@ -38,10 +38,10 @@ async def similar(
     plain = view(scope, moment)
     store, most_whole = resources.store, resources.settings.recall.whole
     space = store.space
-    known = await resources.scopes.whole(store, plain, most_whole)
+    known = await resources.scopes.parts(store, plain, most_whole)
     vectors = await embed()
     if store.space != space:  # the first vector tells how long all of them are
-        known = await resources.scopes.whole(store, plain, most_whole)
+        known = await resources.scopes.parts(store, plain, most_whole)
     found: list[list[Similar]] = [[] for _ in vectors]
     present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
     if not present:
@@ -73,11 +73,27 @@ async def similar(
 
 
 def _among(
-    known: Candidacy, user_id: str, asked: Vector, moment: datetime, most: int, least: float
+    known: Parts, user_id: str, asked: Vector, moment: datetime, most: int, least: float
 ) -> list[list[Similar]]:
-    candidates = known.candidates
-    own = np.asarray(pc.equal(known.rows["user_id"], pa.scalar(user_id)))
+    found = [
+        [*read, *written]
+        for read, written in zip(
+            _of_read(known, user_id, asked, moment, most, least),
+            _of_written(known.written, user_id, asked, moment, least),
+            strict=True,
+        )
+    ]
+    return [sorted(some, key=lambda one: -one.score)[:most] for some in found]
+
+
+def _of_read(
+    known: Parts, user_id: str, asked: Vector, moment: datetime, most: int, least: float
+) -> list[list[Similar]]:
+    candidates = known.read.candidates
+    own = np.asarray(pc.equal(known.read.rows["user_id"], pa.scalar(user_id)))
     eligible = own & (candidates.recorded_at < moment.timestamp())
+    if known.stale:
+        eligible &= np.array([one not in known.stale for one in candidates.memory_ids], bool)
     cosines = np.nan_to_num(asked @ candidates.vectors.T, nan=-1.0)
     cosines[:, ~eligible] = -1.0
     return [
@@ -89,6 +105,29 @@ def _among(
             )
             for row in np.argsort(-scores, kind="stable")[:most].tolist()
             if scores[row] >= least
+        ]
+        for scores in cosines
+    ]
+
+
+def _of_written(
+    rows: Sequence[Version], user_id: str, asked: Vector, moment: datetime, least: float
+) -> list[list[Similar]]:
+    present = [
+        (row.memory, row.vector)
+        for row in rows
+        if row.vector is not None
+        and row.memory.user_id == user_id
+        and row.memory.recorded_at < moment
+    ]
+    if not present:
+        return [[] for _ in asked]
+    cosines = asked @ np.stack([vector for _, vector in present]).T
+    return [
+        [
+            Similar(memory_id=memory.memory_id, text=memory.text, score=round(float(score), 4))
+            for (memory, _), score in zip(present, scores, strict=True)
+            if score >= least
         ]
         for scores in cosines
     ]

@@ -70,7 +70,7 @@ async def store_new(
                 await store.settle()
                 return first, []
             with span("place"):
-                seen = await store.version()
+                seen = store.newest
                 placed = await place(store, memories, utc_now(), written)
             vectors, _ = await embedding
             add = new_rows(placed, vectors)
