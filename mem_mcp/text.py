@@ -7,6 +7,9 @@ import unicodedata
 
 from mem_mcp.errors import InvalidInput
 
+# English text under the common byte-pair vocabularies.
+_BYTES_PER_TOKEN = 4
+
 
 def check_text(text: object, argument: str, limit: int | None = None) -> str:
     """Return the text if it can be stored as it is.
@@ -56,3 +59,13 @@ def digest(*parts: object) -> str:
 def content_hash(text: str) -> str:
     """Return the hash under which duplicates of a text meet."""
     return digest(normalised(text))
+
+
+def count_tokens(text: str) -> int:
+    """Estimate how many tokens a language model reads `text` as.
+
+    One for every four bytes of UTF-8: about right for English, and for other scripts nearer than
+    characters are, since vocabularies cut them finer the more bytes a character has.
+    """
+    size = len(text.encode("utf-8", "replace"))
+    return -(-size // _BYTES_PER_TOKEN)

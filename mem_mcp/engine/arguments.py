@@ -10,7 +10,6 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from mem_mcp.config import Settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import Relation, Scope
 from mem_mcp.text import check_text
@@ -26,10 +25,10 @@ Time = str | datetime | None
 _Word = TypeVar("_Word", bound=str)
 
 
-def scope(settings: Settings, user_id: str, agent_id: str, run_id: str) -> Scope:
-    """Name whose memory a call is about; an empty user is the server's default user."""
+def scope(default_user: str, user_id: str, agent_id: str, run_id: str) -> Scope:
+    """Name whose memory a call is about; an empty user is `default_user`."""
     return Scope(
-        user_id=name(user_id, "user_id") or settings.user_id,
+        user_id=name(user_id, "user_id") or default_user,
         agent_id=name(agent_id, "agent_id"),
         run_id=name(run_id, "run_id"),
     )

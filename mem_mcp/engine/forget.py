@@ -43,7 +43,9 @@ async def forget(resources: Resources, request: Request) -> ForgetResult:
         WriteConflict: other writers kept winning.
     """
     store = resources.store
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     if bool(request.memory_id) == bool(request.filters):
         raise InvalidInput(
             "memory_id", "give either memory_id or filters, and with filters confirm=true"

@@ -23,7 +23,7 @@ async def get_memory(
     Raises:
         NotFound: no such memory for this caller.
     """
-    scope = arguments.scope(resources.settings, user_id, agent_id, run_id)
+    scope = arguments.scope(resources.settings.user_id, user_id, agent_id, run_id)
     newest = await find(resources.store, scope, memory_id, deleted=history)
     if not history:
         return GetResult(memory=newest.memory)

@@ -64,7 +64,9 @@ async def give_feedback(resources: Resources, request: Request) -> FeedbackResul
             own error instead.
         NotFound: the one memory is not there for this caller.
     """
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     if request.items is None:
         items: list[Item | FeedbackRefused] = [request.one]
     elif any(asdict(request.one).values()):

@@ -49,7 +49,9 @@ async def graph(resources: Resources, request: Request) -> GraphResult:
     hops = arguments.count(request.hops, "hops")
     if not 1 <= hops <= MOST_HOPS:
         raise InvalidInput("hops", f"must be in 1..{MOST_HOPS}, not {hops}")
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     seen = view(scope, utc_now())
     whole = await resources.scopes.whole(resources.store, seen, resources.settings.recall.whole)
     if whole is not None:

@@ -40,7 +40,9 @@ async def list_memories(resources: Resources, request: Request) -> ListResult:
     Raises:
         InvalidInput: an argument was refused.
     """
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     order = arguments.one_of(request.order, "order", arguments.literal(Order))
     limit = arguments.limit(request.limit)
     wanted = every(

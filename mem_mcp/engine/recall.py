@@ -54,7 +54,9 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
     min_score = arguments.fraction(request.min_score, "min_score")
     as_of = optional_time(request.as_of, "as_of")
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     seen = _view(request, scope, now, as_of)
     found = await search(resources, query, scope, seen, as_of)
     best = select(found.ranking, found.candidacy.candidates, limit, max_tokens, min_score)

@@ -20,9 +20,9 @@ from mem_mcp.engine.learning.briefing import briefing
 from mem_mcp.engine.learning.tool_stats import tool_stats
 from mem_mcp.engine.resources import Resources
 from mem_mcp.models import Lesson, LessonsResult, Memory, Outcome, Scope, Severity
-from mem_mcp.ranking import count_tokens, select
+from mem_mcp.ranking import select
 from mem_mcp.store import Filters
-from mem_mcp.text import normalised
+from mem_mcp.text import count_tokens, normalised
 from mem_mcp.times import optional_time, utc_now
 
 MAX_TASK = 50_000
@@ -61,7 +61,9 @@ async def recall_lessons(resources: Resources, request: Request) -> LessonsResul
     task = arguments.required_text(request.task, "task", MAX_TASK)
     limit = arguments.limit(request.limit)
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     views = _views(request, scope)
     founds = await _searched(resources, task, scope, views)
     lists = {name: _best(found, name, limit) for name, found in founds.items()}

@@ -68,7 +68,9 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
         NotFound: a used memory is not there for this caller; nothing was stored.
         WriteConflict: other writers kept winning; nothing was stored.
     """
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     memory = _memory(resources, request, scope)
     named = _used_ids(request.used_memory_ids)
     stored_in = scope.model_copy(update={"user_id": memory.user_id})

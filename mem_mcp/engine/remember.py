@@ -322,7 +322,7 @@ def _check(
     resources: Resources, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
 ) -> _Checked:
     settings = resources.settings
-    scope = arguments.scope(settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(settings.user_id, request.user_id, request.agent_id, request.run_id)
     arguments.one_of(request.infer, "infer", arguments.literal(Infer))
     key = arguments.name(request.idempotency_key, "idempotency_key")
     request_of = Keyed(scope, scope.user_id, key, KINDS) if key else None

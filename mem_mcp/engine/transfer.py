@@ -124,7 +124,7 @@ def _memory(resources: Resources, line: bytes, user_id: str) -> Memory:
     most = resources.settings.remember.max_characters
     text = arguments.required_text(fields.pop("text", ""), "text", most)
     scope = arguments.scope(
-        resources.settings,
+        resources.settings.user_id,
         fields.pop("user_id", "") or user_id,
         fields.pop("agent_id", ""),
         fields.pop("run_id", ""),

@@ -46,7 +46,9 @@ async def update_memory(resources: Resources, request: Request) -> UpdateResult:
         NotPermitted: a shared memory of another writer.
         WriteConflict: other writers kept winning.
     """
-    scope = arguments.scope(resources.settings, request.user_id, request.agent_id, request.run_id)
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
     change = _check(resources, request)
     for _ in range(WRITE_ATTEMPTS):
         old = await find(resources.store, scope, request.memory_id)

@@ -16,8 +16,8 @@ from mem_mcp.engine.learning.tallies import shortened
 from mem_mcp.engine.resources import Resources
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.models import RECALLABLE, Memory, Scope, Tally, Why
-from mem_mcp.ranking import count_tokens
 from mem_mcp.store import Store
+from mem_mcp.text import count_tokens
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",
@@ -53,7 +53,7 @@ async def why(resources: Resources, request: Request) -> Why:
         InvalidInput: the answer is unknown for this user, or older than traces are kept.
         NotFound: no such memory for this user.
     """
-    scope = arguments.scope(resources.settings, request.user_id, "", "")
+    scope = arguments.scope(resources.settings.user_id, request.user_id, "", "")
     trace = await _traced(resources, request.recall_id, scope)
     versions = await _versions(resources.store, scope, request.memory_id)
     asked = Asked.of(trace)

@@ -16,7 +16,7 @@ from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.dataset import Case, Dataset, Item
 from mem_mcp.evaluation.metrics import ranks_of
 from mem_mcp.models import Memory, Recalled
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 _BATCH = 250
 Progress = Callable[[int, int], None]

@@ -12,7 +12,7 @@ from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.evaluation.page import Page
 from mem_mcp.evaluation.report import Report, Row
 from mem_mcp.models import Model
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 BUDGETS = (250, 500, 1_000, 2_000, 4_000, 8_000)
 MOST = 200

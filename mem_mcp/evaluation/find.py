@@ -19,7 +19,7 @@ from mem_mcp.evaluation.found import (
     timing,
 )
 from mem_mcp.evaluation.metrics import ranks_of
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 LIMIT = 20
 """Memories asked for by each recall."""

@@ -1,6 +1,5 @@
 """Which memories answer a question: pure functions, `now` is an argument."""
 
-from mem_mcp.ranking.budget import count_tokens
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.rank import rank
 from mem_mcp.ranking.rerank import reranked
@@ -8,6 +7,6 @@ from mem_mcp.ranking.select import select
 from mem_mcp.ranking.usefulness import Marks, likeness
 
 __all__ = [
-    "Candidates", "Marks", "Query", "Ranking", "count_tokens", "likeness", "rank",
+    "Candidates", "Marks", "Query", "Ranking", "likeness", "rank",
     "reranked", "select",
 ]  # fmt: skip

@@ -156,9 +156,6 @@ DUPLICATE_COSINE = 0.97
 REMARK_WORDS = 4
 """A message of so few words lives by its context, and repeats nobody."""
 
-BYTES_PER_TOKEN = 4
-"""English text under the common byte-pair vocabularies."""
-
 CACHED_TEXTS = 50_000
 """Texts whose terms are kept: the candidates of many recalls."""
 

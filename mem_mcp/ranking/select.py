@@ -1,8 +1,8 @@
 """From a ranking to an answer."""
 
-from mem_mcp.ranking.budget import count_tokens
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.diversity import Chosen
+from mem_mcp.text import count_tokens
 
 
 def select(

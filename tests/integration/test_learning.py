@@ -14,7 +14,7 @@ from mem_mcp.engine.learning.outcome_text import compose, parts
 from mem_mcp.engine.learning.tool_stats import wilson
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.models import Recalled, RecallResult
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 pytestmark = pytest.mark.anyio
 

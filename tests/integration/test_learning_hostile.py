@@ -26,8 +26,8 @@ from mem_mcp.engine.journal.traces import Trace
 from mem_mcp.engine.learning.briefing import HEAD, briefing
 from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.models import Lesson, Recalled, ToolStats
-from mem_mcp.ranking import count_tokens
 from mem_mcp.ranking.usefulness import Marks, usefulness
+from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from mem_mcp.config import RecallSettings
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import RecallResult
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 FACTS = (
     "Caroline moved here from Sweden four years ago.",

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mem_mcp import Settings
 from mem_mcp.engine import arguments
 from mem_mcp.errors import InvalidInput
 from mem_mcp.models import Infer, Kind, Relation, Scope
@@ -30,27 +29,22 @@ json_values = st.recursive(
 NO_TEXTS: list[Any] = [5, 2.5, True, ["a"], {"a": 1}, b"bytes"]
 
 
-@pytest.fixture
-def ann() -> Settings:
-    return Settings(user_id="ann")
-
-
 # Scopes and names.
 
 
-def test_an_empty_user_is_the_settings_user_and_an_empty_agent_or_run_is_absent(ann: Settings):
-    assert arguments.scope(ann, "", "", "") == Scope(user_id="ann", agent_id=None, run_id=None)
-    given = arguments.scope(ann, "bob", "a", "r")
+def test_an_empty_user_is_the_settings_user_and_an_empty_agent_or_run_is_absent():
+    assert arguments.scope("ann", "", "", "") == Scope(user_id="ann", agent_id=None, run_id=None)
+    given = arguments.scope("ann", "bob", "a", "r")
     assert given == Scope(user_id="bob", agent_id="a", run_id="r")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("wrong", [*NO_TEXTS, "\x00", "\ud800", "x" * 513])
-def test_a_wrong_part_of_a_scope_is_named(ann: Settings, place: int, wrong: Any):
+def test_a_wrong_part_of_a_scope_is_named(place: int, wrong: Any):
     parts: list[Any] = ["", "", ""]
     parts[place] = wrong
     with pytest.raises(InvalidInput) as caught:
-        arguments.scope(ann, *parts)
+        arguments.scope("ann", *parts)
     assert caught.value.argument == ("user_id", "agent_id", "run_id")[place]
 
 

@@ -27,7 +27,7 @@ from mem_mcp.prompts.procedure import Procedure, Step
 from mem_mcp.prompts.quotes import Passages
 from mem_mcp.prompts.reading import moment_of
 from mem_mcp.prompts.verify import Check, Verification
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 FAST = hypothesis_settings(deadline=None, max_examples=150)
 NOW = datetime(2026, 5, 10, 9, 30, tzinfo=UTC)

@@ -25,7 +25,7 @@ from mem_mcp.prompts.cutting import beginning, ending, parts
 from mem_mcp.prompts.evidence import Evidence, NoEvidence
 from mem_mcp.prompts.quotes import Passages, comparable
 from mem_mcp.prompts.rules import PLACEHOLDER
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 FAST = hypothesis_settings(deadline=None, max_examples=80)
 NOON = datetime(2026, 5, 8, 12, tzinfo=UTC)

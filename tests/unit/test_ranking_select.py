@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import Candidates, Ranking, count_tokens, select
+from mem_mcp.ranking import Candidates, Ranking, select
+from mem_mcp.text import count_tokens
 
 
 def build(texts, vectors=None, kinds=None, actor_ids=None):

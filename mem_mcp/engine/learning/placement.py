@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking import Candidates, Ranking, count_tokens, select
+from mem_mcp.ranking import Candidates, Ranking, select
 from mem_mcp.ranking.diversity import Chosen
+from mem_mcp.text import count_tokens
 
 Cause = Literal["min_score", "limit", "duplicate", "max_tokens"]
 

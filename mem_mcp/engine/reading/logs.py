@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mem_mcp.prompts.cutting import Count, beginning, ending
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 _HEAD_SHARE = 3
 """One part in so many is the beginning: what was tried. How it ended is told at the end."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mem_mcp.prompts.conversation import Said, message
 from mem_mcp.prompts.cutting import Count, ending, parts
-from mem_mcp.ranking import count_tokens
+from mem_mcp.text import count_tokens
 
 OVERLAP = 4
 """Messages of the previous window that help to understand the next."""
