@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mem_mcp.config import Settings
-    from mem_mcp.engine.memory import AsyncMemory, Memory
+    from mem_mcp.memory import AsyncMemory, Memory
 
 __version__ = "0.1.0"
 __all__ = ["AsyncMemory", "Memory", "Settings", "__version__"]
@@ -26,8 +26,8 @@ if "TMPDIR" in os.environ and not os.access(os.environ["TMPDIR"], os.W_OK | os.X
     del os.environ["TMPDIR"]
 
 _HOMES = {
-    "AsyncMemory": "mem_mcp.engine.memory",
-    "Memory": "mem_mcp.engine.memory",
+    "AsyncMemory": "mem_mcp.memory",
+    "Memory": "mem_mcp.memory",
     "Settings": "mem_mcp.config",
 }
 

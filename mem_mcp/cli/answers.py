@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import typer
 
+from mem_mcp.api.models import Recalled, Tally
 from mem_mcp.cli.output import day, one_line, said
-from mem_mcp.models import Recalled, Tally
 
 
 def memory_lines(memory: Recalled, facts: Iterable[str] = ()) -> Iterator[str]:

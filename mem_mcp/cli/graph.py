@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from mem_mcp.api.models import MENTIONED_WITH, GraphEdge, GraphResult
 from mem_mcp.cli.options import Agent, Json, Run, User
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
-from mem_mcp.models import MENTIONED_WITH, GraphEdge, GraphResult
 
 # Memories that are named behind an edge.
 _MOST_IDS = 3

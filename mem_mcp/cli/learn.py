@@ -10,6 +10,15 @@ from typing import Annotated, Any
 import typer
 
 import mem_mcp
+from mem_mcp.api.models import (
+    FeedbackGiven,
+    FeedbackRefused,
+    FeedbackResult,
+    Lesson,
+    LessonsResult,
+    OutcomeResult,
+    ToolStats,
+)
 from mem_mcp.cli.answers import memory_lines, recall_line
 from mem_mcp.cli.options import (
     Agent,
@@ -28,18 +37,9 @@ from mem_mcp.cli.options import (
 from mem_mcp.cli.output import counted, day, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import (
-    FeedbackGiven,
-    FeedbackRefused,
-    FeedbackResult,
-    Lesson,
-    LessonsResult,
-    OutcomeResult,
-    ToolStats,
-)
 
 _TAKEN_BACK = ("", "NONE")
-# Marks that the engine takes at once.
+# Marks that one call takes.
 _AT_ONCE = 1_000
 
 Tool = Annotated[str, typer.Option("--tool", help="Tool that it hinged on.")]

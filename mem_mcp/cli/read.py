@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mem_mcp.api.models import GetResult, ListResult, Memory, RecallResult
 from mem_mcp.cli.answers import memory_lines, recall_line
 from mem_mcp.cli.options import (
     Agent,
@@ -24,7 +25,6 @@ from mem_mcp.cli.options import (
 )
 from mem_mcp.cli.output import counted, day, minute, one_line, said, show
 from mem_mcp.cli.session import run
-from mem_mcp.models import GetResult, ListResult, Memory, RecallResult
 
 
 def recall(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from mem_mcp.models import LLMUsage
+from mem_mcp.api.models import LLMUsage
 
 _CENT = 0.01
 

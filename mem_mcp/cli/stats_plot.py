@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from mem_mcp.api.stats import FeedbackWeek, Learning, OutcomeStats, OutcomeWeek
 from mem_mcp.cli.output import one_line
 from mem_mcp.errors import InvalidInput
-from mem_mcp.statistics import FeedbackWeek, Learning, OutcomeStats, OutcomeWeek
 
 _BLUE, _ORANGE, _RED, _PALE = "#1f5fa8", "#e69f00", "#b2182b", "#b8c4d0"
 _GREY, _INK = "#707070", "#333333"

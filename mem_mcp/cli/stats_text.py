@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mem_mcp.cli.output import counted, one_line, size
-from mem_mcp.cli.spent import spent
-from mem_mcp.models import Tally
-from mem_mcp.statistics import (
+from mem_mcp.api.models import Tally
+from mem_mcp.api.stats import (
     FeedbackStats,
     FeedbackWeek,
     Learning,
@@ -18,6 +16,8 @@ from mem_mcp.statistics import (
     OutcomeWeek,
     Stats,
 )
+from mem_mcp.cli.output import counted, one_line, size
+from mem_mcp.cli.spent import spent
 
 _WEEKS = 8
 _WEEKS_OF_A_NAME = 4

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mem_mcp.api.models import Maintained, Reprocessed, Why
 from mem_mcp.cli.answers import sum_of
 from mem_mcp.cli.options import Json, MemoryId, User
 from mem_mcp.cli.output import counted, one_line, show, size
@@ -15,7 +16,6 @@ from mem_mcp.cli.session import run
 from mem_mcp.cli.spent import spent
 from mem_mcp.cli.stats_plot import check_plot, draw
 from mem_mcp.cli.stats_text import stats_lines
-from mem_mcp.models import Maintained, Reprocessed, Why
 
 _MOST_SHOWN = 20
 

@@ -16,12 +16,12 @@ import typer
 from pydantic import BaseModel
 
 import mem_mcp
+from mem_mcp.api.models import ImportResult
 from mem_mcp.cli.bar import bar
 from mem_mcp.cli.options import Json, User
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import MemError
-from mem_mcp.models import ImportResult
 
 
 class Exported(BaseModel):

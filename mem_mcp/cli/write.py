@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from mem_mcp.api.models import ForgetResult, Infer, RememberResult
 from mem_mcp.cli.options import (
     Agent,
     FilterText,
@@ -23,7 +24,6 @@ from mem_mcp.cli.options import (
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.session import run
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import ForgetResult, Infer, RememberResult
 
 
 def remember(

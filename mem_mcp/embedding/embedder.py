@@ -1,4 +1,4 @@
-"""What the engine asks of an embedder."""
+"""What a memory asks of an embedder."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias

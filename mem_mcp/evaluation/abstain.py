@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mem_mcp.api.models import Model
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import locomo
 from mem_mcp.evaluation.bench import Answer, Bench
@@ -18,7 +19,6 @@ from mem_mcp.evaluation.dataset import Case, Dataset
 from mem_mcp.evaluation.metrics import auc, best_threshold
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 
 LIMIT = 10
 """Memories asked for by each recall."""

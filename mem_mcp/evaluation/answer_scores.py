@@ -17,7 +17,7 @@ from statistics import fmean
 
 import Stemmer
 
-from mem_mcp.models import Model
+from mem_mcp.api.models import Model
 
 NOT_MENTIONED = "Not mentioned"
 """What is right where a conversation does not say it."""

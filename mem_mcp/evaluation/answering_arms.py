@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mem_mcp.api.models import Memory
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.evaluation.answering_prompts import answer_messages
 from mem_mcp.evaluation.arms import Arms
 from mem_mcp.evaluation.bench import Bench
 from mem_mcp.evaluation.dataset import Case
 from mem_mcp.llm import Gateway
-from mem_mcp.models import Memory
 
 Arm = Literal["memory", "plain", "full"]
 LIMIT = 20

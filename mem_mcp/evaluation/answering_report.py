@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from statistics import fmean
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.answer_scores import Scores
 from mem_mcp.evaluation.answering_arms import Arm
 from mem_mcp.evaluation.found import Timing, timing
@@ -14,7 +15,6 @@ from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
 from mem_mcp.llm import Usage
-from mem_mcp.models import Model
 
 _LEGEND = (
     "judged: answers that the same model, asked to judge, calls right; F1, BLEU-1 and exact match "

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mem_mcp.api.models import Memory
 from mem_mcp.embedding import Embedder
-from mem_mcp.engine.writing.drafts import spoken
-from mem_mcp.models import Memory
 from mem_mcp.ranking.dense import Cloud, nearness
 from mem_mcp.ranking.lexical import bm25, match
 from mem_mcp.ranking.terms import table, terms
+from mem_mcp.writing.identity import spoken
 
 RRF_K = 60
 """Of Cormack, Clarke and Buettcher (2009), where reciprocal rank fusion comes from."""

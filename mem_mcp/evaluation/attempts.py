@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mem_mcp.api.models import Outcome
 from mem_mcp.evaluation.bench import Bench
 from mem_mcp.evaluation.dataset import Item
 from mem_mcp.evaluation.find import find
@@ -12,7 +13,6 @@ from mem_mcp.evaluation.found import FoundReport
 from mem_mcp.evaluation.lessons import OUTCOME
 from mem_mcp.evaluation.page import Page
 from mem_mcp.evaluation.report import Row
-from mem_mcp.models import Outcome
 
 LIMIT = 10
 """Successes, and failures, asked for by each recall."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mem_mcp.api.models import Memory, Recalled
 from mem_mcp.config import Settings
-from mem_mcp.engine.memory import AsyncMemory
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.dataset import Case, Dataset, Item
 from mem_mcp.evaluation.metrics import ranks_of
-from mem_mcp.models import Memory, Recalled
+from mem_mcp.memory import AsyncMemory
 from mem_mcp.text import count_tokens
 
 _BATCH = 250

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.bench import Answer, Bench
 from mem_mcp.evaluation.dataset import Case
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.evaluation.page import Page
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 from mem_mcp.text import count_tokens
 
 BUDGETS = (250, 500, 1_000, 2_000, 4_000, 8_000)

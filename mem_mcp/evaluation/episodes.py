@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mem_mcp.api.models import Outcome
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.engine.memory import AsyncMemory
-from mem_mcp.models import Outcome
+from mem_mcp.memory import AsyncMemory
 
 NEIGHBOURS = 10
 """Recalled episodes that vote."""

@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from mem_mcp.api.models import Remembered
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, Embedder
-from mem_mcp.engine.memory import AsyncMemory
-from mem_mcp.engine.resources import Resources
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.evaluation import provenance
 from mem_mcp.evaluation.bench import Progress
@@ -30,8 +29,9 @@ from mem_mcp.evaluation.extraction_score import Made, nothing_made, score
 from mem_mcp.evaluation.replay import Replay
 from mem_mcp.evaluation.report import Data
 from mem_mcp.llm import Gateway
-from mem_mcp.models import Remembered
+from mem_mcp.memory import AsyncMemory
 from mem_mcp.prompts.extract import Extraction
+from mem_mcp.runtime import Resources
 from mem_mcp.store import open_store
 
 # How `degraded` names an operation that does not count; of single fields it says "X was left out".

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mem_mcp.api.models import LLMUsage, Model
 from mem_mcp.evaluation.extraction_score import Counts
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import LLMUsage, Model
 
 _LEGEND = (
     "recall: expected changes that were made, with every word and the right target, of all "

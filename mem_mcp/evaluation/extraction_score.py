@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mem_mcp.api.models import Memory, Model
 from mem_mcp.evaluation.extraction_cases import Expected, Script
-from mem_mcp.models import Memory, Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.layout import BY_CALLS
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 
 _PRECISE_BELOW = 10
 _LEGEND = (

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from mem_mcp.api.models import Memory, Scope
 from mem_mcp.config import Settings
 from mem_mcp.embedding import BundledEmbedder, Embedder
-from mem_mcp.engine.memory import AsyncMemory
-from mem_mcp.engine.resources import Resources
-from mem_mcp.engine.writing.drafts import new_memory, spoken
 from mem_mcp.evaluation.corpus import Corpus, Said
 from mem_mcp.evaluation.layout import BY_CALLS, RUN, Spot, spot
-from mem_mcp.models import Memory, Scope
+from mem_mcp.memory import AsyncMemory
+from mem_mcp.runtime import Resources
 from mem_mcp.store import Store, Vector, Version, open_store
 from mem_mcp.times import utc_now
+from mem_mcp.writing.identity import new_memory, spoken
 
 _BATCH = 1_000
 _BULK = 10_000

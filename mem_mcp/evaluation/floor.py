@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from mem_mcp.api.models import Scope
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.engine.writing.drafts import new_memory
-from mem_mcp.models import Scope
 from mem_mcp.store import Store, Vector, Version
 from mem_mcp.store.schema import table_schema, to_arrow
 from mem_mcp.times import utc_now
+from mem_mcp.writing.identity import new_memory
 
 LIMIT = 10
 USER = "floor"

@@ -7,11 +7,11 @@ from statistics import fmean
 
 import numpy as np
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.arms import LEGEND
 from mem_mcp.evaluation.metrics import bootstrap_interval, measure
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 
 Interval = tuple[float, float]
 

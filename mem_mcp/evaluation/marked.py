@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.found import Gain
 from mem_mcp.evaluation.metrics import measure
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 
 METRICS = ("MRR", "recall@10")
 NONE = "none"

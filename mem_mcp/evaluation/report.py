@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.page import Page
-from mem_mcp.models import Model
 
 
 class Row(Model):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from mem_mcp.config import Settings
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.engine.memory import AsyncMemory
 from mem_mcp.evaluation.corpus import Corpus
 from mem_mcp.evaluation.floor import Floor
+from mem_mcp.memory import AsyncMemory
 from mem_mcp.store import Store, open_store
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mem_mcp.api.models import Outcome
 from mem_mcp.config import Settings, StoreSettings
 from mem_mcp.evaluation.bench import Bench, temporary_memory
 from mem_mcp.evaluation.dataset import Case, Dataset
 from mem_mcp.evaluation.episodes import Episode, Nearest, Past, Remembered, Stream, embedded
 from mem_mcp.evaluation.messages import read_messages
 from mem_mcp.evaluation.streamed import Acted, StreamReport, accuracy, differences
-from mem_mcp.models import Outcome
 
 
 @dataclass(frozen=True, slots=True)

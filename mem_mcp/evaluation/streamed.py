@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
+from mem_mcp.api.models import Model
 from mem_mcp.evaluation.episodes import NEIGHBOURS, POWER, SHARE
 from mem_mcp.evaluation.found import Gain, Interval
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.evaluation.page import Page, Table
 from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.models import Model
 
 LAST = 500
 """Messages at the end of the stream that are also shown by themselves."""

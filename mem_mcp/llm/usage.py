@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from mem_mcp.models import LLMUsage
+from mem_mcp.api.models import LLMUsage
 from mem_mcp.times import utc_now
 
 Kind = Literal["completion", "embedding", "rerank"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from mem_mcp.models import Memory
+from mem_mcp.api.models import Memory
 from mem_mcp.prompts import conversation
 from mem_mcp.prompts.answers import Answer, one_of
 from mem_mcp.prompts.conversation import Said, stamp

@@ -22,16 +22,16 @@ from mcp.types import (
 from pydantic import Field
 
 from mem_mcp import __version__
-from mem_mcp.engine import arguments
+from mem_mcp.api import arguments
+from mem_mcp.api.models import GLOBAL_USER, Outcome
 from mem_mcp.errors import MemError, NotFound
-from mem_mcp.models import GLOBAL_USER, Outcome
 from mem_mcp.server import render
 from mem_mcp.server.opening import LazyMemory
 from mem_mcp.server.strict import StrictTool, strict_tool
 from mem_mcp.server.tools import ANNOTATIONS, MemoryTools
 
 if TYPE_CHECKING:
-    from mem_mcp.engine.memory import AsyncMemory
+    from mem_mcp.memory import AsyncMemory
 
 INSTRUCTIONS = """\
 Long-term memory across conversations that gets better with use.

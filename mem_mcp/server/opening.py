@@ -14,12 +14,12 @@ from mem_mcp.errors import MemError
 from mem_mcp.resident import give_back
 
 if TYPE_CHECKING:
-    from mem_mcp.engine.memory import AsyncMemory
+    from mem_mcp.memory import AsyncMemory
 
 logger = logging.getLogger(__name__)
 
 
-# The first answer leaves before the imports of the engine compete with it for the interpreter.
+# The first answer leaves before heavy imports compete with it for the interpreter.
 _PRELOAD_AFTER = 0.05
 # LiteLLM's import takes seconds of processor: the first recalls come before it.
 _MODEL_AFTER = 5.0
@@ -52,12 +52,12 @@ class LazyMemory:
         """
         async with self._opening:
             if self._memory is None:
-                engine = await asyncio.to_thread(importlib.import_module, "mem_mcp.engine.memory")
-                self._memory = await self._stack.enter_async_context(self._open(engine))
+                module = await asyncio.to_thread(importlib.import_module, "mem_mcp.memory")
+                self._memory = await self._stack.enter_async_context(self._open(module))
             return self._memory
 
-    def _open(self, engine: ModuleType) -> AbstractAsyncContextManager[AsyncMemory]:
-        opening: AbstractAsyncContextManager[AsyncMemory] = engine.AsyncMemory.open(self.settings)
+    def _open(self, module: ModuleType) -> AbstractAsyncContextManager[AsyncMemory]:
+        opening: AbstractAsyncContextManager[AsyncMemory] = module.AsyncMemory.open(self.settings)
         return opening
 
     def preload(self) -> None:

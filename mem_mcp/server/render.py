@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mem_mcp.models import (
+from mem_mcp.api.models import (
     FeedbackResult,
     ForgetResult,
     GetResult,

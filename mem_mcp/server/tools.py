@@ -1,4 +1,4 @@
-"""The tools: their contract as the model reads it, over the engine's methods."""
+"""The tools: their contract as the model reads it, over the memory's methods."""
 
 # Annotations are evaluated by the SDK, so they stay real objects: no `from __future__` here.
 from typing import Annotated, Any, Literal
@@ -7,7 +7,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from mem_mcp.models import (
+from mem_mcp.api.models import (
     FeedbackResult,
     ForgetResult,
     GetResult,

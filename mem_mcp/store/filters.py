@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from mem_mcp import models
+from mem_mcp.api import models
 from mem_mcp.errors import InvalidInput
 from mem_mcp.text import check_text
 from mem_mcp.times import parse_time
 
 MAX_DEPTH = 10
-# What the engine wraps around a caller's conditions.
+# What operations wrap around a caller's conditions.
 _OWN_DEPTH = 5
 MAX_VALUES = 10_000
 _SHOWN = 80

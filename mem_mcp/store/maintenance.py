@@ -10,8 +10,8 @@ from pathlib import Path
 from filelock import Timeout
 from lancedb.index import IvfFlat, IvfRq
 
+from mem_mcp.api.models import Maintained
 from mem_mcp.errors import StoreError
-from mem_mcp.models import Maintained
 from mem_mcp.store.damage import damages
 from mem_mcp.store.failures import REPAIR, check_whole, mapped
 from mem_mcp.store.indices import ensure_indices

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mem_mcp.models import Memory
+from mem_mcp.api.models import Memory
 from mem_mcp.store.schema import Version
 
 # Memories of one commit; a larger one stays unknown.

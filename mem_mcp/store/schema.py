@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mem_mcp.models import Memory, Relation
+from mem_mcp.api.models import Memory, Relation
 from mem_mcp.store.space import Space, spaces
 
 TABLE = "memories"

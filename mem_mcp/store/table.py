@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from lancedb.query import ColumnOrdering
 
+from mem_mcp.api.models import Memory
 from mem_mcp.errors import StoreError
-from mem_mcp.models import Memory
 from mem_mcp.store import schema
 from mem_mcp.store.changes import Changes
 from mem_mcp.store.failures import mapped, rescued, whole

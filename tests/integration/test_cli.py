@@ -22,7 +22,7 @@ COMMANDS = [
     *("serve", "demo", "remember", "recall", "outcome", "lessons", "feedback", "why", "list"),
     *("get", "forget", "import", "export", "stats", "maintain", "doctor", "config", "evaluate"),
 ]
-HEAVY = ("lancedb", "numpy", "onnxruntime", "litellm", "mcp", "mem_mcp.engine")
+HEAVY = ("lancedb", "numpy", "onnxruntime", "litellm", "mcp", "mem_mcp.memory")
 
 
 @pytest.fixture

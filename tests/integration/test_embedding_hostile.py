@@ -287,7 +287,7 @@ async def test_until_the_switch_feedback_counts_for_the_questions_that_it_is_abo
     async with AsyncMemory.open(configured(OTHER)) as before:
         await before.give_feedback(first, "POSITIVE", query="Is there a cello?")
         with monkeypatch.context() as patched:
-            patched.setattr("mem_mcp.engine.reembed.activate", killed)
+            patched.setattr("mem_mcp.operations.reembed.activate", killed)
             with pytest.raises(RuntimeError, match="killed"):
                 await reembedded(configured())
         assert await useful_here(before) > 0

@@ -264,7 +264,7 @@ async def test_reembedding_that_failed_changes_nothing_and_goes_on_from_there(
     opened: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("mem_mcp.engine.writing.missing.AT_ONCE", 1)
+    monkeypatch.setattr("mem_mcp.writing.backfill.AT_ONCE", 1)
     await filled(settings)
     left = iter([by_letters] * 3)
 

@@ -20,8 +20,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import Memory, Relation
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import Memory, Relation
 from mem_mcp.store import Maintenance, Store, Version, check_filters, open_store
 from mem_mcp.store.filters import compile_filters
 
@@ -614,7 +614,7 @@ WIDE = """
 import asyncio, json, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from mem_mcp.models import Memory
+from mem_mcp.api.models import Memory
 from mem_mcp.store import Version, open_store
 
 async def main():

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory
+from mem_mcp.api.models import ListResult
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput, NotFound
-from mem_mcp.models import ListResult
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

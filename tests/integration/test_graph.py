@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mem_mcp import AsyncMemory, Memory, Settings
+from mem_mcp.api.models import RecallResult
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import RecallResult
 
 pytestmark = pytest.mark.anyio
 QUESTION = "Which city should a letter to Ann go to?"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.engine.learning.outcome_text import compose, parts
-from mem_mcp.engine.learning.tool_stats import wilson
+from mem_mcp.api.models import Recalled, RecallResult
 from mem_mcp.errors import InvalidInput, NotFound
-from mem_mcp.models import Recalled, RecallResult
+from mem_mcp.learning.tool_stats import wilson
 from mem_mcp.text import count_tokens
+from mem_mcp.writing.memory_text import compose, parts
 
 pytestmark = pytest.mark.anyio
 

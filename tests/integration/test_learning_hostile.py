@@ -20,13 +20,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.engine.finding import experience as experience_module
-from mem_mcp.engine.journal import ratings as ratings_module
-from mem_mcp.engine.journal.traces import Trace
-from mem_mcp.engine.learning.briefing import HEAD, briefing
+from mem_mcp.api.models import Lesson, Recalled, ToolStats
 from mem_mcp.errors import InvalidInput, MemError, NotFound
-from mem_mcp.models import Lesson, Recalled, ToolStats
+from mem_mcp.learning.briefing import HEAD, briefing
+from mem_mcp.logs import feedback as ratings_module
+from mem_mcp.logs.recalls import Trace
 from mem_mcp.ranking.usefulness import Marks, usefulness
+from mem_mcp.retrieval import feedback_signals as experience_module
 from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
 
@@ -328,7 +328,7 @@ async def test_the_later_word_counts_also_when_the_clock_went_back(
     known = await stored(memory, "The lamp is red")
     await memory.give_feedback(known, "POSITIVE")
     past = utc_now() - timedelta(hours=1)
-    monkeypatch.setattr("mem_mcp.engine.give_feedback.utc_now", lambda: past)
+    monkeypatch.setattr("mem_mcp.operations.give_feedback.utc_now", lambda: past)
     await memory.give_feedback(
         items=[{"memory_id": known, "feedback": w} for w in ("", "NEGATIVE")]
     )

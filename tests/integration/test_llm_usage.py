@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.cli.stats_text import stats_lines
 from mem_mcp.config import LLMSettings
-from mem_mcp.engine.stats import stats
 from mem_mcp.errors import LLMBudgetSpent, LLMError, StoreError
 from mem_mcp.llm import Call, Gateway, Ledger, Usage
+from mem_mcp.operations.stats import stats
 from mem_mcp.times import utc_now
 
 pytestmark = pytest.mark.anyio

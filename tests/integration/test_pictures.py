@@ -14,8 +14,8 @@ from llm_server import LLMServer, Request, failing, refused
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import LLMSettings, PictureSettings, StoreSettings
-from mem_mcp.engine.reading.pictures import UNDESCRIBED
 from mem_mcp.errors import InvalidInput
+from mem_mcp.extraction.pictures import UNDESCRIBED
 
 pytestmark = pytest.mark.anyio
 ADDRESS = "https://example.org/bicycle.png"

@@ -12,7 +12,7 @@ from mcp import Client
 
 from mem_mcp import AsyncMemory, Memory, Settings
 from mem_mcp.config import LLMSettings, StoreSettings
-from mem_mcp.engine.reading import infer
+from mem_mcp.extraction import pipeline
 from mem_mcp.server.app import build_server
 from mem_mcp.server.opening import LazyMemory
 
@@ -24,7 +24,7 @@ TALK = [{"role": "user", "content": f"We talked of item {number}. " * 6} for num
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few messages fill several: what would fill real ones takes seconds to embed."""
-    monkeypatch.setattr(infer, "_WINDOW_TOKENS", 100)
+    monkeypatch.setattr(pipeline, "_WINDOW_TOKENS", 100)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import RecallResult
 from mem_mcp.config import RecallSettings
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import RecallResult
 from mem_mcp.text import count_tokens
 
 FACTS = (
@@ -54,7 +54,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

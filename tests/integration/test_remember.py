@@ -15,10 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp import AsyncMemory, Memory, Settings
+from mem_mcp.api.models import RememberResult
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.embedding.bundled import MODEL_DIR
 from mem_mcp.errors import InvalidInput, MemError
-from mem_mcp.models import RememberResult
 
 NASTY = (
     'O\'Brien said "hi"',
@@ -45,7 +45,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 def messages(*texts: str, **fields: Any) -> list[dict[str, Any]]:
@@ -718,7 +718,7 @@ async def test_what_needs_a_language_model_is_said_in_the_answer(memory: AsyncMe
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the model that memories opened from now on use; a test may break it."""
     copy = Path(shutil.copytree(MODEL_DIR, tmp_path / "model"))
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: BundledEmbedder(copy))
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: BundledEmbedder(copy))
     return copy
 
 

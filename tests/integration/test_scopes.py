@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.models import RecallResult
+from mem_mcp.api.models import RecallResult
 
 pytestmark = pytest.mark.anyio
 USERS = ("ann", "bob", "global")

@@ -11,8 +11,7 @@ from mcp import Client, MCPError
 from mcp.types import CallToolResult, PromptReference, ResourceTemplateReference
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.config import ALL_TOOLS, CORE_TOOLS, StoreSettings, load_settings
-from mem_mcp.models import (
+from mem_mcp.api.models import (
     FeedbackResult,
     ForgetResult,
     GetResult,
@@ -24,6 +23,7 @@ from mem_mcp.models import (
     RememberResult,
     UpdateResult,
 )
+from mem_mcp.config import ALL_TOOLS, CORE_TOOLS, StoreSettings, load_settings
 from mem_mcp.server.app import INSTRUCTIONS, build_server
 from mem_mcp.server.opening import LazyMemory
 

@@ -21,9 +21,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import Memory, Relation
 from mem_mcp.config import StoreSettings
 from mem_mcp.errors import StoreError
-from mem_mcp.models import Memory, Relation
 from mem_mcp.store import Maintenance, Space, Store, Version, durability, fill, open_store, schema
 from mem_mcp.store.gate import Gate
 from mem_mcp.store.indices import INDICES

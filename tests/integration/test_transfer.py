@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import Memory
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.models import Memory
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 def line(**fields: Any) -> bytes:

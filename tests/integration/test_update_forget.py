@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import Memory, RecallResult
 from mem_mcp.config import StoreSettings
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput, NotFound, NotPermitted
-from mem_mcp.models import Memory, RecallResult
 
 INJECTION = "x' OR '1'='1"
 
@@ -30,7 +30,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

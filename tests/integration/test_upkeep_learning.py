@@ -13,15 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import Archived, Maintained, Memory, RecallResult, Why
+from mem_mcp.api.stats import Learning
 from mem_mcp.cli.app import app
 from mem_mcp.cli.stats_plot import draw
 from mem_mcp.cli.stats_text import stats_lines
 from mem_mcp.config import ArchiveSettings, RecallSettings
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.engine.stats import stats
 from mem_mcp.errors import InvalidInput, NotFound
-from mem_mcp.models import Archived, Maintained, Memory, RecallResult, Why
-from mem_mcp.statistics import Learning
+from mem_mcp.operations.stats import stats
 from mem_mcp.times import utc_now
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -39,7 +39,7 @@ def embedder() -> Iterator[BundledEmbedder]:
 def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the model once a file: it takes longer than most tests."""
     monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.engine.memory.BundledEmbedder", lambda: embedder)
+    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

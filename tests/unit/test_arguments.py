@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mem_mcp.engine import arguments
+from mem_mcp.api import arguments
+from mem_mcp.api.models import Infer, Kind, Relation, Scope
 from mem_mcp.errors import InvalidInput
-from mem_mcp.models import Infer, Kind, Relation, Scope
 
 FAST = hypothesis_settings(deadline=None, max_examples=60)
 storable = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)

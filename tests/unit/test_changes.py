@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.models import Kind, Memory
+from mem_mcp.api.models import Kind, Memory
 from mem_mcp.store import Version
 from mem_mcp.store.changes import Changes
 

@@ -13,21 +13,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mem_mcp.engine.reading import procedure_text
-from mem_mcp.engine.reading.extraction import Asked, Plan, plan, statements, verified
-from mem_mcp.engine.reading.judging import judged
-from mem_mcp.engine.reading.logs import log
-from mem_mcp.engine.reading.windows import windows
-from mem_mcp.engine.writing.drafts import new_memory
-from mem_mcp.models import Memory, Scope
+from mem_mcp.api.models import Memory, Scope
+from mem_mcp.extraction import procedure_text
+from mem_mcp.extraction.field_parsing import moment_of
+from mem_mcp.extraction.plan import Asked, Plan, plan, statements, verified
+from mem_mcp.extraction.quotes import Passages
+from mem_mcp.extraction.text_splitter import log
+from mem_mcp.extraction.verdict import judged
+from mem_mcp.extraction.windows import windows
 from mem_mcp.prompts.conversation import Said, message
 from mem_mcp.prompts.extract import SHOWN_CHARACTERS, Edge, Extraction, Operation
 from mem_mcp.prompts.judge import Judgement
 from mem_mcp.prompts.procedure import Procedure, Step
-from mem_mcp.prompts.quotes import Passages
-from mem_mcp.prompts.reading import moment_of
 from mem_mcp.prompts.verify import Check, Verification
 from mem_mcp.text import count_tokens
+from mem_mcp.writing.identity import new_memory
 
 FAST = hypothesis_settings(deadline=None, max_examples=150)
 NOW = datetime(2026, 5, 10, 9, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.models import Memory
+from mem_mcp.api.models import Memory
 from mem_mcp.store import Version
 from mem_mcp.store import notices as module
 from mem_mcp.store.changes import Changes

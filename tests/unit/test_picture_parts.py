@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mem_mcp import Settings
-from mem_mcp.engine.reading.pictures import (
+from mem_mcp.errors import InvalidInput
+from mem_mcp.extraction.pictures import (
     MOST_PICTURES,
     UNDESCRIBED,
     Content,
@@ -20,7 +21,6 @@ from mem_mcp.engine.reading.pictures import (
     left_out,
     noted,
 )
-from mem_mcp.errors import InvalidInput
 from mem_mcp.prompts import describe
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16

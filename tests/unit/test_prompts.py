@@ -15,15 +15,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from mem_mcp.api.models import Memory
 from mem_mcp.errors import ConfigError
+from mem_mcp.extraction.grounding import Evidence, NoEvidence
+from mem_mcp.extraction.quotes import Passages, comparable
 from mem_mcp.llm import ladder
-from mem_mcp.models import Memory
 from mem_mcp.prompts import Prompts, Said, data, describe, extract, judge, procedure, verify
 from mem_mcp.prompts.answers import Answer
 from mem_mcp.prompts.conversation import stamp
 from mem_mcp.prompts.cutting import beginning, ending, parts
-from mem_mcp.prompts.evidence import Evidence, NoEvidence
-from mem_mcp.prompts.quotes import Passages, comparable
 from mem_mcp.prompts.rules import PLACEHOLDER
 from mem_mcp.text import count_tokens
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from mem_mcp.engine.reading.extraction import Asked, Plan, plan
-from mem_mcp.models import Memory, Scope
+from mem_mcp.api.models import Memory, Scope
+from mem_mcp.extraction.grounding import Evidence
+from mem_mcp.extraction.plan import Asked, Plan, plan
+from mem_mcp.extraction.secrets import masked, secrets
 from mem_mcp.prompts.conversation import Said
-from mem_mcp.prompts.evidence import Evidence
 from mem_mcp.prompts.extract import Extraction, Operation
-from mem_mcp.prompts.secrets import masked, secrets
 
 NOW = datetime(2026, 5, 10, tzinfo=UTC)
 OLD = datetime(2023, 5, 7, tzinfo=UTC)

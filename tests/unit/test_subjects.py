@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mem_mcp.engine.reading.subjects import share_a_subject
+from mem_mcp.extraction.subject_match import share_a_subject
 
 
 @pytest.mark.parametrize(

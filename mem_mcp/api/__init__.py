@@ -1,0 +1,1 @@
+"""The contract: arguments and results of every operation. Imports nothing heavy."""

@@ -1,1 +1,0 @@
-"""Append-only records beside the memories: feedback, answers given, calls to models."""

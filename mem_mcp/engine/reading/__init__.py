@@ -1,1 +1,0 @@
-"""What a language model reads, and what its answers come to once they are checked."""

@@ -1,0 +1,116 @@
+"""Which messages show what a model states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mem_mcp.extraction.hedging import is_of_listener, is_yes, supposes
+from mem_mcp.extraction.quotes import Passages, words
+from mem_mcp.prompts import describe
+from mem_mcp.prompts.conversation import Said
+
+_LEAST_WORDS = 3
+_ALIKE = 0.8
+_LEAST_BYTES = 10
+"""Of a memory that is recited: shorter ones stand in many texts by chance."""
+_REACH = 200
+"""Characters on either side of a quote that show what it speaks of."""
+_BEFORE = 2
+"""Messages before it that do."""
+
+
+class NoEvidence(Exception):
+    """Why a quote shows nothing."""
+
+
+class Evidence:
+    """The messages a model learnt from, and the memories that it saw beside them."""
+
+    def __init__(
+        self, new: Sequence[Said], known: Sequence[str], context: Sequence[Said] = ()
+    ) -> None:
+        self._new = new
+        self._context = context
+        self._passages = Passages([said.text for said in new])
+        self._known = Passages(known)
+        self._known_words = [words(text) for text in known]
+        telling = [text for text in known if len(text.encode()) >= _LEAST_BYTES]
+        self._reciting = {place for text in telling for place in self._passages.holding(text)}
+
+    def of(self, quote: str) -> list[Said]:
+        """Return the messages that hold a quote; one at least.
+
+        Raises:
+            NoEvidence: none does, or only what sets an agent up.
+        """
+        if not self._passages.holding(quote):
+            raise NoEvidence("what it quotes is not in the messages")
+        heard = [self._new[place] for place in self._heard(quote)]
+        if not heard:
+            raise NoEvidence("what it quotes only sets the agent up")
+        return heard
+
+    def near(self, quote: str) -> list[str]:
+        """Return what stands around a quote, wherever somebody says it."""
+        return [self._passages.near(quote, place, _REACH) for place in self._heard(quote)]
+
+    def before(self, quote: str) -> list[str]:
+        """Return what was said just before a quote: "forget that" speaks of nothing by itself."""
+        flow, first = [*self._context, *self._new], len(self._context)
+        return [
+            said.text[-2 * _REACH :]
+            for place in self._heard(quote)
+            for said in flow[max(0, first + place - _BEFORE) : first + place]
+            if said.speaker != "setup"
+        ]
+
+    def is_wished(self, quote: str) -> bool:
+        """Whether a person says this, and not only a picture that they show."""
+        said = [self._new[place] for place in self._heard(quote)]
+        own = [describe.without(one.text) for one in said if one.speaker == "person"]
+        return bool(Passages(own).holding(quote))
+
+    def is_supposed(self, quote: str) -> bool:
+        """Whether only machines say this, as a guess about who listens that nobody confirms."""
+        places = self._unconfirmed(quote)
+        return bool(places) and all(supposes(self._new[place].text, quote) for place in places)
+
+    def is_hearsay(self, quote: str) -> bool:
+        """Whether only machines say this, of who listens, and nobody confirms it."""
+        places = self._unconfirmed(quote)
+        return bool(places) and all(
+            is_of_listener(self._new[place].text, quote) for place in places
+        )
+
+    def is_given_back(self, quote: str) -> bool:
+        """Whether nobody but machines says this, and they have it from a memory.
+
+        That is, each message that holds the quote holds a whole memory, too; or the quote stands
+        in a memory, or nearly all of its words do.
+        """
+        places = self._passages.holding(quote)
+        if any(self._new[place].speaker == "person" for place in places):
+            return False
+        return self._reciting.issuperset(places) or self._is_of_memory(quote)
+
+    def _heard(self, quote: str) -> list[int]:
+        holding = self._passages.holding(quote)
+        return [place for place in holding if self._new[place].speaker != "setup"]
+
+    def _unconfirmed(self, quote: str) -> list[int]:
+        """Return where a quote stands if no person says it or, in answer to it, yes."""
+        places = self._heard(quote)
+        for place in places:
+            after = self._new[place + 1 : place + 2]
+            if self._new[place].speaker == "person":
+                return []
+            if after and after[0].speaker == "person" and is_yes(after[0].text):
+                return []
+        return places
+
+    def _is_of_memory(self, quote: str) -> bool:
+        quoted = words(quote)
+        least = max(_LEAST_WORDS, _ALIKE * len(quoted))
+        return bool(self._known.holding(quote)) or any(
+            len(quoted & known) >= least for known in self._known_words
+        )

@@ -1,0 +1,1 @@
+"""One file an operation: its steps from top to bottom."""

@@ -1,0 +1,49 @@
+"""Work for the language model that nobody waits for, where the settings allow it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from mem_mcp.errors import MemError
+from mem_mcp.extraction.pending import WAITING
+from mem_mcp.operations.reprocess import reprocess
+from mem_mcp.runtime import Resources
+
+logger = logging.getLogger(__name__)
+
+
+class Background:
+    """Reads what waits: at the start what another process left, then after writes."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._allowed = resources.settings.llm.background and resources.gateway is not None
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    def wake(self) -> None:
+        """Look for what waits, now or after what is under way."""
+        if not self._allowed:
+            return
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Give up what is under way: it waits for the next process."""
+        self._allowed = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                if await self._resources.store.count(WAITING):
+                    done = await reprocess(self._resources)
+                    for note in done.degraded:
+                        logger.warning("%s", note)
+            except MemError as error:  # nothing is lost, and the next write tries again
+                logger.warning("what waits for the language model was not read: %s", error)

@@ -1,0 +1,97 @@
+"""forget: end a memory, or all that match; its history stays unless it is purged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mem_mcp.api import arguments
+from mem_mcp.api.models import ForgetResult, Scope
+from mem_mcp.errors import InvalidInput, WriteConflict
+from mem_mcp.retrieval.access import EVERY_FIELD, check_may_change, find
+from mem_mcp.retrieval.row_filters import chosen, current, every, listable, owned
+from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.store import Filters, Store
+from mem_mcp.times import utc_now
+from mem_mcp.writing.versions import end
+
+AT_ONCE = 1_000
+"""Rows of one commit; forgetting more takes several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `forget`, as the caller gave them."""
+
+    memory_id: str = ""
+    filters: Filters | None = None
+    confirm: bool = False
+    purge: bool = False
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+
+
+async def forget(resources: Resources, request: Request) -> ForgetResult:
+    """Forget one memory, or with confirm all that match filters.
+
+    Raises:
+        InvalidInput: neither or both of memory_id and filters, or filters that do not compile.
+        NotFound: no such memory for this caller.
+        NotPermitted: a shared memory of another writer.
+        WriteConflict: other writers kept winning.
+    """
+    store = resources.store
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
+    if bool(request.memory_id) == bool(request.filters):
+        raise InvalidInput(
+            "memory_id", "give either memory_id or filters, and with filters confirm=true"
+        )
+    if request.memory_id:
+        one = await find(store, scope, request.memory_id, deleted=request.purge)
+        await check_may_change(store, scope, one.memory)
+        ids = [one.memory.memory_id]
+    else:
+        ids = await _matching(store, scope, request)
+        if not request.confirm:
+            return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=True)
+    for start in range(0, len(ids), AT_ONCE):
+        part = ids[start : start + AT_ONCE]
+        await (_purge(resources, part) if request.purge else _end(store, scope, part))
+    return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=False)
+
+
+async def _matching(store: Store, scope: Scope, request: Request) -> list[str]:
+    filters = request.filters or {}
+    asked = chosen(filters, kinds=[], tags=[])
+    state = current() if request.purge else every(listable(filters), current())
+    rows = await store.read(
+        every(owned(scope), asked, state),
+        columns=["memory_id", "version_id"],
+        order=[("recorded_at", True), ("version_id", True)],
+    )
+    return [row.memory.memory_id for row in rows]
+
+
+async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
+    """Add a DELETE version to each memory that has none yet."""
+    which: dict[str, Any] = {"memory_id": {"in": list(ids)}, "status": {"ne": "deleted"}}
+    for _ in range(WRITE_ATTEMPTS):
+        rows = await store.read(every(which, current()), columns=EVERY_FIELD)
+        if not rows:
+            await store.settle()
+            return
+        now = utc_now()
+        pairs = [end(row, scope, now) for row in rows]
+        if await store.apply([new for _, new in pairs], close=[old for old, _ in pairs]):
+            return
+    raise WriteConflict("others keep changing these memories; try again")
+
+
+async def _purge(resources: Resources, ids: Sequence[str]) -> None:
+    # Marks first: what fails here is repeated with the memory still there to name.
+    await resources.ratings.erase(ids)
+    await resources.store.delete({"memory_id": {"in": list(ids)}})

@@ -1,0 +1,35 @@
+"""get_memory: every field of one memory, and its history when asked."""
+
+from __future__ import annotations
+
+from mem_mcp.api import arguments
+from mem_mcp.api.models import GetResult
+from mem_mcp.retrieval.access import find
+from mem_mcp.runtime import Resources
+from mem_mcp.store.table import ROW_COLUMNS
+
+
+async def get_memory(
+    resources: Resources,
+    memory_id: str,
+    *,
+    history: bool,
+    user_id: str,
+    agent_id: str,
+    run_id: str,
+) -> GetResult:
+    """Read one memory; a forgotten one only with its history.
+
+    Raises:
+        NotFound: no such memory for this caller.
+    """
+    scope = arguments.scope(resources.settings.user_id, user_id, agent_id, run_id)
+    newest = await find(resources.store, scope, memory_id, deleted=history)
+    if not history:
+        return GetResult(memory=newest.memory)
+    rows = await resources.store.read(
+        {"memory_id": memory_id, "user_id": newest.memory.user_id},
+        columns=[*ROW_COLUMNS, "source"],
+        order=[("version", True)],
+    )
+    return GetResult(memory=newest.memory, versions=[row.memory for row in rows])

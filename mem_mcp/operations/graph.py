@@ -1,0 +1,159 @@
+"""graph: what is stored around an entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mem_mcp.api import arguments
+from mem_mcp.api.models import MENTIONED_WITH, GraphEdge, GraphResult
+from mem_mcp.errors import InvalidInput
+from mem_mcp.ranking.entities import key
+from mem_mcp.ranking.graph import Edge, Names
+from mem_mcp.retrieval.candidate_rows import edges
+from mem_mcp.retrieval.entity_search import speaking_of
+from mem_mcp.retrieval.row_filters import view
+from mem_mcp.runtime import Resources
+from mem_mcp.store import Filters, Store
+from mem_mcp.times import utc_now
+
+MOST_HOPS = 4
+_MOST_EDGES = 1_000
+# Of a scope too large to be read whole: memories read for each hop and way of finding them, and
+# entities that lead on.
+_MOST_ROWS = 200
+_MOST_ENTITIES = 50
+_COLUMNS = ("memory_id", "entities", "relations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `graph`, as the caller gave them."""
+
+    entity: str
+    hops: int = 2
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+
+
+async def graph(resources: Resources, request: Request) -> GraphResult:
+    """Return the edges up to some hops around an entity that the memories of a scope support.
+
+    Raises:
+        InvalidInput: an argument was refused.
+    """
+    entity = arguments.required_text(request.entity, "entity", arguments.MAX_NAME)
+    hops = arguments.count(request.hops, "hops")
+    if not 1 <= hops <= MOST_HOPS:
+        raise InvalidInput("hops", f"must be in 1..{MOST_HOPS}, not {hops}")
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
+    seen = view(scope, utc_now())
+    whole = await resources.scopes.whole(resources.store, seen, resources.settings.recall.whole)
+    if whole is not None:
+        return _around(whole.rows, entity, hops).result([])
+    rows = await _read(resources.store, seen.conditions, entity, hops)
+    return _around(rows, entity, hops).result(
+        ["the scope is large: what was found first of each hop, not all of it"]
+    )
+
+
+async def _read(store: Store, visible: Filters, entity: str, hops: int) -> pa.Table:
+    """Read what speaks of an entity, and hop by hop of those around it."""
+    asked, names, tables = set[str](), [entity], list[pa.Table]()
+    for hop in range(hops):
+        tables.append(await speaking_of(store, names, visible, _COLUMNS, _MOST_ROWS))
+        asked.update(names)
+        near = _around(pa.concat_tables(tables), entity, hop + 1)
+        names = [name for name in near.spelled() if name not in asked][:_MOST_ENTITIES]
+        if not names:
+            break
+    return pa.concat_tables(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbourhood:
+    names: Names
+    reached: Sequence[str]
+    """Entities, nearest first."""
+    links: Sequence[tuple[Edge, Sequence[str]]]
+    """With the memories that support each."""
+
+    def spelled(self) -> Iterator[str]:
+        for entity in self.reached:
+            yield from self.names.spelled[entity]
+
+    def result(self, degraded: list[str]) -> GraphResult:
+        shown = self.links[:_MOST_EDGES]
+        if len(shown) < len(self.links):
+            degraded.append(f"the nearest {len(shown):,} of {len(self.links):,} edges")
+        return GraphResult(
+            entities=[self.names.one(entity) for entity in self.reached],
+            edges=[
+                GraphEdge(source=source, relation=relation, target=target, memory_ids=[*ids])
+                for (source, relation, target), ids in shown
+            ],
+            degraded=degraded,
+        )
+
+
+def _around(rows: pa.Table, entity: str, hops: int) -> _Neighbourhood:
+    lists, relations = rows["entities"].to_pylist(), edges(rows["relations"])
+    names = Names(lists, relations)
+    by_entity = _rows_by_entity(lists, relations, names)
+    reached = dict.fromkeys([names.of(entity)] if names.of(entity) in by_entity else [])
+    links: dict[Edge, tuple[Edge, dict[str, None]]] = {}
+    ids = rows["memory_id"].to_pylist()
+    frontier = set(reached)
+    for _ in range(hops):
+        beyond: dict[str, None] = {}
+        for row in sorted({row for one in frontier for row in by_entity[one]}):
+            for edge in _links(lists[row], relations[row], names, frontier):
+                ends = names.of(edge[0]), names.of(edge[2])
+                same, shown = _merged(edge, ends, names)
+                links.setdefault(same, (shown, {}))[1][ids[row]] = None
+                beyond.update(dict.fromkeys(ends))
+        frontier = beyond.keys() - reached.keys()
+        reached.update((one, None) for one in beyond if one in frontier)
+    return _Neighbourhood(names, [*reached], [(edge, [*by]) for edge, by in links.values()])
+
+
+def _merged(edge: Edge, ends: tuple[str, str], names: Names) -> tuple[Edge, Edge]:
+    """Return what all edges that say the same have in common, and how to write them."""
+    source, relation, target = edge
+    if ends[0] == ends[1]:  # an alias: which name is another of which
+        return (key(source), key(relation), key(target)), edge
+    shown = names.one(ends[0]), relation, names.one(ends[1])
+    return (ends[0], key(relation), ends[1]), shown
+
+
+def _rows_by_entity(
+    lists: Sequence[Sequence[str]], relations: Sequence[Sequence[Edge]], names: Names
+) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row, (some, told) in enumerate(zip(lists, relations, strict=True)):
+        ends = (end for source, _, target in told for end in (source, target))
+        for entity in {names.of(name) for name in (*some, *ends)}:
+            found.setdefault(entity, []).append(row)
+    return found
+
+
+def _links(
+    listed: Sequence[str], relations: Sequence[Edge], names: Names, frontier: set[str]
+) -> Iterator[Edge]:
+    """Yield the edges of one memory that touch some entities."""
+    joined = set[frozenset[str]]()
+    for edge in relations:
+        ends = frozenset((names.of(edge[0]), names.of(edge[2])))
+        joined.add(ends)
+        if not frontier.isdisjoint(ends):
+            yield edge
+    for one in sorted(frontier.intersection(map(names.of, listed))):
+        for other in sorted(set(map(names.of, listed)) - {one}):
+            if frozenset((one, other)) not in joined:
+                first, second = sorted((one, other))
+                yield names.one(first), MENTIONED_WITH, names.one(second)

@@ -1,0 +1,91 @@
+"""list_memories: all that match, page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mem_mcp.api import arguments
+from mem_mcp.api.models import Kind, ListResult, Memory, Order
+from mem_mcp.errors import InvalidInput
+from mem_mcp.retrieval.row_filters import chosen, every, listable, owned
+from mem_mcp.runtime import Resources
+from mem_mcp.store import Filters
+from mem_mcp.text import check_text
+from mem_mcp.times import parse_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `list_memories`, as the caller gave them."""
+
+    filters: Filters | None = None
+    kinds: Sequence[str] | None = None
+    tags: Sequence[str] | None = None
+    limit: int = 50
+    cursor: str = ""
+    order: str = "newest"
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+
+
+async def list_memories(resources: Resources, request: Request) -> ListResult:
+    """List a user's memories by the time they were recorded.
+
+    Raises:
+        InvalidInput: an argument was refused.
+    """
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
+    order = arguments.one_of(request.order, "order", arguments.literal(Order))
+    limit = arguments.limit(request.limit)
+    wanted = every(
+        owned(scope),
+        chosen(
+            request.filters,
+            kinds=arguments.words_of(request.kinds, "kinds", arguments.literal(Kind)),
+            tags=arguments.names(request.tags, "tags"),
+        ),
+        listable(request.filters or {}),
+    )
+    ascending = order == "oldest"
+    rows = await resources.store.read(
+        every(wanted, _after(request.cursor, ascending=ascending)),
+        order=[("recorded_at", ascending), ("version_id", ascending)],
+        limit=limit + 1,
+    )
+    memories = [row.memory for row in rows[:limit]]
+    return ListResult(
+        memories=memories,
+        next_cursor=_cursor(memories[-1]) if len(rows) > limit else None,
+        total=await resources.store.count(wanted),
+    )
+
+
+def _cursor(last: Memory) -> str:
+    place = json.dumps([last.recorded_at.isoformat(), last.version_id])
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _after(cursor: str, *, ascending: bool) -> dict[str, Any]:
+    if not cursor:
+        return {}
+    try:
+        recorded_at, version_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        moment = parse_time(recorded_at, "cursor")
+        check_text(version_id, "cursor")
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise InvalidInput("cursor", "is none that list_memories returned") from error
+    beyond = "gt" if ascending else "lt"
+    return {
+        "OR": [
+            {"recorded_at": {beyond: moment}},
+            {"recorded_at": moment, "version_id": {beyond: version_id}},
+        ]
+    }

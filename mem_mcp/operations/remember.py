@@ -1,0 +1,402 @@
+"""remember: store texts, each once, and say what is already known that is like them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from mem_mcp.api import arguments
+from mem_mcp.api.arguments import Time
+from mem_mcp.api.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.errors import InvalidInput, LLMError
+from mem_mcp.extraction.pending import waiting
+from mem_mcp.extraction.pictures import (
+    MOST_PICTURES,
+    Content,
+    blindness,
+    content_of,
+    described,
+    has_parts,
+    left_out,
+)
+from mem_mcp.extraction.pipeline import Learnt, Progress, infer, material
+from mem_mcp.extraction.procedure import procedure
+from mem_mcp.llm import Gateway
+from mem_mcp.retrieval.near_duplicates import similar
+from mem_mcp.runtime import Resources
+from mem_mcp.store import Vector
+from mem_mcp.telemetry import span
+from mem_mcp.text import check_text, content_hash
+from mem_mcp.times import optional_time, utc_now
+from mem_mcp.writing.identity import Placed, new_memory
+from mem_mcp.writing.insert import Embedding, Keyed, embedding_of, made_before, store_new
+
+KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
+MOST_AT_ONCE = 1_000
+MOST_SIMILAR = 3
+MAX_INSTRUCTIONS = 10_000
+_MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `remember`, as the caller gave them."""
+
+    content: str = ""
+    messages: Sequence[Mapping[str, Any]] | None = None
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+    kind: str = ""
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
+    entities: Sequence[str] | None = None
+    relations: Sequence[Mapping[str, str]] | None = None
+    occurred_at: Time = None
+    expires_at: Time = None
+    infer: Infer = "auto"
+    instructions: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    scope: Scope
+    memories: list[Memory]
+    request: Keyed | None
+    degraded: list[str] = field(default_factory=list)
+    contents: Sequence[Content] = ()
+    """What each of several messages holds."""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are not described."""
+        return sum(len(content.pictures) for content in self.contents)
+
+
+async def remember(
+    resources: Resources, request: Request, on_progress: Progress | None = None
+) -> RememberResult:
+    """Store one text or the messages of a conversation.
+
+    Args:
+        resources: what to work with.
+        request: the arguments.
+        on_progress: told how far a model has read, part by part.
+
+    Raises:
+        InvalidInput: an argument was refused; nothing was stored.
+        WriteConflict: other writers kept winning; nothing was stored.
+    """
+    if has_parts(request.messages):
+        checked = await asyncio.to_thread(_check, resources, request, utc_now())
+    else:
+        checked = _check(resources, request, utc_now())
+    gateway = _reader(resources, request)
+    if checked.pictures:
+        checked = _without(resources, checked, await _blindness(resources, gateway))
+    if gateway is not None:
+        return await _read(resources, gateway, request, checked, on_progress)
+    embedding = embedding_of(resources, checked.memories)
+    near, (first, placed) = await asyncio.gather(
+        _similar(resources, checked.scope, embedding, utc_now()),
+        store_new(resources, checked.memories, embedding, checked.request),
+    )
+    if first:
+        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+    results = [
+        _result(one, [other for other in some if other.memory_id != one.memory.memory_id])
+        for one, some in zip(placed, near, strict=True)
+    ]
+    _, degraded = await embedding
+    return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
+
+
+def _reader(resources: Resources, request: Request) -> Gateway | None:
+    """Return the language model that reads what is given; None to store it as it is."""
+    given = request.messages is not None or request.infer == "always"
+    return resources.gateway if given and request.infer != "never" else None
+
+
+async def _blindness(resources: Resources, gateway: Gateway | None) -> str:
+    """Return why no picture of a request can be described; "" if some can."""
+    if gateway is not None:
+        return await blindness(resources, gateway)
+    if resources.gateway is None:
+        return "no language model is configured; set llm.model to one that reads images"
+    return 'no language model is asked with infer "never"'
+
+
+def _without(resources: Resources, checked: _Checked, blind: str) -> _Checked:
+    """Leave out the pictures that cannot be described as things are set, and say so.
+
+    Raises:
+        InvalidInput: nothing else was given.
+    """
+    contents, out = left_out(checked.contents, resources.settings, blind)
+    kept = [place for place, content in enumerate(contents) if content.parts]
+    if not kept:
+        raise InvalidInput("messages", f"hold only pictures that cannot be described: {out[0][1]}")
+    degraded = [f"messages[{place}]: a picture was left out: {why}" for place, why in out]
+    contents = [contents[place] for place in kept]
+    memories = [checked.memories[place] for place in kept]
+    return replace(
+        checked,
+        memories=_worded(memories, contents),
+        contents=contents,
+        degraded=[*checked.degraded, *degraded],
+    )
+
+
+def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Memory]:
+    return [
+        memory.model_copy(update={"text": content.text, "content_hash": content_hash(content.text)})
+        for memory, content in zip(memories, contents, strict=True)
+    ]
+
+
+async def _read(
+    resources: Resources,
+    gateway: Gateway,
+    request: Request,
+    checked: _Checked,
+    on_progress: Progress | None,
+) -> RememberResult:
+    """Store what the model learns; what it does not read is stored as it was given, and waits."""
+    if request.kind == "procedure":
+        return await _written_down(resources, gateway, request, checked)
+    raw, contents, failure = checked.memories, checked.contents, None
+    with gateway.turn() as turn:
+        if checked.pictures:
+            # Before the model is paid for what an earlier call has stored.
+            if checked.request and (first := await made_before(resources.store, checked.request)):
+                return RememberResult(
+                    results=await _first_answer(resources, checked.scope, first),
+                    degraded=checked.degraded,
+                    llm=turn.usage,
+                )
+            contents, failure = await described(resources, gateway, contents)
+            raw = _worded(raw, contents)
+        given = material(
+            checked.scope, raw, instructions=request.instructions, request=checked.request
+        )
+        learnt = Learnt()
+
+        def unread() -> list[Memory]:
+            places = learnt.unread(given)
+            held = [contents[place] for place in places] if contents else None
+            return waiting([raw[place] for place in places], request.instructions, held)
+
+        if failure is None:
+            try:
+                await infer(resources, gateway, given, learnt, on_progress)
+            except BaseException:
+                # Given up: a repeat would take what was read until now for the whole answer.
+                if learnt.begun and given.request and (kept := unread()):
+                    await store_new(resources, kept, embedding_of(resources, kept))
+                raise
+        else:
+            note = f"the language model did not describe a picture, so all of it waits: {failure}"
+            learnt.left, learnt.degraded = [*given.said], [note]
+    results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
+    if learnt.left and not first:
+        kept = unread()
+        embedding = embedding_of(resources, kept)
+        # What other parts added has the request's key already.
+        keyed = None if any(one.event == "ADD" for one in results) else checked.request
+        first, placed = await store_new(resources, kept, embedding, keyed)
+        results = [*results, *(_result(one, []) for one in placed)]
+        degraded += (await embedding)[1]
+    if first:
+        results = await _first_answer(resources, checked.scope, first)
+    return RememberResult(results=results, degraded=degraded, llm=turn.usage)
+
+
+async def _written_down(
+    resources: Resources, gateway: Gateway, request: Request, checked: _Checked
+) -> RememberResult:
+    """Store the procedure that a log shows; a log that is not read is stored whole, and waits."""
+    (memory,), degraded = checked.memories, checked.degraded
+    if checked.request and (first := await made_before(resources.store, checked.request)):
+        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+    with gateway.turn() as turn:
+        try:
+            fields, dropped = await procedure(resources, gateway, memory, request.instructions)
+        except LLMError as error:
+            (memory,) = waiting([memory], request.instructions)
+            dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
+        else:
+            memory = memory.model_copy(update=fields)
+    embedding = embedding_of(resources, [memory])
+    first, placed = await store_new(resources, [memory], embedding, checked.request)
+    results = [_result(one, []) for one in placed]
+    if first:
+        results = await _first_answer(resources, checked.scope, first)
+    notes = [*degraded, *dropped, *(await embedding)[1]]
+    return RememberResult(results=results, degraded=notes, llm=turn.usage)
+
+
+async def remember_many(resources: Resources, requests: Sequence[Request]) -> RememberResult:
+    """Store many texts with one embedding batch and one commit; `similar` is not looked for.
+
+    Args:
+        resources: what to work with.
+        requests: at most MOST_AT_ONCE memories in all.
+
+    Raises:
+        InvalidInput: an item was refused, named by its index; nothing was stored.
+        WriteConflict: other writers kept winning; nothing was stored.
+    """
+    now = utc_now()
+    memories: list[Memory] = []
+    degraded: list[str] = []
+    pictures = 0
+    for index, request in enumerate(requests):
+        try:
+            if request.idempotency_key:
+                raise InvalidInput("idempotency_key", "is for single calls of remember")
+            checked = _check(resources, request, now, MOST_PICTURES - pictures)
+            if checked.pictures:
+                pictures += checked.pictures
+                checked = _without(resources, checked, _MANY_ARE_NOT_READ)
+                degraded += [f"items[{index}]: {note}" for note in checked.degraded]
+        except InvalidInput as error:
+            raise InvalidInput(f"items[{index}]", str(error)) from error
+        memories += checked.memories
+    if len(memories) > MOST_AT_ONCE:
+        raise InvalidInput("items", f"{len(memories)} memories; at most {MOST_AT_ONCE} at once")
+    stored = await store_memories(resources, memories)
+    return stored.model_copy(update={"degraded": [*degraded, *stored.degraded]})
+
+
+async def store_memories(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
+    """Store memories that have every field but their identity, in one batch and one commit."""
+    embedding = embedding_of(resources, memories)
+    _, placed = await store_new(resources, memories, embedding)
+    _, degraded = await embedding
+    return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
+
+
+async def _first_answer(
+    resources: Resources, scope: Scope, made: Sequence[Memory]
+) -> list[Remembered]:
+    ids = [memory.version_id for memory in made]
+    rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
+    vectors = {row.memory.version_id: row.vector for row in rows}
+
+    async def known() -> list[Vector | None]:
+        return [vectors.get(version_id) for version_id in ids]
+
+    moment = made[0].recorded_at
+    near = await similar(resources, scope.user_id, known, moment, MOST_SIMILAR)
+    return [
+        _result(Placed(memory, memory.event, is_new=False), some)
+        for memory, some in zip(made, near, strict=True)
+    ]
+
+
+async def _similar(
+    resources: Resources, scope: Scope, embedding: Embedding, moment: datetime
+) -> list[list[Similar]]:
+    async def vectors() -> list[Vector | None]:
+        return (await embedding)[0]
+
+    with span("similar"):
+        return await similar(resources, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
+
+
+def _result(one: Placed, near: list[Similar]) -> Remembered:
+    memory = one.memory
+    return Remembered(
+        memory_id=memory.memory_id,
+        event=one.event,
+        text=memory.text,
+        similar=near[:MOST_SIMILAR],
+    )
+
+
+def _check(
+    resources: Resources, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
+) -> _Checked:
+    settings = resources.settings
+    scope = arguments.scope(settings.user_id, request.user_id, request.agent_id, request.run_id)
+    arguments.one_of(request.infer, "infer", arguments.literal(Infer))
+    key = arguments.name(request.idempotency_key, "idempotency_key")
+    request_of = Keyed(scope, scope.user_id, key, KINDS) if key else None
+    fields = {
+        "tags": arguments.names(request.tags, "tags"),
+        "metadata": arguments.metadata(request.metadata),
+        "entities": arguments.names(request.entities, "entities"),
+        "relations": arguments.relations(request.relations),
+        "expires_at": optional_time(request.expires_at, "expires_at"),
+        "request_key": key,
+    }
+    occurred_at = optional_time(request.occurred_at, "occurred_at") or now
+    most = settings.remember.max_characters
+    degraded = [] if resources.gateway else _without_model(request)
+    check_text(request.instructions, "instructions", MAX_INSTRUCTIONS)
+    if request.messages is None:
+        memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
+        return _Checked(scope, [memory], request_of, degraded)
+    if request.content:
+        raise InvalidInput("content", "give either content or messages, not both")
+    if request.kind not in ("", "message"):
+        raise InvalidInput("kind", "messages are stored as kind message; leave it out")
+    if isinstance(request.messages, str) or not isinstance(request.messages, Sequence):
+        raise InvalidInput("messages", "must be a list of {role, content}")
+    if not 1 <= len(request.messages) <= MOST_AT_ONCE:
+        raise InvalidInput("messages", f"takes 1 to {MOST_AT_ONCE} messages")
+    memories, contents = [], []
+    for index, message in enumerate(request.messages):
+        spoken_fields = _message(message, f"messages[{index}]")
+        content = content_of(
+            message.get("content"),
+            f"messages[{index}].content",
+            settings,
+            name=spoken_fields["actor_id"],
+            most=most_pictures,
+        )
+        most_pictures -= len(content.pictures)
+        spoken_fields["occurred_at"] = spoken_fields["occurred_at"] or occurred_at
+        every_field = {**fields, **spoken_fields}
+        memories.append(new_memory(scope, content.text, now, kind="message", **every_field))
+        contents.append(content)
+    return _Checked(scope, memories, request_of, degraded, contents)
+
+
+def _content(
+    request: Request, scope: Scope, now: datetime, fields: dict[str, Any], most: int
+) -> Memory:
+    text = arguments.required_text(request.content, "content", most)
+    if request.kind in ("outcome", "lesson"):
+        raise InvalidInput("kind", f"{request.kind!r} is what record_outcome stores, not remember")
+    kind = arguments.one_of(request.kind or "fact", "kind", KINDS)
+    return new_memory(scope, text, now, kind=kind, **fields)
+
+
+def _message(message: Mapping[str, Any], argument: str) -> dict[str, Any]:
+    """Check who said a message, and when."""
+    if not isinstance(message, Mapping):
+        raise InvalidInput(argument, "must be {role, content}, with name and occurred_at if known")
+    if unknown := set(message) - {"role", "content", "name", "occurred_at"}:
+        raise InvalidInput(
+            argument,
+            f"has no field {min(unknown)!r}; allowed: role, content, name, occurred_at",
+        )
+    return {
+        "role": arguments.name(message.get("role"), f"{argument}.role"),
+        "actor_id": arguments.name(message.get("name"), f"{argument}.name"),
+        "occurred_at": optional_time(message.get("occurred_at"), f"{argument}.occurred_at"),
+    }
+
+
+def _without_model(request: Request) -> list[str]:
+    notes = []
+    if request.infer == "always":
+        notes.append("no language model is configured: the text was stored as given")
+    if request.instructions.strip():
+        notes.append("no language model is configured: instructions were not applied")
+    return notes

@@ -1,0 +1,76 @@
+"""stats: what a store holds, and how its memories are used."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mem_mcp.api.stats import Learning, Stats
+from mem_mcp.errors import StoreError
+from mem_mcp.learning.signal_counts import trace_window
+from mem_mcp.learning.usage_stats import COLUMNS, learning
+from mem_mcp.logs.llm_calls import by_model, in_all
+from mem_mcp.retrieval.row_filters import current, every
+from mem_mcp.runtime import Resources
+from mem_mcp.store import Store, unfilled
+from mem_mcp.times import utc_now
+
+logger = logging.getLogger(__name__)
+
+
+async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
+    """Count what is stored; forgotten memories count among the versions only.
+
+    Args:
+        resources: what to work with.
+        detailed: also how memories are used, and models. It names some memories, whoever they
+            belong to: not for one of several users.
+    """
+    store = resources.store
+    columns = dict.fromkeys(["version_id", "kind", "status", "user_id", *COLUMNS])
+    rows = await store.scan(every(current(), {"status": {"ne": "deleted"}}), [*columns])
+    counts = {name: Counter(rows[name].to_pylist()) for name in ("kind", "status", "user_id")}
+    return Stats(
+        memories=rows.num_rows,
+        versions=await store.count({}),
+        users=len(counts["user_id"]),
+        by_kind=dict(counts["kind"].most_common()),
+        by_status=dict(counts["status"].most_common()),
+        without_vector=await _without_vector(store, rows),
+        embedder=resources.identity,
+        dimension=store.space.dimension if store.space else None,
+        data_bytes=store.size()[1] if store.processes else None,
+        table_version=await store.version(),
+        location=store.location,
+        learning=await learning(resources, rows) if detailed else Learning(),
+        **await _models(resources) if detailed else {},
+    )
+
+
+async def _without_vector(store: Store, rows: pa.Table) -> int:
+    if store.space is None:
+        return len(rows)
+    missing = await unfilled(store, ["superseded_at"])  # also of earlier versions
+    return len(missing.filter(pc.field("superseded_at").is_null()))
+
+
+async def _models(resources: Resources) -> dict[str, Any]:
+    now, window = utc_now(), trace_window(resources)
+    try:
+        asked = await resources.calls.since(now - window)
+    except StoreError as error:  # what else there is to count is no worse for it
+        logger.warning("what models were asked cannot be read: %s", error)
+        return {}
+    if not asked.num_rows:
+        return {}
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = asked.filter(pc.field("created_at") >= midnight)
+    return {
+        "models": by_model(asked),
+        "models_days": window.days,
+        "models_today": in_all(today),
+    }

@@ -1,0 +1,104 @@
+"""update_memory: a new version of a memory with what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mem_mcp.api import arguments
+from mem_mcp.api.arguments import Time
+from mem_mcp.api.models import Memory, Outcome, UpdateResult
+from mem_mcp.errors import InvalidInput, WriteConflict
+from mem_mcp.retrieval.access import check_may_change, find
+from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.text import check_text
+from mem_mcp.times import optional_time, utc_now
+from mem_mcp.writing.versions import reworded, succeed
+
+MAX_REASON = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `update_memory`, as the caller gave them; empty or None is absent."""
+
+    memory_id: str
+    content: str | None = None
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
+    expires_at: Time = None
+    valid_until: Time = None
+    outcome: str | None = None
+    status: str | None = None
+    reason: str = ""
+    user_id: str = ""
+    agent_id: str = ""
+    run_id: str = ""
+
+
+async def update_memory(resources: Resources, request: Request) -> UpdateResult:
+    """Change a memory; its earlier versions stay.
+
+    Raises:
+        InvalidInput: an argument was refused, or nothing is to change.
+        NotFound: no such memory for this caller.
+        NotPermitted: a shared memory of another writer.
+        WriteConflict: other writers kept winning.
+    """
+    scope = arguments.scope(
+        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+    )
+    change = _check(resources, request)
+    for _ in range(WRITE_ATTEMPTS):
+        old = await find(resources.store, scope, request.memory_id)
+        await check_may_change(resources.store, scope, old.memory)
+        fields = _differences(old.memory, change)
+        if not fields:
+            await resources.store.settle()
+            return UpdateResult(
+                memory_id=old.memory.memory_id, event="NONE", version=old.memory.version
+            )
+        fields["reason"] = request.reason or None
+        vector, fields = await reworded(resources, old, fields)
+        closed, opened = succeed(old, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
+        if await resources.store.apply([opened], close=[closed]):
+            return UpdateResult(
+                memory_id=opened.memory.memory_id, event="UPDATE", version=opened.memory.version
+            )
+    raise WriteConflict(f"others keep changing memory {request.memory_id!r}; try again")
+
+
+def _check(resources: Resources, request: Request) -> dict[str, Any]:
+    most = resources.settings.remember.max_characters
+    check_text(request.reason, "reason", MAX_REASON)
+    change: dict[str, Any] = {
+        "text": request.content and arguments.required_text(request.content, "content", most),
+        "tags": None if request.tags is None else arguments.names(request.tags, "tags"),
+        "metadata": request.metadata and arguments.metadata(request.metadata),
+        "expires_at": optional_time(request.expires_at, "expires_at"),
+        "valid_until": optional_time(request.valid_until, "valid_until"),
+        "outcome_type": request.outcome
+        and arguments.one_of(request.outcome, "outcome", arguments.literal(Outcome)),
+        "status": request.status
+        and arguments.one_of(request.status, "status", ("active", "archived")),
+    }
+    change = {name: value for name, value in change.items() if value not in (None, "", {})}
+    if not change:
+        raise InvalidInput(
+            "update_memory",
+            "nothing to change; give content, tags, metadata, expires_at, valid_until, outcome "
+            "or status",
+        )
+    return change
+
+
+def _differences(memory: Memory, change: Mapping[str, Any]) -> dict[str, Any]:
+    if "outcome_type" in change and memory.kind != "outcome":
+        raise InvalidInput("outcome", f"memory {memory.memory_id!r} is a {memory.kind}, no outcome")
+    fields = dict(change)
+    if "metadata" in fields:
+        merged = {**memory.metadata, **fields["metadata"]}
+        fields["metadata"] = {key: value for key, value in merged.items() if value is not None}
+        arguments.metadata(fields["metadata"])
+    return {name: value for name, value in fields.items() if value != getattr(memory, name)}

@@ -1,0 +1,147 @@
+"""Which rows a call may see, as conditions of the store's filter language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mem_mcp.api.models import GLOBAL_USER, RECALLABLE, WAITS, Memory, Scope
+from mem_mcp.store import Filters, check_filters, fields_of
+
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
+_WAITING = ("pending", WAITS)
+Test = Callable[[Memory], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which rows a question may see."""
+
+    conditions: Filters
+    """At the moment of the question."""
+    key: str
+    """What names these conditions, the same at every moment."""
+    users: frozenset[str]
+    """Whose memories."""
+    kinds: frozenset[str]
+    """Of which kinds; empty for all."""
+    now: datetime
+    """The moment of the question."""
+    holds: Test | None
+    """The same conditions, for one row in hand; None where only the store can tell."""
+
+
+def view(
+    scope: Scope,
+    now: datetime,
+    further: Filters | None = None,
+    *,
+    further_holds: Test | None = None,
+    include_global: bool = True,
+    as_of: datetime | None = None,
+    kinds: Collection[str] = (),
+) -> View:
+    """Return what a question of a scope may see: what recall may return.
+
+    Args:
+        scope: whose memories.
+        now: the moment of the question.
+        further: conditions beside these.
+        further_holds: these conditions as a test.
+        include_global: also what all users share.
+        as_of: what was believed then.
+        kinds: only these; empty for all.
+    """
+    chosen_kinds = {"kind": {"in": sorted(kinds)}} if kinds else {}
+    whose = owned(scope, include_global=include_global)
+    users = frozenset(whose["user_id"]["in"])
+    conditions, key = (
+        every(whose, recallable(moment, as_of), chosen_kinds, further or {})
+        for moment in (now, _NO_MOMENT)
+    )
+
+    def holds(memory: Memory) -> bool:
+        return (
+            memory.user_id in users
+            and scope.agent_id in (None, memory.agent_id)
+            and scope.run_id in (None, memory.run_id)
+            and (not kinds or memory.kind in kinds)
+            and memory.superseded_at is None
+            and (memory.status in RECALLABLE or (memory.status, memory.reason) == _WAITING)
+            and (memory.expires_at is None or memory.expires_at > now)
+            and (further_holds is None or further_holds(memory))
+        )
+
+    told = as_of is None and (not further or further_holds is not None)
+    return View(conditions, repr(key), users, frozenset(kinds), now, holds if told else None)
+
+
+def owned(scope: Scope, *, include_global: bool = False) -> dict[str, Any]:
+    """Rows of a scope; an absent agent or run means any."""
+    users = {scope.user_id, GLOBAL_USER} if include_global else {scope.user_id}
+    conditions: dict[str, Any] = {"user_id": {"in": sorted(users)}}
+    if scope.agent_id is not None:
+        conditions["agent_id"] = scope.agent_id
+    if scope.run_id is not None:
+        conditions["run_id"] = scope.run_id
+    return conditions
+
+
+def current(as_of: datetime | None = None) -> dict[str, Any]:
+    """Rows that are believed now, or were at a past moment."""
+    if as_of is None:
+        return {"superseded_at": {"exists": False}}
+    return {
+        "recorded_at": {"lte": as_of},
+        "OR": [{"superseded_at": {"exists": False}}, {"superseded_at": {"gt": as_of}}],
+    }
+
+
+def recallable(moment: datetime, as_of: datetime | None = None) -> dict[str, Any]:
+    """Current rows that recall may return at a moment."""
+    return every(
+        current(as_of),
+        {"OR": [{"status": {"in": list(RECALLABLE)}}, {"status": "pending", "reason": WAITS}]},
+        {"OR": [{"expires_at": {"exists": False}}, {"expires_at": {"gt": as_of or moment}}]},
+    )
+
+
+def listable(filters: Filters) -> dict[str, Any]:
+    """Current rows that were not forgotten, unless the caller's filters ask about that."""
+    asked = fields_of(filters)
+    conditions = {} if "superseded_at" in asked else current()
+    if "status" not in asked:
+        conditions["status"] = {"ne": "deleted"}
+    return conditions
+
+
+def chosen(
+    filters: Filters | None,
+    *,
+    kinds: Collection[str] = (),
+    tags: list[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, Any]:
+    """Rows that the caller's own conditions allow.
+
+    Raises:
+        InvalidInput: the filters do not compile.
+    """
+    if filters:
+        check_filters(filters)
+    occurred = {"gte": since, "lte": until}
+    return every(
+        filters or {},
+        {"kind": {"in": list(kinds)}} if kinds else {},
+        {"tags": {"in": tags}} if tags else {},
+        *({"occurred_at": {word: time}} for word, time in occurred.items() if time),
+    )
+
+
+def every(*conditions: Filters) -> dict[str, Any]:
+    """All of several conditions."""
+    present = [condition for condition in conditions if condition]
+    return {"AND": present} if present else {}
