@@ -72,16 +72,17 @@ def config(
 
 
 def _prompting(settings: LLMSettings) -> Prompting:
-    from mem_mcp.prompts import (  # noqa: PLC0415 - only where they are shown
+    # The command line starts without them.
+    from mem_mcp.prompts import (  # noqa: PLC0415
         Prompts,
-        data,
+        delimiters,
         describe,
         extract,
         judge,
         procedure,
-        rules,
+        template,
         verify,
-    )
+    )  # fmt: skip
 
     folder = Path(settings.prompts) if settings.prompts else None
     texts = Prompts.load(folder)
@@ -89,10 +90,12 @@ def _prompting(settings: LLMSettings) -> Prompting:
     for module in (extract, verify, judge, procedure, describe):
         name = module.__name__.rpartition(".")[2]
         file = folder / f"{name}.md" if folder else None
-        system, _ = rules.asking(getattr(texts, name), module.RULES, "")
+        system, _ = template.asking(getattr(texts, name), module.RULES, "")
         source = str(file) if file and file.exists() else "ours"
         found.append(Prompt(name=name, source=source, text=system["content"]))
-    return Prompting(prompts=found, instructions="".join(data.asked_for([settings.instructions])))
+    return Prompting(
+        prompts=found, instructions="".join(delimiters.asked_for([settings.instructions]))
+    )
 
 
 def _prompt_lines(found: Prompting) -> Iterator[str]:

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator
 
 from mem_mcp.api.models import Memory
 from mem_mcp.evaluation.answer_scores import NOT_MENTIONED
-from mem_mcp.prompts.answers import Answer
 from mem_mcp.prompts.conversation import stamp
-from mem_mcp.prompts.data import IS_DATA, block
-from mem_mcp.prompts.rules import asking
+from mem_mcp.prompts.delimiters import IS_DATA, block
+from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.template import asking
 from mem_mcp.writing.identity import spoken
 
 _ANSWER = """\

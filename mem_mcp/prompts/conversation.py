@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from mem_mcp.prompts.data import block, enclosed
+from mem_mcp.prompts.delimiters import block, enclosed
 
 Speaker = Literal["person", "machine", "setup"]
 """Who talks: setup is what tells an agent how to be, and is no news of anybody."""

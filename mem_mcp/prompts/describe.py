@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mem_mcp.prompts.answers import Answer
-from mem_mcp.prompts.data import IS_DATA, block
-from mem_mcp.prompts.rules import NO_SECRETS, asking
+from mem_mcp.prompts.delimiters import IS_DATA, block
+from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
 You describe a picture from a conversation for a memory that holds only text, so that it can be \

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.prompts import conversation
-from mem_mcp.prompts.answers import Answer, one_of
 from mem_mcp.prompts.conversation import Said, stamp
-from mem_mcp.prompts.data import IS_DATA, asked_for, block, enclosed
-from mem_mcp.prompts.rules import NO_SECRETS, asking
+from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block, enclosed
+from mem_mcp.prompts.response import Answer, one_of
+from mem_mcp.prompts.template import NO_SECRETS, asking
 
 SHOWN_CHARACTERS = 1_000
 """As much as a model is shown of a memory."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from mem_mcp.prompts.answers import Answer, one_of
-from mem_mcp.prompts.data import IS_DATA, asked_for, block
-from mem_mcp.prompts.rules import NO_SECRETS, asking
+from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block
+from mem_mcp.prompts.response import Answer, one_of
+from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
 You judge how a task of an AI agent ended, from its log, and what there is to learn from it for \

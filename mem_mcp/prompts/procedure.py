@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mem_mcp.prompts.answers import Answer
-from mem_mcp.prompts.data import IS_DATA, asked_for, block
-from mem_mcp.prompts.rules import NO_SECRETS, asking
+from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block
+from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
 You write down what an AI agent did, from its log, so that it or another agent can go on from \

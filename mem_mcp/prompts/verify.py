@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.prompts import conversation
-from mem_mcp.prompts.answers import Answer
 from mem_mcp.prompts.conversation import Said, stamp
-from mem_mcp.prompts.data import IS_DATA, block, enclosed
-from mem_mcp.prompts.rules import asking
+from mem_mcp.prompts.delimiters import IS_DATA, block, enclosed
+from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.template import asking
 
 GUIDANCE = """\
 You check statements that were derived from messages before they go into a long-term memory. A \

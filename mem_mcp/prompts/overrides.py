@@ -8,7 +8,7 @@ from typing import Self
 
 from mem_mcp.errors import ConfigError, InvalidInput
 from mem_mcp.prompts import describe, extract, judge, procedure, verify
-from mem_mcp.prompts.rules import PLACEHOLDER
+from mem_mcp.prompts.template import PLACEHOLDER
 from mem_mcp.text import check_text
 
 
