@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from mem_mcp.api.models import Memory
 from mem_mcp.embedding import Embedder
+from mem_mcp.ranking.bm25 import bm25, match
 from mem_mcp.ranking.dense import Cloud, nearness
-from mem_mcp.ranking.lexical import bm25, match
-from mem_mcp.ranking.terms import table, terms
+from mem_mcp.ranking.text_analysis import table, terms
 from mem_mcp.writing.identity import spoken
 
 RRF_K = 60

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from mem_mcp.extraction.quotes import words
-from mem_mcp.ranking.terms import STOP_WORDS
+from mem_mcp.ranking.text_analysis import STOP_WORDS
 
 # What says nothing in the languages beside English that are most written to agents.
 _EMPTY = """

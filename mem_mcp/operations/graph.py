@@ -10,8 +10,8 @@ import pyarrow as pa
 from mem_mcp.api import arguments
 from mem_mcp.api.models import MENTIONED_WITH, GraphEdge, GraphResult
 from mem_mcp.errors import InvalidInput
-from mem_mcp.ranking.entities import key
-from mem_mcp.ranking.graph import Edge, Names
+from mem_mcp.ranking.entity_graph import Edge, Names
+from mem_mcp.ranking.entity_names import key
 from mem_mcp.retrieval.candidate_rows import edges
 from mem_mcp.retrieval.entity_search import speaking_of
 from mem_mcp.retrieval.row_filters import view

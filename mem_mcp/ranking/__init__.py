@@ -1,10 +1,10 @@
 """Which memories answer a question: pure functions, `now` is an argument."""
 
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
+from mem_mcp.ranking.feedback_boost import Marks, likeness
 from mem_mcp.ranking.rank import rank
 from mem_mcp.ranking.rerank import reranked
 from mem_mcp.ranking.select import select
-from mem_mcp.ranking.usefulness import Marks, likeness
 
 __all__ = [
     "Candidates", "Marks", "Query", "Ranking", "likeness", "rank",

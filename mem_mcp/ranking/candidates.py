@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking.context import Neighbours, neighbours
+from mem_mcp.ranking.conversation_context import Neighbours, neighbours
 from mem_mcp.ranking.dense import Cloud
-from mem_mcp.ranking.graph import Edge, Graph
-from mem_mcp.ranking.terms import TermTable, table, terms
+from mem_mcp.ranking.entity_graph import Edge, Graph
+from mem_mcp.ranking.text_analysis import TermTable, table, terms
 
 
 @dataclass(frozen=True, slots=True)

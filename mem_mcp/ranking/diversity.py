@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mem_mcp.ranking.candidates import Candidates
 from mem_mcp.ranking.constants import DUPLICATE_COSINE, REMARK_WORDS
-from mem_mcp.ranking.terms import STOP_WORDS
+from mem_mcp.ranking.text_analysis import STOP_WORDS
 
 _TINY = 1e-9
 _EXACT = re.compile(r"\d+|(?<=.)\b[A-Z]\w*|\b(?:no|not|never|none|without|before|after)\b|n't\b")

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking.alike import by_the_alike
+from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
+from mem_mcp.ranking.calibration import level
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.constants import (
     GRAPH_SHARE,
@@ -15,21 +16,20 @@ from mem_mcp.ranking.constants import (
     USEFUL_SHARE,
     WHEN_SHARE,
 )
-from mem_mcp.ranking.context import SPANS, Neighbours, window, window_cosines
+from mem_mcp.ranking.conversation_context import SPANS, Neighbours, window, window_cosines
 from mem_mcp.ranking.dense import nearness
+from mem_mcp.ranking.feedback_boost import Marks, usefulness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
-from mem_mcp.ranking.lexical import Matches, attainable, bm25, coverage, match
-from mem_mcp.ranking.people import (
+from mem_mcp.ranking.name_boosts import (
     about_the_named,
     by_the_speaker,
     entities_named,
     speakers_named,
 )
 from mem_mcp.ranking.recency import freshness
-from mem_mcp.ranking.score import level
-from mem_mcp.ranking.terms import names, terms
+from mem_mcp.ranking.score_smoothing import by_the_alike
+from mem_mcp.ranking.text_analysis import names, terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
-from mem_mcp.ranking.usefulness import Marks, usefulness
 
 Column = NDArray[np.float64]
 Parts = dict[str, Column]

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking.terms import TermTable, terms
+from mem_mcp.ranking.text_analysis import TermTable, terms
 
 # At its start: "what did she do when it rained" asks for something else.
 _ASKED = re.compile(

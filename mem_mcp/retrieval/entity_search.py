@@ -9,8 +9,8 @@ from heapq import nsmallest
 
 import pyarrow as pa
 
-from mem_mcp.ranking.entities import key, phrases, spellings
-from mem_mcp.ranking.graph import Graph
+from mem_mcp.ranking.entity_graph import Graph
+from mem_mcp.ranking.entity_names import key, phrases, spellings
 from mem_mcp.retrieval.candidate_rows import edges
 from mem_mcp.retrieval.row_filters import every
 from mem_mcp.store import Filters, Store

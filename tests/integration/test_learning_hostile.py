@@ -25,7 +25,7 @@ from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.learning.briefing import HEAD, briefing
 from mem_mcp.logs import feedback as ratings_module
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.ranking.usefulness import Marks, usefulness
+from mem_mcp.ranking.feedback_boost import Marks, usefulness
 from mem_mcp.retrieval import feedback_signals as experience_module
 from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now

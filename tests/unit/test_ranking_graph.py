@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mem_mcp.ranking import Candidates, Query, rank
 from mem_mcp.ranking.constants import GRAPH_SHARE
-from mem_mcp.ranking.entities import key, phrases
-from mem_mcp.ranking.graph import Graph, Names
+from mem_mcp.ranking.entity_graph import Graph, Names
+from mem_mcp.ranking.entity_names import key, phrases
 
 NOW = 1_800_000_000.0
 NAMES = ("Ann", "ann", "Ann's", "Acme", "New York", "New-York", "李雷", "C++", "US", "🙂", "", " ")

@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.ranking.alike import by_the_alike
+from mem_mcp.ranking.calibration import level
 from mem_mcp.ranking.constants import RECENCY_HALF_LIFE
-from mem_mcp.ranking.context import neighbours, window, window_cosines
+from mem_mcp.ranking.conversation_context import neighbours, window, window_cosines
 from mem_mcp.ranking.dense import Cloud, nearness
 from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
-from mem_mcp.ranking.people import (
+from mem_mcp.ranking.name_boosts import (
     about_the_named,
     by_the_speaker,
     entities_named,
     speakers_named,
 )
 from mem_mcp.ranking.recency import freshness
-from mem_mcp.ranking.score import level
-from mem_mcp.ranking.terms import table, terms
+from mem_mcp.ranking.score_smoothing import by_the_alike
+from mem_mcp.ranking.text_analysis import table, terms
 from mem_mcp.ranking.times import asks_for_time, tell_time
 
 

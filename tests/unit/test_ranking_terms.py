@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import terms as terms_module
-from mem_mcp.ranking.lexical import attainable, bm25, coverage, match
-from mem_mcp.ranking.terms import names, table, terms
+from mem_mcp.ranking import text_analysis as terms_module
+from mem_mcp.ranking.bm25 import attainable, bm25, coverage, match
+from mem_mcp.ranking.text_analysis import names, table, terms
 
 
 def shared(one, other):

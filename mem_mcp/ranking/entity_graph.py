@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.ranking.constants import SECOND_HOP
-from mem_mcp.ranking.entities import ALIASES, key, phrases
+from mem_mcp.ranking.entity_names import ALIASES, key, phrases
 
 Column = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.ranking.constants import BM25_B, BM25_K1, QUERY_TERMS
-from mem_mcp.ranking.terms import Terms, TermTable
+from mem_mcp.ranking.text_analysis import Terms, TermTable
 
 _TINY = 1e-9
 

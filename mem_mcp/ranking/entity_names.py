@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mem_mcp.ranking.constants import NAME_WORDS, NAMING_WORDS
-from mem_mcp.ranking.terms import STOP_WORDS
+from mem_mcp.ranking.text_analysis import STOP_WORDS
 
 ALIASES = frozenset(
     {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking.terms import names
+from mem_mcp.ranking.text_analysis import names
 
 
 def speakers_named(question: str, actor_ids: Iterable[str | None]) -> frozenset[str]:
