@@ -15,7 +15,7 @@ from mem_mcp.evaluation.answering_arms import LIMIT, MAX_TOKENS, Shown, Window, 
 from mem_mcp.evaluation.answering_prompts import Reply, Verdict, answer_messages, judge_messages
 from mem_mcp.evaluation.answering_report import Answered, AnsweringReport, by_group
 from mem_mcp.evaluation.bench import Bench
-from mem_mcp.llm import Gateway, Usage, limits
+from mem_mcp.llm import Gateway, Usage, rate_limits
 
 PATIENCE = 300.0
 """Seconds without any answer for which a model that is left alone is waited for."""
@@ -81,7 +81,7 @@ class _Model:
                 # Else every question that is left would fail at once for a few that did.
                 if error.reason != "open" or time.monotonic() > self._answered + PATIENCE:
                     raise
-                await asyncio.sleep(limits.COOLDOWN)
+                await asyncio.sleep(rate_limits.COOLDOWN)
             else:
                 self._answered = time.monotonic()
                 return done.answer

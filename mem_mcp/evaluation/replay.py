@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMBadOutput
 from mem_mcp.llm.gateway import Completion, Gateway
-from mem_mcp.llm.ladder import Answer, Message
+from mem_mcp.llm.structured_output import Answer, Message
 from mem_mcp.llm.usage import Ledger, Usage
 from mem_mcp.prompts.extract import Extraction
 

@@ -4,9 +4,9 @@ Importing this package loads nothing: the library, which takes seconds, comes wi
 or with `Gateway.warm`.
 """
 
+from mem_mcp.llm.deadline import Turn
 from mem_mcp.llm.gateway import Completion, Gateway
-from mem_mcp.llm.turn import Turn
+from mem_mcp.llm.response_parsing import BATCH
 from mem_mcp.llm.usage import Call, Ledger, Usage
-from mem_mcp.llm.vectors import BATCH
 
 __all__ = ["BATCH", "Call", "Completion", "Gateway", "Ledger", "Turn", "Usage"]

@@ -18,10 +18,10 @@ from mem_mcp.errors import (
     LLMRejected,
     LLMUnavailable,
 )
-from mem_mcp.llm import catalogue, ladder, litellm_door, vectors
-from mem_mcp.llm.ladder import Answer, Format, Message, Question, Unusable
-from mem_mcp.llm.route import Request, Route
-from mem_mcp.llm.turn import Turn, turn
+from mem_mcp.llm import litellm_api, model_info, response_parsing, structured_output
+from mem_mcp.llm.deadline import Turn, turn
+from mem_mcp.llm.dispatch import Request, Route
+from mem_mcp.llm.structured_output import Answer, Format, Message, Question, Unusable
 from mem_mcp.llm.usage import PROCESS, Call, Ledger, Usage
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Gateway:
 
     async def warm(self) -> None:
         """Import LiteLLM, in a thread: for when nobody waits."""
-        await litellm_door.litellm()
+        await litellm_api.litellm()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -131,11 +131,11 @@ class Gateway:
         """
         found: list[list[float]] = []
         async with self._share() as share:
-            for start in range(0, len(texts), vectors.BATCH):
-                batch = list(texts[start : start + vectors.BATCH])
+            for start in range(0, len(texts), response_parsing.BATCH):
+                batch = list(texts[start : start + response_parsing.BATCH])
                 request = Request("embedding", model, api_base, _about(batch), {"input": batch})
                 response = await self._route.send(share, request)
-                found += vectors.embeddings(response.data, len(batch), model)
+                found += response_parsing.embeddings(response.data, len(batch), model)
         return found
 
     async def rerank(
@@ -156,32 +156,34 @@ class Gateway:
         request = Request("rerank", model, api_base, _about([query, *documents]), arguments)
         async with self._share() as share:
             response = await self._route.send(share, request)
-        return vectors.relevances(response.results, len(documents), model)
+        return response_parsing.relevances(response.results, len(documents), model)
 
     async def context_window(self) -> int | None:
         """Return how many tokens the configured model reads; None where LiteLLM does not know."""
-        library = await litellm_door.litellm()
-        return catalogue.context_window(library, self._settings.model)
+        library = await litellm_api.litellm()
+        return model_info.context_window(library, self._settings.model)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text for the configured model; an estimate for unknown ones."""
-        library = await litellm_door.litellm()
-        return await asyncio.to_thread(catalogue.count_tokens, library, self._settings.model, texts)
+        library = await litellm_api.litellm()
+        return await asyncio.to_thread(
+            model_info.count_tokens, library, self._settings.model, texts
+        )
 
     async def missing_keys(self, model: str) -> list[str]:
         """Return the environment variables that a model's provider wants and that are not set.
 
         A hint, not a check: a server of one's own may need none, and an unknown model has none.
         """
-        library = await litellm_door.litellm()
-        return catalogue.missing_keys(library, model)
+        library = await litellm_api.litellm()
+        return model_info.missing_keys(library, model)
 
     async def sees(self) -> bool:
         """Whether the configured model reads images; the setting wins over what LiteLLM knows."""
         if self._settings.vision is not None:
             return self._settings.vision
-        library = await litellm_door.litellm()
-        return catalogue.sees(library, self._settings.model)
+        library = await litellm_api.litellm()
+        return model_info.sees(library, self._settings.model)
 
     @asynccontextmanager
     async def _share(self) -> AsyncIterator[Turn]:
@@ -230,10 +232,10 @@ class Gateway:
             model,
             settings.api_base if model == settings.model else "",
             _about(_texts(question.messages)),
-            {**ladder.request(question, form), "temperature": settings.temperature},
+            {**structured_output.request(question, form), "temperature": settings.temperature},
         )
         response = await self._route.send(share, request)
-        return ladder.read(response, question.answer)
+        return structured_output.read(response, question.answer)
 
 
 def _texts(messages: Sequence[Message]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from mem_mcp.evaluation.answering_prompts import answer_messages, judge_messages
 from mem_mcp.evaluation.answering_report import Answered, AnsweringReport
 from mem_mcp.evaluation.locomo import load_answers
 from mem_mcp.evaluation.metrics import bootstrap_interval
-from mem_mcp.llm import limits
+from mem_mcp.llm import rate_limits
 
 pytestmark = pytest.mark.anyio
 
@@ -306,8 +306,8 @@ async def test_a_model_that_is_left_alone_is_waited_for(
     written: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(limits, "COOLDOWN", 0.01)
-    server.answer = failing_at_first(limits.FAILURES)
+    monkeypatch.setattr(rate_limits, "COOLDOWN", 0.01)
+    server.answer = failing_at_first(rate_limits.FAILURES)
     report = await answered(written(ANNA), settings=configured(concurrency=1), arms=False)
     assert [row.error is None for row in report.rows] == [False, False, False, True, True]
     assert report.figures["all"]["memory"].failed == 3
@@ -325,7 +325,7 @@ async def test_a_model_that_never_answers_is_not_waited_for_forever(
     found = report.figures["all"]["memory"]
     assert (found.questions, found.failed, found.accuracy, found.f1) == (5, 5, 0, 0)
     assert found.timing.p50_ms is None
-    assert [len(server.requests), report.judge.calls] == [limits.FAILURES, 0]
+    assert [len(server.requests), report.judge.calls] == [rate_limits.FAILURES, 0]
     assert "kept failing" in (report.rows[-1].error or "")
     assert "failed: conv-1 question 5, memory" in report.text()
 

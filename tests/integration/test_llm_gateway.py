@@ -45,9 +45,9 @@ from mem_mcp.errors import (
     LLMRejected,
     LLMUnavailable,
 )
-from mem_mcp.llm import Gateway, Ledger, Usage, limits, route
-from mem_mcp.llm.failures import scrub
-from mem_mcp.llm.limits import Breaker, Window
+from mem_mcp.llm import Gateway, Ledger, Usage, dispatch, rate_limits
+from mem_mcp.llm.error_mapping import scrub
+from mem_mcp.llm.rate_limits import Breaker, Window
 
 pytestmark = pytest.mark.anyio
 
@@ -107,9 +107,9 @@ def asyncio_with(sleep: Callable[[float], Any]) -> SimpleNamespace:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the clock that limits read; gateways that are made from now on read it."""
     clock = Clock()
-    monkeypatch.setattr(limits, "Window", partial(Window, clock=clock))
-    monkeypatch.setattr(route, "Breaker", partial(Breaker, clock))
-    monkeypatch.setattr(limits, "asyncio", asyncio_with(clock.sleep))
+    monkeypatch.setattr(rate_limits, "Window", partial(Window, clock=clock))
+    monkeypatch.setattr(dispatch, "Breaker", partial(Breaker, clock))
+    monkeypatch.setattr(rate_limits, "asyncio", asyncio_with(clock.sleep))
     return clock
 
 
@@ -488,7 +488,7 @@ async def test_a_model_that_keeps_failing_is_left_alone_then_tried_by_one_call(
 ):
     server.always(failing(500))
     gateway = make(model=model, retries=0)
-    for _ in range(limits.FAILURES):
+    for _ in range(rate_limits.FAILURES):
         assert (await failure(gateway)).reason == "server"  # type: ignore[attr-defined]
 
     async def rejected_at_once() -> None:
@@ -499,13 +499,13 @@ async def test_a_model_that_keeps_failing_is_left_alone_then_tried_by_one_call(
         assert len(server.requests) == before
 
     await rejected_at_once()
-    clock.now += limits.COOLDOWN
+    clock.now += rate_limits.COOLDOWN
     before = len(server.requests)
     errors = await asyncio.gather(*(failure(gateway) for _ in range(4)))
     assert len(server.requests) == before + 1
     assert sorted(error.reason for error in errors) == ["open", "open", "open", "server"]  # type: ignore[attr-defined]
     await rejected_at_once()
-    clock.now += limits.COOLDOWN
+    clock.now += rate_limits.COOLDOWN
     content = '{"facts": ["likes tea"]}'
     server.always(
         TEA if model == "openai/test" else Reply({"message": {"content": content}, "done": True})
@@ -517,8 +517,8 @@ async def test_a_model_that_keeps_failing_is_left_alone_then_tried_by_one_call(
 
 async def test_a_server_that_does_not_run_opens_the_breaker_too(make: Make):
     gateway = make(model="ollama_chat/test", api_base=unused_url(), retries=0)
-    reasons = [(await failure(gateway)).reason for _ in range(limits.FAILURES + 1)]  # type: ignore[attr-defined]
-    assert reasons == ["connection"] * limits.FAILURES + ["open"]
+    reasons = [(await failure(gateway)).reason for _ in range(rate_limits.FAILURES + 1)]  # type: ignore[attr-defined]
+    assert reasons == ["connection"] * rate_limits.FAILURES + ["open"]
 
 
 async def test_a_server_that_hangs_until_the_deadline_opens_the_breaker(
@@ -526,8 +526,8 @@ async def test_a_server_that_hangs_until_the_deadline_opens_the_breaker(
 ):
     server.always(said("late", delay=30))
     gateway = make(deadline_seconds=0.2)
-    reasons = [(await failure(gateway)).reason for _ in range(limits.FAILURES + 1)]  # type: ignore[attr-defined]
-    assert reasons == ["deadline"] * limits.FAILURES + ["open"]
+    reasons = [(await failure(gateway)).reason for _ in range(rate_limits.FAILURES + 1)]  # type: ignore[attr-defined]
+    assert reasons == ["deadline"] * rate_limits.FAILURES + ["open"]
 
 
 async def test_an_open_breaker_leaves_the_fallbacks_to_answer(
@@ -536,16 +536,16 @@ async def test_an_open_breaker_leaves_the_fallbacks_to_answer(
     monkeypatch.setenv("HOSTED_VLLM_API_BASE", server.url)
     server.answer = lambda request: TEA if request.body["model"] == "b" else failing(500)
     gateway = make(fallbacks=["hosted_vllm/b"], retries=0)
-    for _ in range(limits.FAILURES + 2):
+    for _ in range(rate_limits.FAILURES + 2):
         assert (await gateway.complete(ASK, Facts)).model == "hosted_vllm/b"
     asked = [each.body["model"] for each in server.requests]
-    assert asked.count("test") == limits.FAILURES
+    assert asked.count("test") == rate_limits.FAILURES
 
 
 async def test_refusing_a_request_is_no_failure_of_the_model(server: LLMServer, make: Make):
     server.always(too_long())
     gateway = make()
-    for _ in range(limits.FAILURES + 2):
+    for _ in range(rate_limits.FAILURES + 2):
         assert isinstance(await failure(gateway), LLMContextTooLong)
 
 
@@ -553,16 +553,16 @@ def test_a_breaker_counts_failures_in_a_row():
     now = 0.0
     breaker = Breaker(lambda: now)
     for _ in range(3):
-        for _ in range(limits.FAILURES - 1):
+        for _ in range(rate_limits.FAILURES - 1):
             breaker.failed()
         assert breaker.enter() == 0
         breaker.worked()
-    for _ in range(limits.FAILURES):
+    for _ in range(rate_limits.FAILURES):
         breaker.failed()
-    assert breaker.enter() == limits.COOLDOWN
-    now += limits.COOLDOWN
+    assert breaker.enter() == rate_limits.COOLDOWN
+    now += rate_limits.COOLDOWN
     assert breaker.enter() == 0
-    assert breaker.enter() == limits.COOLDOWN
+    assert breaker.enter() == rate_limits.COOLDOWN
     breaker.worked()
     assert breaker.enter() == 0
 
@@ -690,7 +690,7 @@ async def test_a_caller_who_leaves_is_no_failure_of_the_model(server: LLMServer,
 
     server.answer = late
     gateway = make()
-    for _ in range(limits.FAILURES):
+    for _ in range(rate_limits.FAILURES):
         asked.clear()
         leaving = asyncio.create_task(gateway.complete(ASK, Facts))
         await asked.wait()

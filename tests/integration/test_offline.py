@@ -14,7 +14,7 @@ import pytest
 from llm_server import LLMServer
 
 from mem_mcp.embedding import bundled
-from mem_mcp.llm import litellm_door
+from mem_mcp.llm import litellm_api
 
 ROOT = Path(__file__).parents[2]
 OFF = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
@@ -82,7 +82,7 @@ def test_the_runtime_of_the_embedder_is_told_by_its_own_switch_too(
 
 
 def test_counting_tokens_asks_no_hub():
-    library = litellm_door._load()
+    library = litellm_api._load()
     assert library.disable_hf_tokenizer_download is True
     assert library.token_counter(model="ollama_chat/llama3.2", text="Tea is at five") > 0
 
@@ -115,5 +115,5 @@ def test_loopback_is_spared_only_where_there_is_a_proxy(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], spared: str | None
 ):
     monkeypatch.setattr("os.environ", dict(given))
-    litellm_door._spare_loopback()
+    litellm_api._spare_loopback()
     assert os.environ.get("no_proxy", os.environ.get("NO_PROXY")) == spared

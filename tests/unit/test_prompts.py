@@ -19,7 +19,7 @@ from mem_mcp.api.models import Memory
 from mem_mcp.errors import ConfigError
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import Passages, comparable
-from mem_mcp.llm import ladder
+from mem_mcp.llm import structured_output
 from mem_mcp.prompts import Prompts, Said, delimiters, describe, extract, judge, procedure, verify
 from mem_mcp.prompts.conversation import stamp
 from mem_mcp.prompts.cutting import beginning, ending, parts
@@ -87,9 +87,9 @@ def asked(texts: str) -> list[str]:
 
 
 def test_the_fixed_text_of_extraction_stays_within_its_tokens():
-    schema = ladder.schema(extract.Extraction)
+    schema = structured_output.schema(extract.Extraction)
     assert count_tokens(fixed(extract) + schema) <= 1_500
-    assert count_tokens(fixed(extract) + ladder._ASK + schema) <= 1_500
+    assert count_tokens(fixed(extract) + structured_output._ASK + schema) <= 1_500
 
 
 @pytest.mark.parametrize("name", PROMPTS)
@@ -169,13 +169,15 @@ def test_what_may_be_absent_is_read_as_nothing_and_what_was_not_asked_for_is_ign
 @pytest.mark.parametrize("text", ["{}", '{"result": {}}', '{"done": true}', '{"text": "x"}'])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_has_no_field_of_an_answer_is_not_an_empty_one(answer: type[BaseModel], text: str):
-    with pytest.raises(ladder.Unusable, match="none of its fields is there"):
-        ladder.parse(text, answer)
+    with pytest.raises(structured_output.Unusable, match="none of its fields is there"):
+        structured_output.parse(text, answer)
 
 
 def test_an_object_around_the_answer_is_taken_off():
     for text in ('{"Extraction": %s}', '{"result": %s, "notes": "done", "meta": {"n": 1}}'):
-        parsed = ladder.parse(text % '{"operations": [{"op": "NONE"}]}', extract.Extraction)
+        parsed = structured_output.parse(
+            text % '{"operations": [{"op": "NONE"}]}', extract.Extraction
+        )
         assert [operation.op for operation in parsed.operations] == ["NONE"]
 
 
@@ -188,8 +190,8 @@ def test_an_object_around_the_answer_is_taken_off():
     ],
 )
 def test_of_several_answers_or_of_the_schema_none_is_taken(text: str):
-    with pytest.raises(ladder.Unusable):
-        ladder.parse(text, extract.Extraction)
+    with pytest.raises(structured_output.Unusable):
+        structured_output.parse(text, extract.Extraction)
 
 
 @pytest.mark.parametrize("text", ['{"operations": [{"text": "no operation"}]}', "[]", '"x"'])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from mem_mcp.llm.litellm_door import Library
+from mem_mcp.llm.litellm_api import Library
 
 
 def missing_keys(library: Library, model: str) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMError, LLMRateLimited, LLMUnavailable
-from mem_mcp.llm import catalogue, litellm_door
-from mem_mcp.llm.failures import Asked, explain
-from mem_mcp.llm.limits import Breaker, Pace, check_budget
-from mem_mcp.llm.turn import Turn
+from mem_mcp.llm import litellm_api, model_info
+from mem_mcp.llm.deadline import Turn
+from mem_mcp.llm.error_mapping import Asked, explain
+from mem_mcp.llm.rate_limits import Breaker, Pace, check_budget
 from mem_mcp.llm.usage import Call, Kind, Ledger, Usage
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
@@ -105,13 +105,13 @@ class Route:
             name = "retire" if hasattr(self._router, "retire") else "discard"
             getattr(self._router, name)()
             self._router = None
-            await litellm_door.leave()
+            await litellm_api.leave()
 
     async def _open(self) -> None:
         if self._router is None:
-            library = await litellm_door.enter()
+            library = await litellm_api.enter()
             if self._router is not None:  # another call was faster
-                await litellm_door.leave()
+                await litellm_api.leave()
                 return
             self._litellm = library
             self._router = library.Router(
@@ -129,7 +129,7 @@ class Route:
                 model=request.name, metadata=notes, drop_params=True, **request.arguments
             )
         except Exception as error:  # noqa: BLE001 - its adapters also raise bare KeyErrors and such
-            keys = catalogue.key_variables(self._litellm, request.model)
+            keys = model_info.key_variables(self._litellm, request.model)
             asked = Asked(request.model, request.api_base, self._settings.timeout_seconds, keys)
             # Not as the cause: a traceback would show the provider's own text.
             raise explain(error, asked) from None
@@ -138,7 +138,7 @@ class Route:
         parameters = {"model": request.model}
         if request.api_base:
             parameters["api_base"] = request.api_base
-            if catalogue.missing_keys(self._litellm, request.model):
+            if model_info.missing_keys(self._litellm, request.model):
                 # A server of one's own mostly wants no key, but the library does.
                 parameters["api_key"] = "none"
         types = self._litellm.types.router
