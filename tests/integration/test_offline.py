@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from llm_server import LLMServer
 
-from mem_mcp.embedding import bundled
+from mem_mcp.embedding import onnx
 from mem_mcp.llm import litellm_api
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_the_runtime_of_the_embedder_is_told_by_its_own_switch_too(
 ):
     told = []
     monkeypatch.setattr("onnxruntime.disable_telemetry_events", lambda: told.append(True))
-    bundled._session(bundled.MODEL_DIR / "model.onnx")
+    onnx._session(onnx.MODEL_DIR / "model.onnx")
     assert told == [True]
 
 

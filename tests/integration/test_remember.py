@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mem_mcp import AsyncMemory, Memory, Settings
 from mem_mcp.api.models import RememberResult
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.embedding.bundled import MODEL_DIR
+from mem_mcp.embedding.onnx import MODEL_DIR
 from mem_mcp.errors import InvalidInput, MemError
 
 NASTY = (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mem_mcp.embedding import BundledEmbedder, Embedder
-from mem_mcp.embedding.bundled import MODEL_DIR
+from mem_mcp.embedding.onnx import MODEL_DIR
 from mem_mcp.errors import EmbedderUnavailable
 
 SENTENCES = [
