@@ -4,18 +4,18 @@
 import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports LanceDB
 # isort: on
 
+from mem_mcp.store.connect import open_store
 from mem_mcp.store.filters import Filters, check_filters, fields_of
-from mem_mcp.store.log import Log
+from mem_mcp.store.log_table import Log
 from mem_mcp.store.maintenance import Maintenance
 from mem_mcp.store.mending import Mended
-from mem_mcp.store.opening import open_store
 from mem_mcp.store.questions import columns
-from mem_mcp.store.refill import activate, adopt, drop_others, fill, is_active, unfilled
 from mem_mcp.store.repair import Repaired, repair
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
-from mem_mcp.store.space import Space
 from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
+from mem_mcp.store.vector_columns import Space
+from mem_mcp.store.vector_migration import activate, adopt, drop_others, fill, is_active, unfilled
 
 __all__ = [
     "Filters",

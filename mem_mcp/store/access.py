@@ -11,7 +11,7 @@ from pathlib import Path
 from mem_mcp.errors import StoreError
 from mem_mcp.store.damage import tables
 from mem_mcp.store.failures import ANOTHER_FOLDER, not_writable
-from mem_mcp.store.processes import Processes
+from mem_mcp.store.locks import Processes
 
 LOCKS = "locks"
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mem_mcp.store.notices import Notices, Touched
+from mem_mcp.store.change_feed import Notices, Touched
 from mem_mcp.store.schema import Version
 
 _MOST_COMMITS = 2_000

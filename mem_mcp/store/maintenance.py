@@ -15,10 +15,10 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store.damage import damages
 from mem_mcp.store.failures import REPAIR, check_whole, mapped
 from mem_mcp.store.indices import ensure_indices
-from mem_mcp.store.processes import Processes
-from mem_mcp.store.space import Space
+from mem_mcp.store.locks import Processes
 from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import unbroken
+from mem_mcp.store.vector_columns import Space
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from mem_mcp.store.indices import ensure_text_index
 from mem_mcp.store.layout import Fragment, manifest_files
 from mem_mcp.store.remains import Remains
 from mem_mcp.store.schema import Version
-from mem_mcp.store.space import active
 from mem_mcp.store.table import Store
+from mem_mcp.store.vector_columns import active
 
 _AT_ONCE = 1_000
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.store.schema import TIME
-from mem_mcp.store.space import FIRST_COLUMN, RECORD, Space
+from mem_mcp.store.vector_columns import FIRST_COLUMN, RECORD, Space
 
 TIME_COLUMN = "created_at"
 VECTOR = "question_vector"

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from mem_mcp.errors import StoreError
 from mem_mcp.store.access import entered
 from mem_mcp.store.damage import SUFFIX, tables
-from mem_mcp.store.durability import disk_sync
 from mem_mcp.store.failures import ANOTHER_FOLDER, REPAIR, mapped
+from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.mending import Mended, mend
 from mem_mcp.store.table import BACKUP
 

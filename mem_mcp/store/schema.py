@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mem_mcp.api.models import Memory, Relation
-from mem_mcp.store.space import Space, spaces
+from mem_mcp.store.vector_columns import Space, spaces
 
 TABLE = "memories"
 SCHEMA_VERSION = 2

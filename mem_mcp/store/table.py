@@ -17,15 +17,15 @@ from lancedb.query import ColumnOrdering
 from mem_mcp.api.models import Memory
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
+from mem_mcp.store.change_feed import Notices
 from mem_mcp.store.changes import Changes
+from mem_mcp.store.concurrency import Gate
 from mem_mcp.store.failures import mapped, rescued, whole
 from mem_mcp.store.filters import Filters, compile_filters
-from mem_mcp.store.gate import Gate
-from mem_mcp.store.notices import Notices
-from mem_mcp.store.processes import Processes
+from mem_mcp.store.locks import Processes
 from mem_mcp.store.schema import Vector, Version
-from mem_mcp.store.space import Space, stored, with_vector
 from mem_mcp.store.unbroken import unbroken
+from mem_mcp.store.vector_columns import Space, stored, with_vector
 from mem_mcp.telemetry import span
 
 if TYPE_CHECKING:

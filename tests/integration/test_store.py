@@ -24,8 +24,8 @@ from mem_mcp import AsyncMemory, Settings
 from mem_mcp.api.models import Memory, Relation
 from mem_mcp.config import StoreSettings
 from mem_mcp.errors import StoreError
-from mem_mcp.store import Maintenance, Space, Store, Version, durability, fill, open_store, schema
-from mem_mcp.store.gate import Gate
+from mem_mcp.store import Maintenance, Space, Store, Version, fill, fsync, open_store, schema
+from mem_mcp.store.concurrency import Gate
 from mem_mcp.store.indices import INDICES
 
 DIMENSION = 4
@@ -513,13 +513,13 @@ async def test_the_setting_decides_whether_the_disk_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: Any, syncs: bool
 ):
     calls: list[Path] = []
-    real = durability.disk_sync
+    real = fsync.disk_sync
 
     def counted(folder: Path) -> Any:
         sync = real(folder)
         return lambda: (calls.append(folder), sync())
 
-    monkeypatch.setattr("mem_mcp.store.opening.disk_sync", counted)
+    monkeypatch.setattr("mem_mcp.store.connect.disk_sync", counted)
     data_dir = tmp_path / "memory"
     store = StoreSettings(durability=setting)
     async with AsyncMemory.open(Settings(data_dir=data_dir, store=store)) as memory:
@@ -532,7 +532,7 @@ async def test_the_setting_decides_whether_the_disk_is_waited_for(
 def test_without_syncfs_every_newer_file_and_folder_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(durability.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(fsync.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
     synced: list[Path] = []
     monkeypatch.setattr(
         os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink())
@@ -541,7 +541,7 @@ def test_without_syncfs_every_newer_file_and_folder_is_synced(
     deep.mkdir(parents=True)
     old, new = deep / "old", tmp_path / "new"
     old.write_text("old")
-    sync = durability.disk_sync(tmp_path)
+    sync = fsync.disk_sync(tmp_path)
     sync()
     assert set(synced) == {tmp_path, tmp_path / "a", deep, old}
     synced.clear()
@@ -556,7 +556,7 @@ def test_without_syncfs_every_newer_file_and_folder_is_synced(
 
 @pytest.mark.anyio
 async def test_a_store_works_where_syncfs_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(durability.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(fsync.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
     synced: list[str] = []
     real = os.fsync
     monkeypatch.setattr(

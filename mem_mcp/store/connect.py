@@ -16,16 +16,16 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.access import entered
 from mem_mcp.store.damage import damages
-from mem_mcp.store.durability import disk_sync
 from mem_mcp.store.failures import ANOTHER_FOLDER, REPAIR, mapped
+from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.indices import ensure_text_index
-from mem_mcp.store.refill import adopt, name_space
 from mem_mcp.store.repair import UNFINISHED
 from mem_mcp.store.rescue import Rescue
 from mem_mcp.store.schema import TABLE
-from mem_mcp.store.space import FIRST_COLUMN, RECORD, Space, active, unnamed_space
 from mem_mcp.store.table import Store
 from mem_mcp.store.unbroken import all_done
+from mem_mcp.store.vector_columns import FIRST_COLUMN, RECORD, Space, active, unnamed_space
+from mem_mcp.store.vector_migration import adopt, name_space
 
 # LanceDB's own bounds are gigabytes.
 _INDEX_CACHE_BYTES = 96_000_000
