@@ -26,7 +26,7 @@ from mem_mcp.api import arguments
 from mem_mcp.api.models import GLOBAL_USER, Outcome
 from mem_mcp.errors import MemError, NotFound
 from mem_mcp.server import render
-from mem_mcp.server.opening import LazyMemory
+from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.strict import StrictTool, strict_tool
 from mem_mcp.server.tools import ANNOTATIONS, MemoryTools
 

@@ -19,7 +19,7 @@ from mem_mcp.api.models import (
     UpdateResult,
 )
 from mem_mcp.server import render
-from mem_mcp.server.opening import LazyMemory
+from mem_mcp.server.lazy_memory import LazyMemory
 
 User = Annotated[str, Field(description="Owner; empty: default user")]
 Agent = Annotated[str, Field(description="Agent; empty on reads: any")]

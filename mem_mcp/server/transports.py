@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
     from starlette.applications import Starlette
 
-    from mem_mcp.server.opening import LazyMemory
+    from mem_mcp.server.lazy_memory import LazyMemory
 
 TRANSPORTS = ("stdio", "http", "sse")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -61,10 +61,10 @@ def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int
     logging.basicConfig(stream=sys.stderr, level=settings.log_level)
     wires = Wires() if transport == "stdio" else None
     # Here and not above: what an import prints must not reach the client.
-    from mem_mcp.server import app, opening  # noqa: PLC0415
+    from mem_mcp.server import app, lazy_memory  # noqa: PLC0415
 
     async def run() -> None:
-        lazy = opening.LazyMemory(settings)
+        lazy = lazy_memory.LazyMemory(settings)
         server = app.build_server(lazy)
         if wires is not None:
             await _serve_stdio(server, lazy, wires)

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, PromptReference, ResourceTemplateReference
 from mem_mcp import Settings
 from mem_mcp.config import StoreSettings
 from mem_mcp.server.app import build_server
-from mem_mcp.server.opening import LazyMemory
+from mem_mcp.server.lazy_memory import LazyMemory
 
 pytestmark = pytest.mark.anyio
 

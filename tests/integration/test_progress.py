@@ -14,7 +14,7 @@ from mem_mcp import AsyncMemory, Memory, Settings
 from mem_mcp.config import LLMSettings, StoreSettings
 from mem_mcp.extraction import pipeline
 from mem_mcp.server.app import build_server
-from mem_mcp.server.opening import LazyMemory
+from mem_mcp.server.lazy_memory import LazyMemory
 
 pytestmark = pytest.mark.anyio
 NOTHING: dict[str, Any] = {"operations": []}

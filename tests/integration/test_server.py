@@ -25,7 +25,7 @@ from mem_mcp.api.models import (
 )
 from mem_mcp.config import ALL_TOOLS, CORE_TOOLS, StoreSettings, load_settings
 from mem_mcp.server.app import INSTRUCTIONS, build_server
-from mem_mcp.server.opening import LazyMemory
+from mem_mcp.server.lazy_memory import LazyMemory
 
 pytestmark = pytest.mark.anyio
 
