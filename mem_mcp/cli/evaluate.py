@@ -167,14 +167,14 @@ def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms:
 
 
 def _extraction(data: Path | None, answers: Path | None, seed: int, first: int | None) -> Report:
-    from mem_mcp.evaluation.extraction import run_extraction  # noqa: PLC0415
+    from mem_mcp.evaluation.extraction.run import run_extraction  # noqa: PLC0415
 
     with bar("extraction") as progress:
         return asyncio.run(run_extraction(data, answers, seed=seed, first=first, progress=progress))
 
 
 def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:
-    from mem_mcp.evaluation.speed import run_speed  # noqa: PLC0415
+    from mem_mcp.evaluation.speed.run import run_speed  # noqa: PLC0415
 
     try:
         numbers = [int(each) for each in sizes.split(",")]
@@ -185,8 +185,8 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
 
 
 def _draw(report: Report, path: Path) -> None:
-    from mem_mcp.evaluation.curve import CurveReport  # noqa: PLC0415
     from mem_mcp.evaluation.plot import draw  # noqa: PLC0415
+    from mem_mcp.evaluation.retrieval.token_budget import CurveReport  # noqa: PLC0415
 
     if isinstance(report, CurveReport):
         draw(report, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.curve import USUAL, CurveReport
+from mem_mcp.evaluation.retrieval.token_budget import USUAL, CurveReport
 
 _INK, _PALE = "#1f5fa8", "#707070"
 _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}

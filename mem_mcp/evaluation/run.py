@@ -8,8 +8,8 @@ from pathlib import Path
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import provenance
-from mem_mcp.evaluation.bench import Bench, Progress, temporary_memory
-from mem_mcp.evaluation.dataset import Dataset
+from mem_mcp.evaluation.datasets.dataset import Dataset
+from mem_mcp.evaluation.harness import Bench, Progress, temporary_memory
 from mem_mcp.evaluation.report import Data, Report
 from mem_mcp.evaluation.suites import suite_named
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import abstain, attempts, feedback, intents, lessons, locomo, stream
-from mem_mcp.evaluation.answering import answering
-from mem_mcp.evaluation.bench import Bench
-from mem_mcp.evaluation.curve import BUDGETS, curve
-from mem_mcp.evaluation.dataset import Dataset
-from mem_mcp.evaluation.find import find
+from mem_mcp.evaluation.answering.run import answering
+from mem_mcp.evaluation.datasets import banking77, github_issues, locomo
+from mem_mcp.evaluation.datasets.dataset import Dataset
+from mem_mcp.evaluation.harness import Bench
+from mem_mcp.evaluation.learning import feedback, outcome_recall, task_stream
 from mem_mcp.evaluation.report import Report
+from mem_mcp.evaluation.retrieval import off_topic
+from mem_mcp.evaluation.retrieval.evidence import find
+from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, curve
 
 
 class Load(Protocol):
@@ -48,13 +50,15 @@ _HITS = ("hit@1", "hit@5", "hit@10", "MRR", "nDCG@10")
 _SHARES = ("recall@1", "recall@5", "recall@10", "recall@20", "MRR", "nDCG@10")
 SUITES = {
     "locomo": Suite(locomo.load, partial(find, metrics=_SHARES)),
-    "lessons": Suite(lessons.load, partial(attempts.find_and_try, metrics=_HITS), times=2),
-    "intents": Suite(intents.load, partial(find, metrics=_HITS)),
-    "abstain": Suite(abstain.load, abstain.abstain, times=2),
+    "lessons": Suite(
+        github_issues.load, partial(outcome_recall.find_and_try, metrics=_HITS), times=2
+    ),
+    "intents": Suite(banking77.load, partial(find, metrics=_HITS)),
+    "abstain": Suite(off_topic.load, off_topic.abstain, times=2),
     "locomo-curve": Suite(locomo.load, curve, times=len(BUDGETS) + 1),
     "locomo-answer": Suite(locomo.load_answers, answering, times=4, asks_model=True),
     "feedback": Suite(locomo.load, feedback.feedback),
-    "stream": Suite(stream.load, stream.stream, times=stream.STORES),
+    "stream": Suite(task_stream.load, task_stream.stream, times=task_stream.STORES),
 }
 
 

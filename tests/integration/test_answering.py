@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import answering, answering_arms, evaluate
-from mem_mcp.evaluation.answering_prompts import answer_messages, judge_messages
-from mem_mcp.evaluation.answering_report import Answered, AnsweringReport
-from mem_mcp.evaluation.locomo import load_answers
+from mem_mcp.evaluation import evaluate
+from mem_mcp.evaluation.answering.prompts import answer_messages, judge_messages
+from mem_mcp.evaluation.answering.report import Answered, AnsweringReport
+from mem_mcp.evaluation.answering.run import contexts, run
+from mem_mcp.evaluation.datasets.locomo import load_answers
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.llm import rate_limits
 
@@ -153,7 +154,7 @@ async def test_the_figures_come_out_as_computed_by_hand(
     monkeypatch: pytest.MonkeyPatch,
 ):
     # Of two hobbies one turn tells one; the whole tells both.
-    monkeypatch.setattr(answering_arms, "LIMIT", 1)
+    monkeypatch.setattr(contexts, "LIMIT", 1)
     steps: list[tuple[int, int]] = []
     report = await answered(
         written(ANNA, CARL),
@@ -319,7 +320,7 @@ async def test_a_model_that_never_answers_is_not_waited_for_forever(
     written: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(answering, "PATIENCE", 0)
+    monkeypatch.setattr(run, "PATIENCE", 0)
     server.always(failing(500))
     report = await answered(written(ANNA), settings=configured(concurrency=1), arms=False)
     found = report.figures["all"]["memory"]

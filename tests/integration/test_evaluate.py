@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import evaluate, locomo
-from mem_mcp.evaluation.found import FoundReport
+from mem_mcp.evaluation import evaluate
+from mem_mcp.evaluation.datasets import locomo
+from mem_mcp.evaluation.retrieval.evidence_report import FoundReport
 
 LEAK = "unindexed zeppelin keyword"
 ANNA = {

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.extraction import run_extraction
-from mem_mcp.evaluation.extraction_cases import Script, load_scripts
-from mem_mcp.evaluation.extraction_report import ExtractionReport
-from mem_mcp.evaluation.extraction_score import Made, score
+from mem_mcp.evaluation.extraction.cases import Script, load_scripts
+from mem_mcp.evaluation.extraction.report import ExtractionReport
+from mem_mcp.evaluation.extraction.run import run_extraction
+from mem_mcp.evaluation.extraction.scores import Made, score
 
 pytestmark = pytest.mark.anyio
 DATA = Path(__file__).parents[1] / "data" / "extraction.jsonl"

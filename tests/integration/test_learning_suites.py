@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from mem_mcp import AsyncMemory
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import evaluate, feedback, stream
-from mem_mcp.evaluation.attempts import LessonsReport
-from mem_mcp.evaluation.episodes import Episode, Nearest, Stream
-from mem_mcp.evaluation.marked import FeedbackReport, Marked, Measured, grouped
-from mem_mcp.evaluation.streamed import StreamReport
+from mem_mcp.evaluation import evaluate
+from mem_mcp.evaluation.learning import feedback, task_stream
+from mem_mcp.evaluation.learning.feedback_report import FeedbackReport, Marked, Measured, grouped
+from mem_mcp.evaluation.learning.outcome_recall import LessonsReport
+from mem_mcp.evaluation.learning.simulated_agent import Episode, Nearest, Stream
+from mem_mcp.evaluation.learning.task_stream_report import StreamReport
 
 TURNS = [
     "My cat is called Miso.",
@@ -231,11 +232,13 @@ async def test_a_file_of_conversations_that_cannot_be_used_is_named(
 
 
 def test_the_order_of_the_stream_follows_the_seed_and_all_actions_remain(misled):
-    orders = {seed: [case.name for case in stream.load(misled, seed=seed).cases] for seed in (0, 1)}
+    orders = {
+        seed: [case.name for case in task_stream.load(misled, seed=seed).cases] for seed in (0, 1)
+    }
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
-    assert orders[1] == [case.name for case in stream.load(misled, seed=1).cases]
-    few = stream.load(misled, 2, 1).cases
+    assert orders[1] == [case.name for case in task_stream.load(misled, seed=1).cases]
+    few = task_stream.load(misled, 2, 1).cases
     assert [case.name for case in few] == orders[1][:2]
     assert {case.among for case in few} == {("blue_form", "red_form")}
 
@@ -282,7 +285,7 @@ async def test_an_agent_with_both_outcomes_learns_what_no_name_tells(misled, set
         "stream", misled, settings=settings, progress=lambda *step: steps.append(step)
     )
     assert isinstance(report, StreamReport)
-    assert list(report.arms) == [arm.name for arm in stream.ARMS]
+    assert list(report.arms) == [arm.name for arm in task_stream.ARMS]
     right = {name: each.whole for name, each in report.arms.items()}
     assert right["no memory"] == right["successes only"] == 0  # it never tries the other action
     assert right["both"] > 50
@@ -291,7 +294,7 @@ async def test_an_agent_with_both_outcomes_learns_what_no_name_tells(misled, set
     assert (gain.arm, gain.whole.over, gain.whole.points) == ("both", "no memory", right["both"])
     assert steps[-1] == (30, 30)  # six messages, and five arms that ask a memory
     assert [row.action for row in report.rows] == [
-        case.category for case in stream.load(misled).cases
+        case.category for case in task_stream.load(misled).cases
     ]
     # Ten are recalled: in so short a stream every earlier message, in whatever order.
     assert all(each.whole == each.exact_whole for each in report.arms.values())
@@ -301,7 +304,7 @@ async def test_an_agent_with_both_outcomes_learns_what_no_name_tells(misled, set
 
 @pytest.mark.anyio
 async def test_a_message_that_fails_is_a_row_and_not_right(misled, settings, monkeypatch):
-    broken = stream.load(misled).cases[3]
+    broken = task_stream.load(misled).cases[3]
     recall = AsyncMemory.recall_lessons
 
     async def fails(memory: AsyncMemory, task: str, **arguments: Any) -> Any:
@@ -400,8 +403,8 @@ def test_the_command_runs_them_and_its_help_names_them(misled, talk, tmp_path, m
 
 
 def _fewer_arms(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(stream, "ARMS", [arm for arm in stream.ARMS if arm.name in names])
-    monkeypatch.setattr(stream, "COMPARED", [])
+    monkeypatch.setattr(task_stream, "ARMS", [arm for arm in task_stream.ARMS if arm.name in names])
+    monkeypatch.setattr(task_stream, "COMPARED", [])
 
 
 async def _refused(suite: str, path: Path, settings, problem: str) -> None:

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import evaluate, intents, lessons
-from mem_mcp.evaluation.abstain import AbstainReport
-from mem_mcp.evaluation.curve import BUDGETS, CurveReport
-from mem_mcp.evaluation.found import FoundReport
+from mem_mcp.evaluation import evaluate
+from mem_mcp.evaluation.datasets import banking77, github_issues
+from mem_mcp.evaluation.retrieval.evidence_report import FoundReport
+from mem_mcp.evaluation.retrieval.off_topic import AbstainReport
+from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, CurveReport
 
 
 def _issue(name: str, text: str, *files: str) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _json(folder: Path, content: Any) -> Path:
 
 
 def test_an_issue_is_asked_about_among_the_earlier_ones_of_its_repository(shelf):
-    dataset = lessons.load(shelf)
+    dataset = github_issues.load(shelf)
     assert [(case.name, sorted(case.among), sorted(case.relevant)) for case in dataset.cases] == [
         ("a__b-3", ["a__b-1", "a__b-2"], ["a__b-1"]),
         ("a__b-5", ["a__b-1", "a__b-2", "a__b-3", "a__b-4"], ["a__b-2"]),
@@ -101,7 +102,7 @@ def test_an_issue_is_asked_about_among_the_earlier_ones_of_its_repository(shelf)
 
 def test_an_issue_with_only_one_before_it_is_not_asked_about(tmp_path):
     same = [_issue(f"a__b-{n}", "Comma", "src/parser.py") for n in (1, 2, 3)]
-    assert [case.name for case in lessons.load(_lines(tmp_path, same)).cases] == ["a__b-3"]
+    assert [case.name for case in github_issues.load(_lines(tmp_path, same)).cases] == ["a__b-3"]
 
 
 @pytest.mark.anyio
@@ -122,7 +123,7 @@ async def test_a_quick_run_of_lessons_takes_the_first_issues(shelf, settings):
 
 
 def test_messages_of_the_same_intent_are_relevant_and_unknown_intents_left_out(bank):
-    dataset = intents.load(bank)
+    dataset = banking77.load(bank)
     relevant = {case.name: sorted(case.relevant) for case in dataset.cases}
     assert relevant == {
         "test.csv line 2": ["train.csv line 2", "train.csv line 3"],
@@ -133,13 +134,13 @@ def test_messages_of_the_same_intent_are_relevant_and_unknown_intents_left_out(b
 
 
 def test_the_samples_of_intents_follow_the_seed(bank, monkeypatch):
-    monkeypatch.setattr(intents, "MEMORIES", 2)
+    monkeypatch.setattr(banking77, "MEMORIES", 2)
     samples = {
-        seed: [item.keys for item in intents.load(bank, seed=seed).items] for seed in range(8)
+        seed: [item.keys for item in banking77.load(bank, seed=seed).items] for seed in range(8)
     }
     assert all(len(sample) == 2 for sample in samples.values())
     assert len({tuple(sorted(sample)) for sample in samples.values()}) > 1
-    assert samples[3] == [item.keys for item in intents.load(bank, seed=3).items]
+    assert samples[3] == [item.keys for item in banking77.load(bank, seed=3).items]
 
 
 @pytest.mark.anyio
@@ -355,7 +356,9 @@ def test_the_curve_is_drawn_where_asked(talks, tmp_path):
     ],
 )
 def test_an_option_that_does_not_fit_the_suite_is_named(arguments, problem, monkeypatch):
-    monkeypatch.setitem(sys.modules, "mem_mcp.evaluation.speed", SimpleNamespace(run_speed=None))
+    monkeypatch.setitem(
+        sys.modules, "mem_mcp.evaluation.speed.run", SimpleNamespace(run_speed=None)
+    )
     done = _command(*arguments)
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert problem in done.stderr
@@ -372,7 +375,7 @@ def test_speed_is_run_with_its_own_options(talks, tmp_path, monkeypatch):
         return report
 
     fake = SimpleNamespace(run_speed=run_speed)
-    monkeypatch.setitem(sys.modules, "mem_mcp.evaluation.speed", fake)
+    monkeypatch.setitem(sys.modules, "mem_mcp.evaluation.speed.run", fake)
     assert _command("speed", "--sizes", "10,200", "--seed", 2, "--profile").exit_code == 0
     assert _command("speed", "--data", talks, "--output", tmp_path).exit_code == 0
     assert asked == [([10, 200], 2, True, None), ([1_000, 10_000, 100_000], 0, False, talks)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.evaluation.answer_scores import Scores, bleu1, exact, f1, f1_of_list, scores, words
+from mem_mcp.evaluation.answering.scores import Scores, bleu1, exact, f1, f1_of_list, scores, words
 
 examples = settings(max_examples=60, deadline=None)
 some_words = st.lists(

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.evaluation.arms import every_ranking
-from mem_mcp.evaluation.found import Found, gain
+from mem_mcp.evaluation.baselines import every_ranking
 from mem_mcp.evaluation.metrics import (
     auc,
     best_threshold,
@@ -20,6 +19,7 @@ from mem_mcp.evaluation.metrics import (
     recall_at,
     reciprocal_rank,
 )
+from mem_mcp.evaluation.retrieval.evidence_report import Found, gain
 
 examples = settings(max_examples=50, deadline=None)
 NAMES = ("MRR", "recall@5", "hit@5", "nDCG@5")

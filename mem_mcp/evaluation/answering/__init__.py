@@ -1,0 +1,1 @@
+"""Whether a model answers better from the memory."""

@@ -1,0 +1,1 @@
+"""What is measured on: data sets in their original formats."""

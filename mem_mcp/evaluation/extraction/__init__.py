@@ -1,0 +1,1 @@
+"""Whether a model's facts are what was said."""

@@ -1,0 +1,1 @@
+"""Whether the memory gets better with use."""

@@ -1,0 +1,1 @@
+"""Whether recall finds what it should, and how much of it fits."""
