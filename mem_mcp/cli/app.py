@@ -9,6 +9,8 @@ from typer.core import TyperGroup
 
 from mem_mcp import __version__
 from mem_mcp.cli import (
+    admin,
+    config,
     demo,
     doctor,
     evaluate,
@@ -17,8 +19,6 @@ from mem_mcp.cli import (
     read,
     reembed,
     serve,
-    settings,
-    store,
     transfer,
     write,
 )
@@ -77,17 +77,17 @@ app.command("recall")(read.recall)
 app.command("outcome")(learn.outcome)
 app.command("lessons")(learn.lessons)
 app.command("feedback")(learn.feedback)
-app.command("why")(store.why)
+app.command("why")(admin.why)
 app.command("list")(read.list_memories)
 app.command("get")(read.get_memory)
 app.command("graph")(graph.graph)
 app.command("forget")(write.forget)
 app.command("import")(transfer.import_memories)
 app.command("export")(transfer.export_memories)
-app.command("stats")(store.stats)
-app.command("maintain")(store.maintain)
-app.command("reprocess")(store.reprocess)
+app.command("stats")(admin.stats)
+app.command("maintain")(admin.maintain)
+app.command("reprocess")(admin.reprocess)
 app.command("reembed")(reembed.reembed)
 app.command("doctor")(doctor.doctor)
-app.command("config")(settings.config)
+app.command("config")(config.config)
 app.command("evaluate")(evaluate.evaluate)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mem_mcp.cli.client import call, connected, server_command
 from mem_mcp.cli.conversation import (
     ADVICE,
     FAILED,
@@ -24,6 +23,7 @@ from mem_mcp.cli.conversation import (
     Question,
 )
 from mem_mcp.cli.output import one_line, said
+from mem_mcp.cli.stdio_client import call, connected, server_command
 from mem_mcp.config import variable
 from mem_mcp.errors import MemError
 

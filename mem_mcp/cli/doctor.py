@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import BaseModel
 
-from mem_mcp.cli import checks
+from mem_mcp.cli import doctor_checks
 from mem_mcp.cli.failure import message
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import counted, one_line, show
@@ -23,39 +23,39 @@ _MOST_SHOWN = 5
 _FIRST_THE_OTHERS = "first mend what failed above; it starts then"
 _REINSTALL = "reinstall: pip install --force-reinstall mem-mcp"
 _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
-    ("python", checks.python, "install Python 3.11 or newer, and mem-mcp into it"),
-    ("packages", checks.packages, _REINSTALL),
+    ("python", doctor_checks.python, "install Python 3.11 or newer, and mem-mcp into it"),
+    ("packages", doctor_checks.packages, _REINSTALL),
     (
         "data directory",
-        checks.data_directory,
+        doctor_checks.data_directory,
         "choose a folder you can write to with MEM_MCP_DATA_DIR",
     ),
     (
         "store",
-        checks.store,
+        doctor_checks.store,
         "put a backup of the data directory in its place, or choose another folder with "
         "MEM_MCP_DATA_DIR",
     ),
-    ("embedder", checks.embedder, _REINSTALL),
+    ("embedder", doctor_checks.embedder, _REINSTALL),
     (
         "embedding model",
-        checks.embedding_model,
+        doctor_checks.embedding_model,
         "correct embedding.model, embedding.api_base or the provider's key; until then, recall is "
         "by words only",
     ),
     (
         "reranker",
-        checks.reranker,
+        doctor_checks.reranker,
         "correct rerank.model, rerank.api_base or the provider's key; until then, our own ranking "
         "stands",
     ),
     (
         "language model",
-        checks.language_model,
+        doctor_checks.language_model,
         "correct llm.model, llm.api_base or the provider's key; until then, what is to be read "
         "waits, and mem-mcp reprocess finishes it",
     ),
-    ("start", checks.start, "run mem-mcp serve in a terminal and read what it says"),
+    ("start", doctor_checks.start, "run mem-mcp serve in a terminal and read what it says"),
 )
 
 

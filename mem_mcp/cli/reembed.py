@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from mem_mcp.api.models import Reembedded
-from mem_mcp.cli.bar import bar
 from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import counted, show
+from mem_mcp.cli.progress import bar
 from mem_mcp.cli.session import run
 from mem_mcp.config import load_settings, variable
 
