@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 AS_ROOT = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root can be another user"
 )

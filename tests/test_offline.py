@@ -16,7 +16,7 @@ from llm_server import LLMServer
 from mem_mcp.embedding import onnx
 from mem_mcp.llm import litellm_api
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 OFF = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from mem_mcp.config import ALL_TOOLS, Section, Settings, setting_names, variable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

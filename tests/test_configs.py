@@ -9,7 +9,7 @@ import yaml
 
 from mem_mcp.config import CONFIG_VARIABLE, Settings, load_settings, setting_names
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = CONFIGS / "default.yaml"
 PLATFORM_DEPENDENT = "data_dir"
 CLIENTS = {
