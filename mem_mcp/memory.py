@@ -63,7 +63,7 @@ from mem_mcp.operations.background import Background
 from mem_mcp.operations.maintain import Upkeep
 from mem_mcp.operations.stats import stats
 from mem_mcp.resident import give_back
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, open_store
 
 P = ParamSpec("P")
@@ -80,8 +80,8 @@ class AsyncMemory:
     fails; nothing is half done then.
     """
 
-    def __init__(self, resources: Resources, upkeep: Upkeep, background: Background) -> None:
-        self._resources = resources
+    def __init__(self, runtime: Runtime, upkeep: Upkeep, background: Background) -> None:
+        self._runtime = runtime
         self._upkeep = upkeep
         self._background = background
 
@@ -118,29 +118,29 @@ class AsyncMemory:
                 any_embedder=any_embedder,
             ) as store:
                 local = CachedEmbedder(embedder) if embedder else None
-                resources = Resources.of(settings, store, local)
+                runtime = Runtime.of(settings, store, local)
                 try:
-                    async with cls.over(resources) as memory:
+                    async with cls.over(runtime) as memory:
                         yield memory
                 finally:
-                    await resources.door.aclose()
+                    await runtime.door.aclose()
         finally:
             if embedder is not None:
                 embedder.close()
 
     @classmethod
     @asynccontextmanager
-    async def over(cls, resources: Resources) -> AsyncIterator[AsyncMemory]:
+    async def over(cls, runtime: Runtime) -> AsyncIterator[AsyncMemory]:
         """Work with a store and models of one's own, which stay open; all others use `open`."""
-        upkeep, background = Upkeep(resources), Background(resources)
+        upkeep, background = Upkeep(runtime), Background(runtime)
         background.wake()
         try:
-            yield cls(resources, upkeep, background)
+            yield cls(runtime, upkeep, background)
         finally:
             await background.close()
             await upkeep.close()
-            await resources.traces.close()
-            await resources.calls.close()
+            await runtime.traces.close()
+            await runtime.calls.close()
 
     async def remember(
         self,
@@ -206,7 +206,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await self._written(remember.remember(self._resources, request, on_progress))
+        return await self._written(remember.remember(self._runtime, request, on_progress))
 
     async def remember_many(self, items: Sequence[Mapping[str, Any]]) -> RememberResult:
         """Store up to 1,000 memories with one embedding batch and one commit.
@@ -221,7 +221,7 @@ class AsyncMemory:
                 requests.append(remember.Request(**item))
             except TypeError as error:
                 raise InvalidInput(f"items[{index}]", str(error).partition(") ")[2]) from error
-        return await self._written(remember.remember_many(self._resources, requests))
+        return await self._written(remember.remember_many(self._runtime, requests))
 
     async def recall(
         self,
@@ -278,7 +278,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return self._noted(await recall.recall(self._resources, request))
+        return self._noted(await recall.recall(self._runtime, request))
 
     async def record_outcome(
         self,
@@ -350,7 +350,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await self._written(record_outcome.record_outcome(self._resources, request))
+        return await self._written(record_outcome.record_outcome(self._runtime, request))
 
     async def recall_lessons(
         self,
@@ -402,7 +402,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return self._noted(await recall_lessons.recall_lessons(self._resources, request))
+        return self._noted(await recall_lessons.recall_lessons(self._runtime, request))
 
     async def give_feedback(
         self,
@@ -443,7 +443,7 @@ class AsyncMemory:
         request = give_feedback.Request(
             one=one, items=items, user_id=user_id, agent_id=agent_id, run_id=run_id
         )
-        return await self._written(give_feedback.give_feedback(self._resources, request))
+        return await self._written(give_feedback.give_feedback(self._runtime, request))
 
     async def update_memory(
         self,
@@ -491,7 +491,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await self._written(update_memory.update_memory(self._resources, request))
+        return await self._written(update_memory.update_memory(self._runtime, request))
 
     async def forget(
         self,
@@ -524,7 +524,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await self._written(forget.forget(self._resources, request))
+        return await self._written(forget.forget(self._runtime, request))
 
     async def get_memory(
         self,
@@ -537,7 +537,7 @@ class AsyncMemory:
     ) -> GetResult:
         """Read every field of a memory; with history all versions, also of a forgotten one."""
         return await get_memory.get_memory(
-            self._resources,
+            self._runtime,
             memory_id,
             history=history,
             user_id=user_id,
@@ -583,7 +583,7 @@ class AsyncMemory:
             agent_id=agent_id,
             run_id=run_id,
         )
-        return await list_memories.list_memories(self._resources, request)
+        return await list_memories.list_memories(self._runtime, request)
 
     async def graph(
         self, entity: str, *, hops: int = 2, user_id: str = "", agent_id: str = "", run_id: str = ""
@@ -600,7 +600,7 @@ class AsyncMemory:
         request = graph.Request(
             entity=entity, hops=hops, user_id=user_id, agent_id=agent_id, run_id=run_id
         )
-        return self._noted(await graph.graph(self._resources, request))
+        return self._noted(await graph.graph(self._runtime, request))
 
     async def import_lines(
         self,
@@ -617,12 +617,12 @@ class AsyncMemory:
             progress: called with the number of lines done since its last call.
         """
         return await self._written(
-            transfer.import_lines(self._resources, lines, user_id=user_id, progress=progress)
+            transfer.import_lines(self._runtime, lines, user_id=user_id, progress=progress)
         )
 
     async def export_lines(self, *, user_id: str = "") -> AsyncIterator[str]:
         """Yield current memories as lines of JSON, oldest first; everybody's by default."""
-        async for line in transfer.export_lines(self._resources, user_id=user_id):
+        async for line in transfer.export_lines(self._runtime, user_id=user_id):
             yield line
 
     async def stats(self, *, detailed: bool = True) -> Stats:
@@ -632,7 +632,7 @@ class AsyncMemory:
             detailed: also show texts and ids, of all users: what helped most, and what harmed;
                 and what models were asked.
         """
-        return await stats(self._resources, detailed=detailed)
+        return await stats(self._runtime, detailed=detailed)
 
     async def why(self, recall_id: str, memory_id: str, *, user_id: str = "") -> Why:
         """Say why a memory was, or was not, in an answer of recall or recall_lessons.
@@ -643,7 +643,7 @@ class AsyncMemory:
             user_id: who asked.
         """
         request = why.Request(recall_id=recall_id, memory_id=memory_id, user_id=user_id)
-        return await why.why(self._resources, request)
+        return await why.why(self._runtime, request)
 
     async def maintain(self, *, dry_run: bool = False) -> Maintained:
         """Archive what is due, compact the store and embed what has no vector.
@@ -663,7 +663,7 @@ class AsyncMemory:
         Raises:
             LLMUnavailable: no model is configured.
         """
-        work = reprocess.reprocess(self._resources, pending=pending, outcomes=outcomes)
+        work = reprocess.reprocess(self._runtime, pending=pending, outcomes=outcomes)
         return await self._written(work)
 
     async def reembed(
@@ -680,7 +680,7 @@ class AsyncMemory:
         Raises:
             EmbedderUnavailable: the model gave no vector; what was made stays for the next time.
         """
-        done = await reembed.reembed(self._resources, progress)
+        done = await reembed.reembed(self._runtime, progress)
         await self.maintain()
         return done
 
@@ -691,14 +691,14 @@ class AsyncMemory:
             Why it cannot be used, as answers have it in `degraded`.
         """
         await asyncio.to_thread(give_back)  # what the imports took
-        degraded = (await self._resources.embed(["warm"]))[1]
+        degraded = (await self._runtime.embed(["warm"]))[1]
         await asyncio.to_thread(give_back)
         return degraded
 
     async def warm_model(self) -> None:
         """Import what the language model needs, if one is configured; it takes seconds."""
-        if self._resources.gateway is not None:
-            await self._resources.gateway.warm()
+        if self._runtime.gateway is not None:
+            await self._runtime.gateway.warm()
 
     def _noted(self, answer: Noted) -> Noted:
         """Say in an answer what is damaged."""
@@ -712,12 +712,12 @@ class AsyncMemory:
         Raises:
             StoreError: the store cannot be read at all.
         """
-        return await self._resources.store.examine()
+        return await self._runtime.store.examine()
 
     @property
     def damage(self) -> list[str]:
         """What is damaged of the store, and what mends it; a sentence for each table."""
-        return [*self._resources.store.notes]
+        return [*self._runtime.store.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work

@@ -1,4 +1,4 @@
-"""What every verb works with."""
+"""What one open memory works with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mem_mcp.logs.llm_calls import Calls
 from mem_mcp.logs.recalls import Traces
 from mem_mcp.prompts import Prompts
 from mem_mcp.retrieval.feedback_signals import Experiences
-from mem_mcp.retrieval.scope_cache import Scopes
+from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import Log, Store, Vector, adopt
 from mem_mcp.telemetry import span
 
@@ -33,13 +33,13 @@ _AT_ONCE = (os.cpu_count() or 1) + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class Runtime:
     """An open store, an embedder and the settings."""
 
     settings: Settings
     store: Store
     embedder: Embedder
-    scopes: Scopes
+    scopes: ScopeCache
     ratings: Ratings
     traces: Traces
     calls: Calls
@@ -52,10 +52,10 @@ class Resources:
     """None where none is configured."""
     prompts: Prompts
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    """Recalls that may be under way at once: more would only wait for each other's processor."""
+    """Limit on concurrent recalls: ranking is bound by the processor."""
 
     @classmethod
-    def of(cls, settings: Settings, store: Store, embedder: Embedder | None = None) -> Resources:
+    def of(cls, settings: Settings, store: Store, embedder: Embedder | None = None) -> Runtime:
         """Gather what belongs to a store.
 
         Args:
@@ -64,7 +64,7 @@ class Resources:
             embedder: one on this machine; None for the provider's that the settings name.
         """
         keep = timedelta(days=settings.recall.trace_days) if settings.recall.traces else None
-        scopes = Scopes()
+        scopes = ScopeCache()
         rated = Ratings(Log(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
         asked = Calls(Log(store, "calls", llm_calls.SCHEMA, []))
         door = Gateway(settings.llm, noted=asked.add)

@@ -9,7 +9,7 @@ from mem_mcp.extraction.text_splitter import log
 from mem_mcp.extraction.verdict import Judged, judged
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts.judge import Judgement, messages
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 from mem_mcp.writing.memory_text import compose, parts
@@ -20,12 +20,12 @@ _LOG_TOKENS = 8_000
 
 
 async def judge(
-    resources: Resources, gateway: Gateway, memory: Memory
+    runtime: Runtime, gateway: Gateway, memory: Memory
 ) -> tuple[dict[str, Any], list[str]]:
     """Let the model judge an outcome by its logs.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         gateway: to the model.
         memory: the outcome; what the caller said of it stays.
 
@@ -40,12 +40,12 @@ async def judge(
     asked = messages(
         task,
         shown.text,
-        instructions=resources.instructions(),
-        guidance=resources.prompts.judge,
+        instructions=runtime.instructions(),
+        guidance=runtime.prompts.judge,
     )
     with span("model"):
         done = await gateway.complete(asked, Judgement)
-    most = resources.settings.remember.max_characters
+    most = runtime.settings.remember.max_characters
     found = judged(done.answer, shown.passages, most)
     text, left_out = _composed(task, (summary, lesson), found, most)
     fields = {

@@ -18,7 +18,7 @@ from mem_mcp.config import PictureSettings, Settings
 from mem_mcp.errors import InvalidInput, LLMBadOutput, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts import describe
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text, said_by
 
@@ -247,11 +247,11 @@ def _of_bytes(data: bytes, argument: str) -> str:
 # Left out, or put into words
 
 
-async def blindness(resources: Resources, gateway: Gateway) -> str:
+async def blindness(runtime: Runtime, gateway: Gateway) -> str:
     """Return why the model can describe no picture; "" if it sees."""
     if await gateway.sees():
         return ""
-    model = resources.settings.llm.model
+    model = runtime.settings.llm.model
     return f"{model} is not known to read images; where it does, set llm.vision to true"
 
 
@@ -288,7 +288,7 @@ def _kept_back(picture: Picture, settings: Settings) -> str:
 
 
 async def described(
-    resources: Resources, gateway: Gateway, contents: Sequence[Content]
+    runtime: Runtime, gateway: Gateway, contents: Sequence[Content]
 ) -> tuple[list[Content], LLMError | None]:
     """Let the model put pictures into words, all at once.
 
@@ -297,7 +297,7 @@ async def described(
         none, if so: those are still pictures.
     """
     asked = [
-        _described(resources, gateway, picture, _near(contents, place), _room(content, resources))
+        _described(runtime, gateway, picture, _near(contents, place), _room(content, runtime))
         for place, content in enumerate(contents)
         for picture in content.pictures
     ]
@@ -314,10 +314,10 @@ async def described(
 
 
 async def _described(
-    resources: Resources, gateway: Gateway, picture: Picture, near: str, most: int
+    runtime: Runtime, gateway: Gateway, picture: Picture, near: str, most: int
 ) -> str | LLMError:
     asked = describe.messages(
-        picture.url, near=near, detail=picture.detail, guidance=resources.prompts.describe
+        picture.url, near=near, detail=picture.detail, guidance=runtime.prompts.describe
     )
     try:
         done = await gateway.complete(asked, describe.Picture)
@@ -336,9 +336,9 @@ def _near(contents: Sequence[Content], place: int) -> str:
     return ""
 
 
-def _room(content: Content, resources: Resources) -> int:
+def _room(content: Content, runtime: Runtime) -> int:
     """Return how long a description may be, for all of a message to stay within the settings."""
-    left = resources.settings.remember.max_characters - len(content.text)
+    left = runtime.settings.remember.max_characters - len(content.text)
     return max(left // len(content.pictures), _LEAST_CHARACTERS)
 
 

@@ -18,7 +18,7 @@ from mem_mcp.llm import Gateway
 from mem_mcp.prompts import Said, extract, verify
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every, owned, recallable
-from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
@@ -39,7 +39,7 @@ _SHOWN_KINDS = ("fact", "procedure", "message")
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ExtractionInput:
     """What is to be learnt from."""
 
     scope: Scope
@@ -59,11 +59,11 @@ def material(
     instructions: str,
     request: Keyed | None = None,
     waited: Sequence[Version] = (),
-) -> Material:
+) -> ExtractionInput:
     """Return memories as they were given, at least one, as what is to be learnt from."""
     first = given[0]
     names = ("tags", "metadata", "entities", "relations", "expires_at")
-    return Material(
+    return ExtractionInput(
         scope=scope,
         said=[Said(one.text, one.role, one.actor_id, one.occurred_at) for one in given],
         fields={name: getattr(first, name) for name in names},
@@ -74,7 +74,7 @@ def material(
 
 
 @dataclass(slots=True)
-class Learnt:
+class ExtractionProgress:
     """What became of it."""
 
     results: list[Remembered] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Learnt:
     """Why, at the last of it."""
     degraded: list[str] = field(default_factory=list)
 
-    def unread(self, given: Material) -> list[int]:
+    def unread(self, given: ExtractionInput) -> list[int]:
         """Return the places of the messages that were not read, or not whole."""
         places = {id(said): place for place, said in enumerate(given.said)}
         found: set[int] = set()
@@ -103,10 +103,10 @@ class Learnt:
 
 
 async def infer(
-    resources: Resources,
+    runtime: Runtime,
     gateway: Gateway,
-    material: Material,
-    learnt: Learnt,
+    material: ExtractionInput,
+    learnt: ExtractionProgress,
     on_progress: Progress | None = None,
 ) -> None:
     """Let the model read everything, in order, each part seeing what the ones before it left.
@@ -114,7 +114,7 @@ async def infer(
     A part that it does not read is left to the caller; the others count.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         gateway: to the model.
         material: what is to be learnt from.
         learnt: is filled part by part, so that it tells how far this came if it raises.
@@ -123,7 +123,7 @@ async def infer(
     Raises:
         WriteConflict: other writers kept winning, or what waited was changed meanwhile.
     """
-    if material.request and (first := await made_before(resources.store, material.request)):
+    if material.request and (first := await made_before(runtime.store, material.request)):
         learnt.first = first
         return
     parts = windows(material.said, await _window(gateway))
@@ -131,7 +131,7 @@ async def infer(
     for number, part in enumerate(parts):
         made = None
         try:
-            made = await _asked(resources, gateway, material, part)
+            made = await _asked(runtime, gateway, material, part)
         except LLMError as error:
             learnt.left += part.new
             learnt.failure = error
@@ -140,7 +140,7 @@ async def infer(
         del learnt.ahead[: len(part.new)]
         if made is not None:
             last = number == len(parts) - 1 and not learnt.left
-            learnt.first = await _apply(resources, material, made, learnt, ends=last)
+            learnt.first = await _apply(runtime, material, made, learnt, ends=last)
             if learnt.first:
                 return
         told = on_progress(number + 1, len(parts)) if on_progress else None
@@ -156,10 +156,12 @@ async def _window(gateway: Gateway) -> int:
     return min(_WINDOW_TOKENS, known // 2) if known else _WINDOW_TOKENS
 
 
-async def _asked(resources: Resources, gateway: Gateway, material: Material, part: Window) -> Plan:
+async def _asked(
+    runtime: Runtime, gateway: Gateway, material: ExtractionInput, part: Window
+) -> Plan:
     now = utc_now()
-    known = await _near(resources, material.scope, part, now)
-    settings = resources.settings
+    known = await _near(runtime, material.scope, part, now)
+    settings = runtime.settings
     asked = Asked(
         material.scope, part.new, known, now, settings.remember.max_characters, part.context
     )
@@ -168,29 +170,29 @@ async def _asked(resources: Resources, gateway: Gateway, material: Material, par
         now=now,
         known=known,
         context=part.context,
-        instructions=resources.instructions(material.instructions),
-        guidance=resources.prompts.extract,
+        instructions=runtime.instructions(material.instructions),
+        guidance=runtime.prompts.extract,
     )
     with span("model"):
         answer = (await gateway.complete(messages, extract.Extraction)).answer
     made = plan(answer, asked)
     if settings.llm.verify and (claims := statements(made)):
         checks = verify.messages(
-            claims, part.new, now=now, context=part.context, guidance=resources.prompts.verify
+            claims, part.new, now=now, context=part.context, guidance=runtime.prompts.verify
         )
         made = verified(made, (await gateway.complete(checks, verify.Verification)).answer)
     return made
 
 
-async def _near(resources: Resources, scope: Scope, part: Window, now: datetime) -> list[Memory]:
+async def _near(runtime: Runtime, scope: Scope, part: Window, now: datetime) -> list[Memory]:
     """Return the memories nearest to any of the new messages, nearest first."""
-    vectors, _ = await resources.embed([said.text for said in part.new])
+    vectors, _ = await runtime.embed([said.text for said in part.new])
     present = [vector for vector in vectors if vector is not None]
     if not present:
         return []
     whose = Scope(user_id=scope.user_id, agent_id=scope.agent_id)
     seen = every(owned(whose), recallable(now), {"kind": {"in": [*_SHOWN_KINDS]}})
-    found = await resources.store.nearest(
+    found = await runtime.store.nearest(
         np.stack(present),
         every(seen, {"status": {"ne": "pending"}}),
         ["memory_id"],
@@ -202,17 +204,22 @@ async def _near(resources: Resources, scope: Scope, part: Window, now: datetime)
     ids = sorted(best, key=lambda memory_id: -best[memory_id])[:_MOST_KNOWN]
     if not ids:
         return []
-    rows = await resources.store.read(every({"memory_id": {"in": ids}}, current()))
+    rows = await runtime.store.read(every({"memory_id": {"in": ids}}, current()))
     by_id = {row.memory.memory_id: row.memory for row in rows}
     return [by_id[memory_id] for memory_id in ids if memory_id in by_id]
 
 
 @unbroken
 async def _apply(
-    resources: Resources, material: Material, made: Plan, learnt: Learnt, *, ends: bool
+    runtime: Runtime,
+    material: ExtractionInput,
+    made: Plan,
+    learnt: ExtractionProgress,
+    *,
+    ends: bool,
 ) -> list[Memory]:
     """Write a plan in one commit; return what an earlier call of the request made, if it did."""
-    store, scope = resources.store, material.scope
+    store, scope = runtime.store, material.scope
     now = utc_now()
     drafts = [_draft(material, added.text, added.fields, now) for added in made.add]
     changed = {
@@ -220,7 +227,7 @@ async def _apply(
     }
     texts = [memory.text for memory in drafts]
     texts += [change.fields["text"] for change in made.update]
-    vectors: list[Vector | None] = (await resources.embed(texts))[0] if texts else []
+    vectors: list[Vector | None] = (await runtime.embed(texts))[0] if texts else []
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
     for attempt in range(WRITE_ATTEMPTS):
@@ -234,10 +241,10 @@ async def _apply(
             ):
                 await store.settle()
                 return first
-            waiting = await _still_waiting(resources, material.waited)
+            waiting = await _still_waiting(runtime, material.waited)
             if not attempt and len(waiting) < len(material.waited):
                 raise WriteConflict("what waits was changed meanwhile; try again")
-            rows = await _current(resources, changed)
+            rows = await _current(runtime, changed)
             placed = await place(store, drafts, utc_now(), written)
             add = new_rows(
                 placed,
@@ -287,26 +294,26 @@ async def _apply(
     return []
 
 
-async def _still_waiting(resources: Resources, rows: Sequence[Version]) -> list[Version]:
+async def _still_waiting(runtime: Runtime, rows: Sequence[Version]) -> list[Version]:
     """Return those rows that are current: not forgotten, corrected or read by others meanwhile."""
     if not rows:
         return []
     named = {"version_id": {"in": [row.memory.version_id for row in rows]}}
-    found = await resources.store.read(every(named, current()), columns=["version_id"])
+    found = await runtime.store.read(every(named, current()), columns=["version_id"])
     ids = {row.memory.version_id for row in found}
     return [row for row in rows if row.memory.version_id in ids]
 
 
-async def _current(resources: Resources, changed: Mapping[str, Change]) -> dict[str, Version]:
+async def _current(runtime: Runtime, changed: Mapping[str, Change]) -> dict[str, Version]:
     if not changed:
         return {}
-    rows = await resources.store.read(
+    rows = await runtime.store.read(
         every({"memory_id": {"in": [*changed]}}, current()), columns=EVERY_FIELD
     )
     return {row.memory.memory_id: row for row in rows}
 
 
-def _draft(material: Material, text: str, told: Mapping[str, Any], now: datetime) -> Memory:
+def _draft(material: ExtractionInput, text: str, told: Mapping[str, Any], now: datetime) -> Memory:
     given, fields = material.fields, dict(told)
     for name in ("tags", "entities", "relations"):
         both = [*given.get(name, []), *fields.get(name, [])]

@@ -304,7 +304,7 @@ class _Reading:
     def _is_of(self, memory: Memory, operation: Operation, said: Sequence[Said]) -> None:
         """Refuse a change of a memory that nothing around the quote speaks of."""
         quote = operation.quote or ""
-        # Who talks of "I" speaks of what memories tell of them by name, or as the user.
+        # "I" also matches memories that name the speaker or say "the user".
         who = [name for one in said for name in _called(one, memory.user_id)]
         told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
         if not share_a_subject([*told, *who], _content(memory)):
@@ -313,7 +313,8 @@ class _Reading:
     def _is_meant(self, memory: Memory, operation: Operation) -> None:
         """Refuse a deletion that does not name what is to be forgotten.
 
-        People do not know by which numbers a model is shown memories: who names one forges.
+        Users cannot know the numbers that a model is shown memories by: a quote that contains one
+        is an injection.
         """
         quote, number = operation.quote or "", str(operation.target)
         told = self._evidence.near(quote)

@@ -10,7 +10,7 @@ from mem_mcp.extraction.procedure_text import compose
 from mem_mcp.extraction.text_splitter import log
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts.procedure import Procedure, messages
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 
@@ -18,12 +18,12 @@ _LOG_TOKENS = 8_000
 
 
 async def procedure(
-    resources: Resources, gateway: Gateway, memory: Memory, instructions: str
+    runtime: Runtime, gateway: Gateway, memory: Memory, instructions: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Let the model write a procedure down.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         gateway: to the model.
         memory: its text is the log.
         instructions: the call's own.
@@ -38,8 +38,8 @@ async def procedure(
     shown = log([memory.text], _LOG_TOKENS)
     asked = messages(
         shown.text,
-        instructions=resources.instructions(instructions),
-        guidance=resources.prompts.procedure,
+        instructions=runtime.instructions(instructions),
+        guidance=runtime.prompts.procedure,
     )
     with span("model"):
         done = await gateway.complete(asked, Procedure)

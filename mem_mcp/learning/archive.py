@@ -25,7 +25,7 @@ from mem_mcp.learning.signal_counts import (
 )
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import succeed
 
@@ -41,11 +41,11 @@ class _Due:
     archived: Archived
 
 
-async def archive(resources: Resources, *, dry_run: bool = False) -> list[Archived]:
+async def archive(runtime: Runtime, *, dry_run: bool = False) -> list[Archived]:
     """Archive what the settings' section `archive` says.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         dry_run: only say what would be archived.
 
     Returns:
@@ -54,40 +54,40 @@ async def archive(resources: Resources, *, dry_run: bool = False) -> list[Archiv
     Raises:
         StoreError: LanceDB or the disk refused; some may have been archived.
     """
-    settings, now = resources.settings.archive, utc_now()
-    due = await _expired(resources, now) if settings.expired else []
-    if settings.harmful and resources.traces.keep is not None:
+    settings, now = runtime.settings.archive, utc_now()
+    due = await _expired(runtime, now) if settings.expired else []
+    if settings.harmful and runtime.traces.keep is not None:
         known = {one.version_id for one in due}
-        due += [one for one in await _harmful(resources, now) if one.version_id not in known]
+        due += [one for one in await _harmful(runtime, now) if one.version_id not in known]
     if dry_run:
         return [one.archived for one in due]
     done: list[Archived] = []
     for start in range(0, len(due), AT_ONCE):
-        done += await _apply(resources, due[start : start + AT_ONCE], now)
+        done += await _apply(runtime, due[start : start + AT_ONCE], now)
     return done
 
 
-async def _expired(resources: Resources, now: datetime) -> list[_Due]:
-    rows = await resources.store.scan(
+async def _expired(runtime: Runtime, now: datetime) -> list[_Due]:
+    rows = await runtime.store.scan(
         every(_RECALLED, {"expires_at": {"lte": now}}),
         ["version_id", "memory_id", "text", "expires_at"],
     )
     return [_due(row, f"expired on {row['expires_at']:%Y-%m-%d}") for row in rows.to_pylist()]
 
 
-async def _harmful(resources: Resources, now: datetime) -> list[_Due]:
-    settings = resources.settings.archive
-    marked = marks(await ratings(resources), await outcomes(resources))
+async def _harmful(runtime: Runtime, now: datetime) -> list[_Due]:
+    settings = runtime.settings.archive
+    marked = marks(await ratings(runtime), await outcomes(runtime))
     suspects = [id_ for id_, tally in tallies(marked).items() if _harms(tally, settings, ratio=0)]
     if not suspects:
         return []
     ids = pa.array(suspects, pa.string())
-    _, answers = await recalled(resources, now - trace_window(resources))
+    _, answers = await recalled(runtime, now - trace_window(runtime))
     marked, answers = (
         table.filter(pc.is_in(table["memory_id"], ids)) for table in (marked, answers)
     )
     # What was said before a memory changed, or was brought back, is not held against it.
-    changed = await _last_changes(resources, suspects)
+    changed = await _last_changes(runtime, suspects)
     counts = Counter(_since(answers, changed)["memory_id"].to_pylist())
     said = tallies(_since(marked, changed))
     return [
@@ -103,11 +103,11 @@ def _harms(tally: Tally, settings: ArchiveSettings, ratio: float) -> bool:
     return bad >= settings.least_harm and bad >= ratio * good
 
 
-async def _last_changes(resources: Resources, ids: Sequence[str]) -> pa.Table:
+async def _last_changes(runtime: Runtime, ids: Sequence[str]) -> pa.Table:
     """Read the versions of memories that recall sees, and since when each is the current one."""
     columns = ["version_id", "memory_id", "text", "recorded_at"]
     parts = [
-        await resources.store.scan(
+        await runtime.store.scan(
             every(_RECALLED, {"memory_id": {"in": [*ids[start : start + AT_ONCE]]}}), columns
         )
         for start in range(0, len(ids), AT_ONCE)
@@ -137,8 +137,8 @@ def _reason(recalls: int, said: Tally) -> str:
     return ", ".join(parts)
 
 
-async def _apply(resources: Resources, due: Sequence[_Due], now: datetime) -> list[Archived]:
-    store, planned = resources.store, {one.version_id: one.archived for one in due}
+async def _apply(runtime: Runtime, due: Sequence[_Due], now: datetime) -> list[Archived]:
+    store, planned = runtime.store, {one.version_id: one.archived for one in due}
     # Only where it is still the current version: somebody may just have prolonged it.
     rows = await store.read(
         every(_RECALLED, {"version_id": {"in": [*planned]}}), columns=EVERY_FIELD

@@ -9,7 +9,7 @@ from mem_mcp.errors import WriteConflict
 from mem_mcp.logs.feedback import Key, Rating
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Store
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import succeed
@@ -42,20 +42,20 @@ def may_matter(
     return found
 
 
-async def follow(resources: Resources, scope: Scope, touched: Mapping[str, bool]) -> None:
+async def follow(runtime: Runtime, scope: Scope, touched: Mapping[str, bool]) -> None:
     """Make the status of memories agree with what those who may hide them say.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         scope: who asks; of a shared memory only its writer and the user "global" change anything.
         touched: memory to whether it may be hidden; it may be shown in any case.
 
     Raises:
         WriteConflict: other writers kept winning.
     """
-    store, touched = resources.store, dict(touched)
+    store, touched = runtime.store, dict(touched)
     for _ in range(WRITE_ATTEMPTS):
-        wanted = await _wanted(resources, scope, touched)
+        wanted = await _wanted(runtime, scope, touched)
         if not wanted:
             return
         rows = await store.read(
@@ -81,11 +81,9 @@ async def follow(resources: Resources, scope: Scope, touched: Mapping[str, bool]
     raise WriteConflict("others keep changing these memories; try again")
 
 
-async def _wanted(
-    resources: Resources, scope: Scope, touched: Mapping[str, bool]
-) -> dict[str, Status]:
+async def _wanted(runtime: Runtime, scope: Scope, touched: Mapping[str, bool]) -> dict[str, Status]:
     """Return the versions whose status does not agree, with the status each ought to have."""
-    rows = await resources.store.read(
+    rows = await runtime.store.read(
         every(
             {"memory_id": {"in": sorted(touched)}, "status": {"in": [*RECALLABLE, _HIDDEN]}},
             current(),
@@ -94,9 +92,9 @@ async def _wanted(
     )
     memories = [row.memory for row in rows]
     owners = frozenset(memory.user_id for memory in memories)
-    marks = await resources.ratings.latest(owners)
+    marks = await runtime.ratings.latest(owners)
     against = {(mark.memory_id, mark.user_id) for mark in marks.values() if mark.rating == _HIDES}
-    writers = await _writers(resources.store, memories)
+    writers = await _writers(runtime.store, memories)
     hide, show = list[Memory](), list[Memory]()
     for memory in memories:
         may = {memory.user_id, *writers.get(memory.memory_id, ())}
@@ -107,7 +105,7 @@ async def _wanted(
             show.append(memory)
         elif memory.status != _HIDDEN and condemned and touched[memory.memory_id]:
             hide.append(memory)
-    earlier = await _earlier(resources.store, show)
+    earlier = await _earlier(runtime.store, show)
     return {
         **{memory.version_id: _HIDDEN for memory in hide},
         **{memory.version_id: earlier.get(memory.memory_id, "active") for memory in show},

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mem_mcp.api.models import RECALLABLE, Tally
 from mem_mcp.retrieval.feedback_signals import FIELDS, WEIGHTS
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 
 _KEY = ["memory_id", "user_id", "agent_id", "question"]
 _OUTCOME = ("outcome_type", "task_type", "tool_name", "occurred_at", "used")
@@ -20,9 +20,9 @@ _LATEST = pc.ScalarAggregateOptions(skip_nulls=False)
 _LONGEST = 100
 
 
-async def ratings(resources: Resources) -> pa.Table:
+async def ratings(runtime: Runtime) -> pa.Table:
     """Return what counts of all ratings: memory_id, mark, at."""
-    rows = await resources.ratings.log.read([*_KEY, "rating", "created_at"])
+    rows = await runtime.ratings.log.read([*_KEY, "rating", "created_at"])
     # In one thread: only then is the last row of a group the latest.
     latest = rows.sort_by("created_at").group_by(_KEY, use_threads=False)
     rows = latest.aggregate([("rating", "last", _LATEST), ("created_at", "last", _LATEST)])
@@ -36,10 +36,10 @@ async def ratings(resources: Resources) -> pa.Table:
     return marks.filter(pc.is_in(marks["mark"], pa.array([*WEIGHTS])))  # others were taken back
 
 
-async def outcomes(resources: Resources) -> pa.Table:
+async def outcomes(runtime: Runtime) -> pa.Table:
     """Return the outcomes that count: outcome_type, task_type, tool_name, occurred_at, used."""
     conditions = {"kind": "outcome", "status": {"in": [*RECALLABLE]}}
-    return await resources.store.scan(every(current(), conditions), _OUTCOME)
+    return await runtime.store.scan(every(current(), conditions), _OUTCOME)
 
 
 def marks(rated: pa.Table, ended: pa.Table) -> pa.Table:
@@ -68,14 +68,14 @@ def help_and_harm(tally: Tally) -> tuple[float, float]:
     )
 
 
-def trace_window(resources: Resources) -> timedelta:
+def trace_window(runtime: Runtime) -> timedelta:
     """Return how long traces are kept, also those from before they were switched off."""
-    return timedelta(days=resources.settings.recall.trace_days)
+    return timedelta(days=runtime.settings.recall.trace_days)
 
 
-async def recalled(resources: Resources, since: datetime) -> tuple[int, pa.Table]:
+async def recalled(runtime: Runtime, since: datetime) -> tuple[int, pa.Table]:
     """Return how many answers are still traced, and the memories in them: memory_id, at."""
-    rows = await resources.traces.log.read(["memory_ids", "created_at"], since=since)
+    rows = await runtime.traces.log.read(["memory_ids", "created_at"], since=since)
     answers = exploded(rows, "memory_ids", ["created_at"])
     return rows.num_rows, answers.rename_columns(["memory_id", "at"])
 

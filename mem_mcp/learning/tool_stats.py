@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.api.models import ToolStats
-from mem_mcp.retrieval.row_filters import View, every
-from mem_mcp.retrieval.search import Found
-from mem_mcp.runtime import Resources
+from mem_mcp.retrieval.row_filters import RowFilter, every
+from mem_mcp.retrieval.search import SearchResult
+from mem_mcp.runtime import Runtime
 
 _COLUMNS = ("memory_id", "kind", "tool_name", "outcome_type", "occurred_at")
 _TRIED = ("success", "failure", "partial")
@@ -25,24 +25,24 @@ _Z = 1.6448536269514722
 
 
 async def tool_stats(
-    resources: Resources, everything: View, founds: Mapping[str, Found], *, known: bool
+    runtime: Runtime, everything: RowFilter, founds: Mapping[str, SearchResult], *, known: bool
 ) -> list[ToolStats]:
     """Count how the tools used on a kind of task have done, most used first.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         everything: which outcomes and lessons the question may see.
         founds: what was ranked for the task, by list.
         known: whether the question names the kind of task, so that all of it counts.
     """
     if known:
-        whole = resources.settings.recall.whole
-        small = await resources.scopes.whole(resources.store, everything, whole)
+        whole = runtime.settings.recall.whole
+        small = await runtime.scopes.whole(runtime.store, everything, whole)
         if small is not None:
             rows = small.rows.select(list(_COLUMNS))
         else:
             used = {"kind": "outcome", "tool_name": {"exists": True}}
-            rows = await resources.store.scan(every(everything.conditions, used), _COLUMNS)
+            rows = await runtime.store.scan(every(everything.conditions, used), _COLUMNS)
     else:
         distinct = {id(found): found for found in founds.values()}
         rows = pa.concat_tables([_alike(found) for found in distinct.values()])
@@ -65,7 +65,7 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
-def _alike(found: Found) -> pa.Table:
+def _alike(found: SearchResult) -> pa.Table:
     order = found.ranking.order[: 2 * _MOST_ALIKE]
     scores = found.ranking.score[order]
     near = order[(scores > 0) & (scores >= _LEAST_SHARE * scores[:1])]

@@ -30,7 +30,7 @@ from mem_mcp.learning.signal_counts import (
 )
 from mem_mcp.retrieval.feedback_signals import FIELDS
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.times import utc_now
 
 COLUMNS = ("memory_id", "status", "recorded_at", "expires_at")
@@ -44,19 +44,19 @@ WEEKS = timedelta(weeks=52)
 _DIGITS = 4
 
 
-async def learning(resources: Resources, memories: pa.Table) -> Learning:
+async def learning(runtime: Runtime, memories: pa.Table) -> Learning:
     """Count what recalls, ratings and outcomes say of a store.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         memories: all current ones that were not forgotten, with COLUMNS.
 
     Raises:
         StoreError: LanceDB or the disk refused.
     """
-    now, window = utc_now(), trace_window(resources)
-    rated, ended = await ratings(resources), await outcomes(resources)
-    answers, held = await recalled(resources, now - window)
+    now, window = utc_now(), trace_window(runtime)
+    rated, ended = await ratings(runtime), await outcomes(runtime)
+    answers, held = await recalled(runtime, now - window)
     marked = marks(rated, ended)
     said = tallies(marked.filter(pc.is_in(marked["memory_id"], memories["memory_id"])))
     worth = {memory_id: _worth(tally) for memory_id, tally in said.items()}
@@ -66,10 +66,10 @@ async def learning(resources: Resources, memories: pa.Table) -> Learning:
         outcomes=_ended("", ended, now),
         by_task_type=_by_name(ended, "task_type", now),
         by_tool=_by_name(ended, "tool_name", now),
-        most_helpful=await _best(resources, said, worth),
-        most_harmful=await _best(resources, said, {id_: -each for id_, each in worth.items()}),
+        most_helpful=await _best(runtime, said, worth),
+        most_harmful=await _best(runtime, said, {id_: -each for id_, each in worth.items()}),
     )
-    if resources.traces.keep is None:
+    if runtime.traces.keep is None:
         return found
     unused = _never_recalled(memories, held, now)
     oldest = unused["memory_id"][:MOST_MEMORIES].to_pylist()
@@ -155,12 +155,12 @@ def _worth(tally: Tally) -> float:
 
 
 async def _best(
-    resources: Resources, said: Mapping[str, Tally], worth: Mapping[str, float]
+    runtime: Runtime, said: Mapping[str, Tally], worth: Mapping[str, float]
 ) -> list[Marked]:
     """Name the memories that are worth most; those worth nothing are left out."""
     order = sorted((id_ for id_ in worth if worth[id_] > 0), key=lambda id_: (-worth[id_], id_))
     ids = order[:MOST_MEMORIES]
-    rows = await resources.store.scan(
+    rows = await runtime.store.scan(
         every(current(), {"memory_id": {"in": ids}}), ["memory_id", "text"]
     )
     texts = dict(zip(rows["memory_id"].to_pylist(), rows["text"].to_pylist(), strict=True))

@@ -68,7 +68,7 @@ _TOLD: dict[str, tuple[Callable[[str], LLMError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked when it failed."""
+    """The request that failed: model, address, timeout and the variables of its keys."""
 
     model: str
     api_base: str

@@ -63,7 +63,7 @@ def _spare_loopback() -> None:
 
 
 async def enter() -> Library:
-    """Return the library to one who will `leave` it."""
+    """Return LiteLLM and count one more user; call `leave` when done."""
     global _users  # noqa: PLW0603 - its connections are the process's
     library = await litellm()
     _users += 1

@@ -1,4 +1,4 @@
-"""Work for the language model that nobody waits for, where the settings allow it."""
+"""Background work of the language model (`llm.background`): process pending input after writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from mem_mcp.errors import MemError
 from mem_mcp.extraction.pending import WAITING
 from mem_mcp.operations.reprocess import reprocess
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 class Background:
     """Reads what waits: at the start what another process left, then after writes."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._allowed = resources.settings.llm.background and resources.gateway is not None
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._allowed = runtime.settings.llm.background and runtime.gateway is not None
         self._task: asyncio.Task[None] | None = None
         self._again = False
 
@@ -41,8 +41,8 @@ class Background:
         while self._again:
             self._again = False
             try:
-                if await self._resources.store.count(WAITING):
-                    done = await reprocess(self._resources)
+                if await self._runtime.store.count(WAITING):
+                    done = await reprocess(self._runtime)
                     for note in done.degraded:
                         logger.warning("%s", note)
             except MemError as error:  # nothing is lost, and the next write tries again

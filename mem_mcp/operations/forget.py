@@ -11,7 +11,7 @@ from mem_mcp.api.models import ForgetResult, Scope
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import EVERY_FIELD, check_may_change, find
 from mem_mcp.retrieval.row_filters import chosen, current, every, listable, owned
-from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Filters, Store
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import end
@@ -33,7 +33,7 @@ class Request:
     run_id: str = ""
 
 
-async def forget(resources: Resources, request: Request) -> ForgetResult:
+async def forget(runtime: Runtime, request: Request) -> ForgetResult:
     """Forget one memory, or with confirm all that match filters.
 
     Raises:
@@ -42,9 +42,9 @@ async def forget(resources: Resources, request: Request) -> ForgetResult:
         NotPermitted: a shared memory of another writer.
         WriteConflict: other writers kept winning.
     """
-    store = resources.store
+    store = runtime.store
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     if bool(request.memory_id) == bool(request.filters):
         raise InvalidInput(
@@ -60,7 +60,7 @@ async def forget(resources: Resources, request: Request) -> ForgetResult:
             return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=True)
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
-        await (_purge(resources, part) if request.purge else _end(store, scope, part))
+        await (_purge(runtime, part) if request.purge else _end(store, scope, part))
     return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=False)
 
 
@@ -91,7 +91,7 @@ async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
     raise WriteConflict("others keep changing these memories; try again")
 
 
-async def _purge(resources: Resources, ids: Sequence[str]) -> None:
+async def _purge(runtime: Runtime, ids: Sequence[str]) -> None:
     # Marks first: what fails here is repeated with the memory still there to name.
-    await resources.ratings.erase(ids)
-    await resources.store.delete({"memory_id": {"in": list(ids)}})
+    await runtime.ratings.erase(ids)
+    await runtime.store.delete({"memory_id": {"in": list(ids)}})

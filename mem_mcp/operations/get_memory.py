@@ -5,12 +5,12 @@ from __future__ import annotations
 from mem_mcp.api import arguments
 from mem_mcp.api.models import GetResult
 from mem_mcp.retrieval.access import find
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store.table import ROW_COLUMNS
 
 
 async def get_memory(
-    resources: Resources,
+    runtime: Runtime,
     memory_id: str,
     *,
     history: bool,
@@ -23,11 +23,11 @@ async def get_memory(
     Raises:
         NotFound: no such memory for this caller.
     """
-    scope = arguments.scope(resources.settings.user_id, user_id, agent_id, run_id)
-    newest = await find(resources.store, scope, memory_id, deleted=history)
+    scope = arguments.scope(runtime.settings.user_id, user_id, agent_id, run_id)
+    newest = await find(runtime.store, scope, memory_id, deleted=history)
     if not history:
         return GetResult(memory=newest.memory)
-    rows = await resources.store.read(
+    rows = await runtime.store.read(
         {"memory_id": memory_id, "user_id": newest.memory.user_id},
         columns=[*ROW_COLUMNS, "source"],
         order=[("version", True)],

@@ -22,7 +22,7 @@ from mem_mcp.learning.hide import follow, may_matter
 from mem_mcp.logs.feedback import Key, Rating, question_of
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.access import visible
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, unbroken
 from mem_mcp.text import check_text
 from mem_mcp.times import utc_now
@@ -56,7 +56,7 @@ class Request:
     run_id: str = ""
 
 
-async def give_feedback(resources: Resources, request: Request) -> FeedbackResult:
+async def give_feedback(runtime: Runtime, request: Request) -> FeedbackResult:
     """Store marks, in one commit, and hide or show again what they are about.
 
     Raises:
@@ -65,7 +65,7 @@ async def give_feedback(resources: Resources, request: Request) -> FeedbackResul
         NotFound: the one memory is not there for this caller.
     """
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     if request.items is None:
         items: list[Item | FeedbackRefused] = [request.one]
@@ -73,28 +73,28 @@ async def give_feedback(resources: Resources, request: Request) -> FeedbackResul
         raise InvalidInput("items", "give either memory_id and its feedback, or items, not both")
     else:
         items = _items(request.items)
-    known = await _known(resources, scope, items)
-    checked = await _checked(resources, scope, items, known)
+    known = await _known(runtime, scope, items)
+    checked = await _checked(runtime, scope, items, known)
     if request.items is None and isinstance(checked[0], MemError):
         raise checked[0]
     entries = [one for one in checked if isinstance(one, Rating)]
     before: Mapping[Key, Rating] = {}
     if entries:
-        before = await _stored(resources, scope, entries, known)
+        before = await _stored(runtime, scope, entries, known)
     return _result(checked, items, before)
 
 
 @unbroken  # a mark that hides is never left without its effect by a caller who gives up
 async def _stored(
-    resources: Resources, scope: Scope, entries: Sequence[Rating], known: Mapping[str, Memory]
+    runtime: Runtime, scope: Scope, entries: Sequence[Rating], known: Mapping[str, Memory]
 ) -> Mapping[Key, Rating]:
     """Store marks and what follows from them; return the marks that counted before."""
-    before = await resources.ratings.latest(frozenset(entry.owner for entry in entries))
+    before = await runtime.ratings.latest(frozenset(entry.owner for entry in entries))
     entries = _in_order(entries, before)
-    await resources.ratings.add(entries)
+    await runtime.ratings.add(entries)
     touched = may_matter(entries, before, known)
     if touched:
-        await follow(resources, scope, touched)
+        await follow(runtime, scope, touched)
     return before
 
 
@@ -133,12 +133,12 @@ def _item(value: object) -> Item | FeedbackRefused:
 
 
 async def _checked(
-    resources: Resources,
+    runtime: Runtime,
     scope: Scope,
     items: Sequence[Item | FeedbackRefused],
     known: Mapping[str, Memory],
 ) -> list[Rating | MemError | FeedbackRefused]:
-    questions = await _Questions.of(resources, scope, items)
+    questions = await _Questions.of(runtime, scope, items)
     now = utc_now()
     checked: list[Rating | MemError | FeedbackRefused] = []
     for index, item in enumerate(items):
@@ -208,12 +208,12 @@ def _shown(memory_id: object) -> str:
 
 
 async def _known(
-    resources: Resources, scope: Scope, items: Sequence[Item | FeedbackRefused]
+    runtime: Runtime, scope: Scope, items: Sequence[Item | FeedbackRefused]
 ) -> dict[str, Memory]:
     """Return the current memories that are named and that this caller may see."""
     named = [item.memory_id for item in items if isinstance(item, Item)]
     ids = {_checks(partial(arguments.name, one, "memory_id")) for one in named} - {""}
-    return await visible(resources.store, scope, ids)
+    return await visible(runtime.store, scope, ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +226,15 @@ class _Questions:
 
     @classmethod
     async def of(
-        cls, resources: Resources, scope: Scope, items: Sequence[Item | FeedbackRefused]
+        cls, runtime: Runtime, scope: Scope, items: Sequence[Item | FeedbackRefused]
     ) -> _Questions:
         given = [item for item in items if isinstance(item, Item)]
         named = {_checks(partial(arguments.name, item.recall_id, "recall_id")) for item in given}
-        traces = await resources.traces.find_all(sorted(named - {""}), scope.user_id)
+        traces = await runtime.traces.find_all(sorted(named - {""}), scope.user_id)
         texts = dict.fromkeys(_checks(partial(_query, item)) for item in given)
         queries = [text for text in texts if text.strip()]
-        vectors, _ = await resources.embed(queries) if queries else ([], [])
-        days = resources.settings.recall.trace_days
+        vectors, _ = await runtime.embed(queries) if queries else ([], [])
+        days = runtime.settings.recall.trace_days
         return cls(traces, dict(zip(queries, vectors, strict=True)), days)
 
     def asked(self, item: Item) -> tuple[str, Vector | None]:

@@ -15,7 +15,7 @@ from mem_mcp.ranking.entity_names import key
 from mem_mcp.retrieval.candidate_rows import edges
 from mem_mcp.retrieval.entity_search import speaking_of
 from mem_mcp.retrieval.row_filters import view
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store
 from mem_mcp.times import utc_now
 
@@ -39,7 +39,7 @@ class Request:
     run_id: str = ""
 
 
-async def graph(resources: Resources, request: Request) -> GraphResult:
+async def graph(runtime: Runtime, request: Request) -> GraphResult:
     """Return the edges up to some hops around an entity that the memories of a scope support.
 
     Raises:
@@ -50,13 +50,13 @@ async def graph(resources: Resources, request: Request) -> GraphResult:
     if not 1 <= hops <= MOST_HOPS:
         raise InvalidInput("hops", f"must be in 1..{MOST_HOPS}, not {hops}")
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     seen = view(scope, utc_now())
-    whole = await resources.scopes.whole(resources.store, seen, resources.settings.recall.whole)
+    whole = await runtime.scopes.whole(runtime.store, seen, runtime.settings.recall.whole)
     if whole is not None:
         return _around(whole.rows, entity, hops).result([])
-    rows = await _read(resources.store, seen.conditions, entity, hops)
+    rows = await _read(runtime.store, seen.conditions, entity, hops)
     return _around(rows, entity, hops).result(
         ["the scope is large: what was found first of each hop, not all of it"]
     )

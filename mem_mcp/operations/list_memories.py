@@ -13,7 +13,7 @@ from mem_mcp.api import arguments
 from mem_mcp.api.models import Kind, ListResult, Memory, Order
 from mem_mcp.errors import InvalidInput
 from mem_mcp.retrieval.row_filters import chosen, every, listable, owned
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters
 from mem_mcp.text import check_text
 from mem_mcp.times import parse_time
@@ -34,14 +34,14 @@ class Request:
     run_id: str = ""
 
 
-async def list_memories(resources: Resources, request: Request) -> ListResult:
+async def list_memories(runtime: Runtime, request: Request) -> ListResult:
     """List a user's memories by the time they were recorded.
 
     Raises:
         InvalidInput: an argument was refused.
     """
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     order = arguments.one_of(request.order, "order", arguments.literal(Order))
     limit = arguments.limit(request.limit)
@@ -55,7 +55,7 @@ async def list_memories(resources: Resources, request: Request) -> ListResult:
         listable(request.filters or {}),
     )
     ascending = order == "oldest"
-    rows = await resources.store.read(
+    rows = await runtime.store.read(
         every(wanted, _after(request.cursor, ascending=ascending)),
         order=[("recorded_at", ascending), ("version_id", ascending)],
         limit=limit + 1,
@@ -64,7 +64,7 @@ async def list_memories(resources: Resources, request: Request) -> ListResult:
     return ListResult(
         memories=memories,
         next_cursor=_cursor(memories[-1]) if len(rows) > limit else None,
-        total=await resources.store.count(wanted),
+        total=await runtime.store.count(wanted),
     )
 
 

@@ -12,7 +12,7 @@ from mem_mcp.errors import MemError
 from mem_mcp.learning.archive import archive
 from mem_mcp.learning.signal_counts import trace_window
 from mem_mcp.resident import give_back
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Maintenance, unfilled
 from mem_mcp.times import utc_now
 from mem_mcp.writing.backfill import embed_missing
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 class Upkeep:
     """Maintenance that nobody asks for: off the path of answers, one pass at a time."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._maintenance = Maintenance(resources.store, resources.settings.store.maintain_every)
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._maintenance = Maintenance(runtime.store, runtime.settings.store.maintain_every)
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, *, thorough: bool = False, dry_run: bool = False) -> Maintained:
@@ -43,7 +43,7 @@ class Upkeep:
             return await self._foreseen()
         if reason := await self._maintenance.reason_against():
             return Maintained(ran=False, reason=reason)
-        archived = await archive(self._resources) if thorough else []
+        archived = await archive(self._runtime) if thorough else []
         done = await self._pass(thorough=thorough)
         return done.model_copy(update={"archived": archived})
 
@@ -65,31 +65,31 @@ class Upkeep:
             await self._task
 
     async def _pass(self, *, thorough: bool = False) -> Maintained:
-        embedded, _ = await embed_missing(self._resources)
+        embedded, _ = await embed_missing(self._runtime)
         done = await self._maintenance.run(thorough=thorough)
         pruned = await self._keep_logs(thorough=thorough) if done.ran else 0
         return done.model_copy(update={"embedded": embedded, "pruned_traces": pruned})
 
     async def _keep_logs(self, *, thorough: bool) -> int:
         """Drop traces and calls that are too old, and join small files; return how many traces."""
-        traces = self._resources.traces.log
-        async with self._resources.store.alone("logs"):  # two at once would undo each other's work
-            pruned = await traces.prune(utc_now() - trace_window(self._resources))
-            calls = self._resources.calls.log
-            await calls.prune(utc_now() - trace_window(self._resources))
-            for log in (traces, self._resources.ratings.log, calls):
+        traces = self._runtime.traces.log
+        async with self._runtime.store.alone("logs"):  # two at once would undo each other's work
+            pruned = await traces.prune(utc_now() - trace_window(self._runtime))
+            calls = self._runtime.calls.log
+            await calls.prune(utc_now() - trace_window(self._runtime))
+            for log in (traces, self._runtime.ratings.log, calls):
                 await log.tidy(thorough=thorough)
         return pruned
 
     async def _foreseen(self) -> Maintained:
-        resources = self._resources
-        traced = await resources.traces.log.read(["created_at"])
-        old = pc.less(traced["created_at"], utc_now() - trace_window(resources))
+        runtime = self._runtime
+        traced = await runtime.traces.log.read(["created_at"])
+        old = pc.less(traced["created_at"], utc_now() - trace_window(runtime))
         return Maintained(
             ran=False,
             dry_run=True,
-            archived=await archive(resources, dry_run=True),
-            embedded=(await unfilled(resources.store, ["version_id"])).num_rows,
+            archived=await archive(runtime, dry_run=True),
+            embedded=(await unfilled(runtime.store, ["version_id"])).num_rows,
             pruned_traces=pc.sum(old).as_py() or 0,
             reason="a dry run changes nothing",
         )

@@ -12,9 +12,9 @@ from mem_mcp.api.models import Kind, Recalled, RecallResult, Scope
 from mem_mcp.logs.recalls import Trace, new_recall_id
 from mem_mcp.ranking import select
 from mem_mcp.retrieval.results import recalled
-from mem_mcp.retrieval.row_filters import View, chosen, view
+from mem_mcp.retrieval.row_filters import RowFilter, chosen, view
 from mem_mcp.retrieval.search import search
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters
 from mem_mcp.times import optional_time, utc_now
 
@@ -42,7 +42,7 @@ class Request:
     explain: bool = False
 
 
-async def recall(resources: Resources, request: Request) -> RecallResult:
+async def recall(runtime: Runtime, request: Request) -> RecallResult:
     """Find the memories of a scope that a question is about.
 
     Raises:
@@ -55,10 +55,10 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     min_score = arguments.fraction(request.min_score, "min_score")
     as_of = optional_time(request.as_of, "as_of")
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     seen = _view(request, scope, now, as_of)
-    found = await search(resources, query, scope, seen, as_of)
+    found = await search(runtime, query, scope, seen, as_of)
     best = select(found.ranking, found.candidacy.candidates, limit, max_tokens, min_score)
     explained_by = found.experience if request.explain else None
     answer = recalled(found.candidacy.rows, found.ranking, best, explained_by)
@@ -67,7 +67,7 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
         memories=[Recalled(**fields) for _, fields in answer],
         degraded=found.degraded,
     )
-    resources.traces.add(
+    runtime.traces.add(
         Trace(
             recall_id=result.recall_id,
             tool="recall",
@@ -83,7 +83,7 @@ async def recall(resources: Resources, request: Request) -> RecallResult:
     return result
 
 
-def _view(request: Request, scope: Scope, now: datetime, as_of: datetime | None) -> View:
+def _view(request: Request, scope: Scope, now: datetime, as_of: datetime | None) -> RowFilter:
     since, until = arguments.window(request.since, request.until)
     tags = arguments.names(request.tags, "tags")
     return view(

@@ -18,9 +18,9 @@ from mem_mcp.learning.tool_stats import tool_stats
 from mem_mcp.logs.recalls import Trace, new_recall_id
 from mem_mcp.ranking import select
 from mem_mcp.retrieval.results import recalled
-from mem_mcp.retrieval.row_filters import View, every, view
-from mem_mcp.retrieval.search import Found, search
-from mem_mcp.runtime import Resources
+from mem_mcp.retrieval.row_filters import RowFilter, every, view
+from mem_mcp.retrieval.search import SearchResult, search
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters
 from mem_mcp.text import count_tokens, normalised
 from mem_mcp.times import optional_time, utc_now
@@ -52,7 +52,7 @@ class Request:
     run_id: str = ""
 
 
-async def recall_lessons(resources: Resources, request: Request) -> LessonsResult:
+async def recall_lessons(runtime: Runtime, request: Request) -> LessonsResult:
     """Find lessons, successes and failures for a task, each list by itself.
 
     Raises:
@@ -62,13 +62,13 @@ async def recall_lessons(resources: Resources, request: Request) -> LessonsResul
     limit = arguments.limit(request.limit)
     max_tokens = arguments.count(request.max_tokens, "max_tokens")
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
     views = _views(request, scope)
-    founds = await _searched(resources, task, scope, views)
+    founds = await _searched(runtime, task, scope, views)
     lists = {name: _best(found, name, limit) for name, found in founds.items()}
     lists = _within(lists, max_tokens)
-    tools = await tool_stats(resources, views["all"], founds, known=bool(request.task_type))
+    tools = await tool_stats(runtime, views["all"], founds, known=bool(request.task_type))
     degraded = next(iter(founds.values())).degraded
     result = LessonsResult(
         recall_id=new_recall_id(),
@@ -78,7 +78,7 @@ async def recall_lessons(resources: Resources, request: Request) -> LessonsResul
         degraded=degraded,
     )
     shown = [one.memory_id for some in lists.values() for one in some]
-    resources.traces.add(
+    runtime.traces.add(
         Trace(
             recall_id=result.recall_id,
             tool="recall_lessons",
@@ -94,7 +94,7 @@ async def recall_lessons(resources: Resources, request: Request) -> LessonsResul
     return result
 
 
-def _views(request: Request, scope: Scope) -> dict[str, View]:
+def _views(request: Request, scope: Scope) -> dict[str, RowFilter]:
     """Return what each list, and all of them together, may see."""
     now = utc_now()
     severity = request.severity and arguments.one_of(
@@ -116,7 +116,7 @@ def _views(request: Request, scope: Scope) -> dict[str, View]:
     )
     shown = {name: _shown(name, outcomes) for name in ("lessons", *LISTS)}
 
-    def seen(condition: Filters, names: Collection[str]) -> View:
+    def seen(condition: Filters, names: Collection[str]) -> RowFilter:
         def holds(memory: Memory) -> bool:
             return (
                 all(getattr(memory, name) == value for name, value in equal.items())
@@ -154,19 +154,19 @@ def _shown(name: str, outcomes: Collection[str]) -> dict[str, Any]:
 
 
 async def _searched(
-    resources: Resources, task: str, scope: Scope, views: Mapping[str, View]
-) -> dict[str, Found]:
+    runtime: Runtime, task: str, scope: Scope, views: Mapping[str, RowFilter]
+) -> dict[str, SearchResult]:
     """Rank what each list may show: at once where all of it is small, else each by itself."""
     names = [name for name in views if name != "all"]
-    whole = resources.settings.recall.whole
-    if await resources.scopes.whole(resources.store, views["all"], whole) is not None:
-        return dict.fromkeys(names, await search(resources, task, scope, views["all"]))
-    await resources.embed([task])  # once, and kept for those that follow
-    found = await asyncio.gather(*(search(resources, task, scope, views[name]) for name in names))
+    whole = runtime.settings.recall.whole
+    if await runtime.scopes.whole(runtime.store, views["all"], whole) is not None:
+        return dict.fromkeys(names, await search(runtime, task, scope, views["all"]))
+    await runtime.embed([task])  # once, and kept for those that follow
+    found = await asyncio.gather(*(search(runtime, task, scope, views[name]) for name in names))
     return dict(zip(names, found, strict=True))
 
 
-def _best(found: Found, name: str, limit: int) -> list[Lesson]:
+def _best(found: SearchResult, name: str, limit: int) -> list[Lesson]:
     rows = found.candidacy.rows
     shown = np.array(
         [

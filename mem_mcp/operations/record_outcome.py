@@ -22,7 +22,7 @@ from mem_mcp.api.models import (
 from mem_mcp.errors import InvalidInput, LLMError, NotFound
 from mem_mcp.extraction.outcome_judge import JUDGED, judge
 from mem_mcp.retrieval.access import visible
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 from mem_mcp.writing.identity import new_memory
@@ -60,7 +60,7 @@ class Request:
     run_id: str = ""
 
 
-async def record_outcome(resources: Resources, request: Request) -> OutcomeResult:
+async def record_outcome(runtime: Runtime, request: Request) -> OutcomeResult:
     """Store how a task went, as one memory in one commit.
 
     Raises:
@@ -69,26 +69,26 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
         WriteConflict: other writers kept winning; nothing was stored.
     """
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
-    memory = _memory(resources, request, scope)
+    memory = _memory(runtime, request, scope)
     named = _used_ids(request.used_memory_ids)
     stored_in = scope.model_copy(update={"user_id": memory.user_id})
     key = memory.request_key
     keyed = Keyed(stored_in, scope.user_id, key, ("outcome",)) if key else None
     # What a first call used may be gone when it is repeated: it gets its answer all the same.
     is_repeated = False
-    if keyed and (named or resources.gateway):
-        is_repeated = bool(await made_before(resources.store, keyed))
+    if keyed and (named or runtime.gateway):
+        is_repeated = bool(await made_before(runtime.store, keyed))
     if not is_repeated:
-        await _check_known(resources, scope, named)
-    recalled, degraded = await _recalled(resources, scope, request.recall_id)
+        await _check_known(runtime, scope, named)
+    recalled, degraded = await _recalled(runtime, scope, request.recall_id)
     memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
     told: list[str] = []
     if not (is_repeated or request.outcome):
-        memory, told = await _judged(resources, memory)
-    embedding = embedding_of(resources, [memory])
-    first, placed = await store_new(resources, [memory], embedding, keyed)
+        memory, told = await _judged(runtime, memory)
+    embedding = embedding_of(runtime, [memory])
+    first, placed = await store_new(runtime, [memory], embedding, keyed)
     stored = first[0] if first else placed[0].memory
     _, without_vector = await embedding
     return OutcomeResult(
@@ -102,17 +102,17 @@ async def record_outcome(resources: Resources, request: Request) -> OutcomeResul
     )
 
 
-async def _judged(resources: Resources, memory: Memory) -> tuple[Memory, list[str]]:
+async def _judged(runtime: Runtime, memory: Memory) -> tuple[Memory, list[str]]:
     """Let the model judge what nobody has judged, if there is one; else say why it waits."""
-    gateway = resources.gateway
+    gateway = runtime.gateway
     if gateway is None or not memory.source:
         return memory, []
     pending = memory.model_copy(update={"status": "pending", "reason": WAITS})
-    if resources.settings.llm.background:
+    if runtime.settings.llm.background:
         return pending, []
     try:
         with gateway.turn():
-            fields, dropped = await judge(resources, gateway, memory)
+            fields, dropped = await judge(runtime, gateway, memory)
     except LLMError as error:
         return pending, [f"the language model did not judge it, so it waits: {error}"]
     return memory.model_copy(update=fields), dropped
@@ -124,8 +124,8 @@ def _evaluated_by(stored: Memory) -> EvaluatedBy:
     return "caller" if stored.reason == _GIVEN else "none"
 
 
-def _memory(resources: Resources, request: Request, scope: Scope) -> Memory:
-    most = resources.settings.remember.max_characters
+def _memory(runtime: Runtime, request: Request, scope: Scope) -> Memory:
+    most = runtime.settings.remember.max_characters
     task = arguments.required_text(request.task, "task", most)
     summary = check_text(request.summary or "", "summary", most)
     lesson = check_text(request.lesson or "", "lesson", most)
@@ -189,24 +189,22 @@ def _used_ids(ids: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(checked))
 
 
-async def _check_known(resources: Resources, scope: Scope, ids: Sequence[str]) -> None:
-    known = await visible(resources.store, scope, ids)
+async def _check_known(runtime: Runtime, scope: Scope, ids: Sequence[str]) -> None:
+    known = await visible(runtime.store, scope, ids)
     for memory_id in ids:
         if memory_id not in known:
             raise NotFound(memory_id)
 
 
-async def _recalled(
-    resources: Resources, scope: Scope, recall_id: str
-) -> tuple[list[str], list[str]]:
+async def _recalled(runtime: Runtime, scope: Scope, recall_id: str) -> tuple[list[str], list[str]]:
     """Return what a recall answered, or why that is not known."""
     name = arguments.name(recall_id, "recall_id")
     if name is None:
         return [], []
-    trace = await resources.traces.find(name, scope.user_id)
+    trace = await runtime.traces.find(name, scope.user_id)
     if trace is None:
         return [], [
             f"recall_id: {name!r} is unknown, or older than "
-            f"{resources.settings.recall.trace_days} days: nothing was credited for it"
+            f"{runtime.settings.recall.trace_days} days: nothing was credited for it"
         ]
     return trace.memory_ids, []

@@ -6,32 +6,32 @@ from collections.abc import Callable
 
 from mem_mcp.api.models import Reembedded
 from mem_mcp.errors import EmbedderUnavailable
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Maintenance, activate, adopt, drop_others, is_active, unfilled
 from mem_mcp.writing.backfill import embed_versions
 
 
-async def reembed(resources: Resources, told: Callable[[int, int], None]) -> Reembedded:
+async def reembed(runtime: Runtime, told: Callable[[int, int], None]) -> Reembedded:
     """Fill a column with vectors of this embedder, and let every process that opens use it.
 
     One process at a time does it. What was filled before it stopped, or by another one, stays.
 
     Args:
-        resources: of a store that may hold vectors of another embedder.
+        runtime: of a store that may hold vectors of another embedder.
         told: called with how many versions are done, and in all.
 
     Raises:
         EmbedderUnavailable: the model gave no vector; nothing has changed for anybody.
     """
-    store, embedder = resources.store, resources.embedder
+    store, embedder = runtime.store, runtime.embedder
     (probe,) = await embedder.embed(["How long are your vectors?"])
     async with store.alone("reembed"):
         await adopt(store, embedder.identity, len(probe))
-        await resources.fit(len(probe))
+        await runtime.fit(len(probe))
         total = (await unfilled(store, ["version_id"], trusting=False)).num_rows
         # Not the questions of feedback: they have one vector, and until the switch others need it.
         embedded, degraded = await embed_versions(
-            resources, lambda done: told(done, total), trusting=False
+            runtime, lambda done: told(done, total), trusting=False
         )
         if degraded:
             raise EmbedderUnavailable(

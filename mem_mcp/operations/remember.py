@@ -22,11 +22,11 @@ from mem_mcp.extraction.pictures import (
     has_parts,
     left_out,
 )
-from mem_mcp.extraction.pipeline import Learnt, Progress, infer, material
+from mem_mcp.extraction.pipeline import ExtractionProgress, Progress, infer, material
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.near_duplicates import similar
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
 from mem_mcp.text import check_text, content_hash
@@ -78,12 +78,12 @@ class _Checked:
 
 
 async def remember(
-    resources: Resources, request: Request, on_progress: Progress | None = None
+    runtime: Runtime, request: Request, on_progress: Progress | None = None
 ) -> RememberResult:
     """Store one text or the messages of a conversation.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         request: the arguments.
         on_progress: told how far a model has read, part by part.
 
@@ -92,21 +92,21 @@ async def remember(
         WriteConflict: other writers kept winning; nothing was stored.
     """
     if has_parts(request.messages):
-        checked = await asyncio.to_thread(_check, resources, request, utc_now())
+        checked = await asyncio.to_thread(_check, runtime, request, utc_now())
     else:
-        checked = _check(resources, request, utc_now())
-    gateway = _reader(resources, request)
+        checked = _check(runtime, request, utc_now())
+    gateway = _reader(runtime, request)
     if checked.pictures:
-        checked = _without(resources, checked, await _blindness(resources, gateway))
+        checked = _without(runtime, checked, await _blindness(runtime, gateway))
     if gateway is not None:
-        return await _read(resources, gateway, request, checked, on_progress)
-    embedding = embedding_of(resources, checked.memories)
+        return await _read(runtime, gateway, request, checked, on_progress)
+    embedding = embedding_of(runtime, checked.memories)
     near, (first, placed) = await asyncio.gather(
-        _similar(resources, checked.scope, embedding, utc_now()),
-        store_new(resources, checked.memories, embedding, checked.request),
+        _similar(runtime, checked.scope, embedding, utc_now()),
+        store_new(runtime, checked.memories, embedding, checked.request),
     )
     if first:
-        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+        return RememberResult(results=await _first_answer(runtime, checked.scope, first))
     results = [
         _result(one, [other for other in some if other.memory_id != one.memory.memory_id])
         for one, some in zip(placed, near, strict=True)
@@ -115,28 +115,28 @@ async def remember(
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
 
 
-def _reader(resources: Resources, request: Request) -> Gateway | None:
+def _reader(runtime: Runtime, request: Request) -> Gateway | None:
     """Return the language model that reads what is given; None to store it as it is."""
     given = request.messages is not None or request.infer == "always"
-    return resources.gateway if given and request.infer != "never" else None
+    return runtime.gateway if given and request.infer != "never" else None
 
 
-async def _blindness(resources: Resources, gateway: Gateway | None) -> str:
+async def _blindness(runtime: Runtime, gateway: Gateway | None) -> str:
     """Return why no picture of a request can be described; "" if some can."""
     if gateway is not None:
-        return await blindness(resources, gateway)
-    if resources.gateway is None:
+        return await blindness(runtime, gateway)
+    if runtime.gateway is None:
         return "no language model is configured; set llm.model to one that reads images"
     return 'no language model is asked with infer "never"'
 
 
-def _without(resources: Resources, checked: _Checked, blind: str) -> _Checked:
+def _without(runtime: Runtime, checked: _Checked, blind: str) -> _Checked:
     """Leave out the pictures that cannot be described as things are set, and say so.
 
     Raises:
         InvalidInput: nothing else was given.
     """
-    contents, out = left_out(checked.contents, resources.settings, blind)
+    contents, out = left_out(checked.contents, runtime.settings, blind)
     kept = [place for place, content in enumerate(contents) if content.parts]
     if not kept:
         raise InvalidInput("messages", f"hold only pictures that cannot be described: {out[0][1]}")
@@ -159,7 +159,7 @@ def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Mem
 
 
 async def _read(
-    resources: Resources,
+    runtime: Runtime,
     gateway: Gateway,
     request: Request,
     checked: _Checked,
@@ -167,23 +167,23 @@ async def _read(
 ) -> RememberResult:
     """Store what the model learns; what it does not read is stored as it was given, and waits."""
     if request.kind == "procedure":
-        return await _written_down(resources, gateway, request, checked)
+        return await _written_down(runtime, gateway, request, checked)
     raw, contents, failure = checked.memories, checked.contents, None
     with gateway.turn() as turn:
         if checked.pictures:
             # Before the model is paid for what an earlier call has stored.
-            if checked.request and (first := await made_before(resources.store, checked.request)):
+            if checked.request and (first := await made_before(runtime.store, checked.request)):
                 return RememberResult(
-                    results=await _first_answer(resources, checked.scope, first),
+                    results=await _first_answer(runtime, checked.scope, first),
                     degraded=checked.degraded,
                     llm=turn.usage,
                 )
-            contents, failure = await described(resources, gateway, contents)
+            contents, failure = await described(runtime, gateway, contents)
             raw = _worded(raw, contents)
         given = material(
             checked.scope, raw, instructions=request.instructions, request=checked.request
         )
-        learnt = Learnt()
+        learnt = ExtractionProgress()
 
         def unread() -> list[Memory]:
             places = learnt.unread(given)
@@ -192,11 +192,11 @@ async def _read(
 
         if failure is None:
             try:
-                await infer(resources, gateway, given, learnt, on_progress)
+                await infer(runtime, gateway, given, learnt, on_progress)
             except BaseException:
                 # Given up: a repeat would take what was read until now for the whole answer.
                 if learnt.begun and given.request and (kept := unread()):
-                    await store_new(resources, kept, embedding_of(resources, kept))
+                    await store_new(runtime, kept, embedding_of(runtime, kept))
                 raise
         else:
             note = f"the language model did not describe a picture, so all of it waits: {failure}"
@@ -204,46 +204,46 @@ async def _read(
     results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
     if learnt.left and not first:
         kept = unread()
-        embedding = embedding_of(resources, kept)
+        embedding = embedding_of(runtime, kept)
         # What other parts added has the request's key already.
         keyed = None if any(one.event == "ADD" for one in results) else checked.request
-        first, placed = await store_new(resources, kept, embedding, keyed)
+        first, placed = await store_new(runtime, kept, embedding, keyed)
         results = [*results, *(_result(one, []) for one in placed)]
         degraded += (await embedding)[1]
     if first:
-        results = await _first_answer(resources, checked.scope, first)
+        results = await _first_answer(runtime, checked.scope, first)
     return RememberResult(results=results, degraded=degraded, llm=turn.usage)
 
 
 async def _written_down(
-    resources: Resources, gateway: Gateway, request: Request, checked: _Checked
+    runtime: Runtime, gateway: Gateway, request: Request, checked: _Checked
 ) -> RememberResult:
     """Store the procedure that a log shows; a log that is not read is stored whole, and waits."""
     (memory,), degraded = checked.memories, checked.degraded
-    if checked.request and (first := await made_before(resources.store, checked.request)):
-        return RememberResult(results=await _first_answer(resources, checked.scope, first))
+    if checked.request and (first := await made_before(runtime.store, checked.request)):
+        return RememberResult(results=await _first_answer(runtime, checked.scope, first))
     with gateway.turn() as turn:
         try:
-            fields, dropped = await procedure(resources, gateway, memory, request.instructions)
+            fields, dropped = await procedure(runtime, gateway, memory, request.instructions)
         except LLMError as error:
             (memory,) = waiting([memory], request.instructions)
             dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
         else:
             memory = memory.model_copy(update=fields)
-    embedding = embedding_of(resources, [memory])
-    first, placed = await store_new(resources, [memory], embedding, checked.request)
+    embedding = embedding_of(runtime, [memory])
+    first, placed = await store_new(runtime, [memory], embedding, checked.request)
     results = [_result(one, []) for one in placed]
     if first:
-        results = await _first_answer(resources, checked.scope, first)
+        results = await _first_answer(runtime, checked.scope, first)
     notes = [*degraded, *dropped, *(await embedding)[1]]
     return RememberResult(results=results, degraded=notes, llm=turn.usage)
 
 
-async def remember_many(resources: Resources, requests: Sequence[Request]) -> RememberResult:
+async def remember_many(runtime: Runtime, requests: Sequence[Request]) -> RememberResult:
     """Store many texts with one embedding batch and one commit; `similar` is not looked for.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         requests: at most MOST_AT_ONCE memories in all.
 
     Raises:
@@ -258,40 +258,38 @@ async def remember_many(resources: Resources, requests: Sequence[Request]) -> Re
         try:
             if request.idempotency_key:
                 raise InvalidInput("idempotency_key", "is for single calls of remember")
-            checked = _check(resources, request, now, MOST_PICTURES - pictures)
+            checked = _check(runtime, request, now, MOST_PICTURES - pictures)
             if checked.pictures:
                 pictures += checked.pictures
-                checked = _without(resources, checked, _MANY_ARE_NOT_READ)
+                checked = _without(runtime, checked, _MANY_ARE_NOT_READ)
                 degraded += [f"items[{index}]: {note}" for note in checked.degraded]
         except InvalidInput as error:
             raise InvalidInput(f"items[{index}]", str(error)) from error
         memories += checked.memories
     if len(memories) > MOST_AT_ONCE:
         raise InvalidInput("items", f"{len(memories)} memories; at most {MOST_AT_ONCE} at once")
-    stored = await store_memories(resources, memories)
+    stored = await store_memories(runtime, memories)
     return stored.model_copy(update={"degraded": [*degraded, *stored.degraded]})
 
 
-async def store_memories(resources: Resources, memories: Sequence[Memory]) -> RememberResult:
+async def store_memories(runtime: Runtime, memories: Sequence[Memory]) -> RememberResult:
     """Store memories that have every field but their identity, in one batch and one commit."""
-    embedding = embedding_of(resources, memories)
-    _, placed = await store_new(resources, memories, embedding)
+    embedding = embedding_of(runtime, memories)
+    _, placed = await store_new(runtime, memories, embedding)
     _, degraded = await embedding
     return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
 
 
-async def _first_answer(
-    resources: Resources, scope: Scope, made: Sequence[Memory]
-) -> list[Remembered]:
+async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) -> list[Remembered]:
     ids = [memory.version_id for memory in made]
-    rows = await resources.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
+    rows = await runtime.store.read({"version_id": {"in": ids}}, columns=["version_id", "vector"])
     vectors = {row.memory.version_id: row.vector for row in rows}
 
     async def known() -> list[Vector | None]:
         return [vectors.get(version_id) for version_id in ids]
 
     moment = made[0].recorded_at
-    near = await similar(resources, scope.user_id, known, moment, MOST_SIMILAR)
+    near = await similar(runtime, scope.user_id, known, moment, MOST_SIMILAR)
     return [
         _result(Placed(memory, memory.event, is_new=False), some)
         for memory, some in zip(made, near, strict=True)
@@ -299,13 +297,13 @@ async def _first_answer(
 
 
 async def _similar(
-    resources: Resources, scope: Scope, embedding: Embedding, moment: datetime
+    runtime: Runtime, scope: Scope, embedding: Embedding, moment: datetime
 ) -> list[list[Similar]]:
     async def vectors() -> list[Vector | None]:
         return (await embedding)[0]
 
     with span("similar"):
-        return await similar(resources, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
+        return await similar(runtime, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
 
 
 def _result(one: Placed, near: list[Similar]) -> Remembered:
@@ -319,9 +317,9 @@ def _result(one: Placed, near: list[Similar]) -> Remembered:
 
 
 def _check(
-    resources: Resources, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
+    runtime: Runtime, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
 ) -> _Checked:
-    settings = resources.settings
+    settings = runtime.settings
     scope = arguments.scope(settings.user_id, request.user_id, request.agent_id, request.run_id)
     arguments.one_of(request.infer, "infer", arguments.literal(Infer))
     key = arguments.name(request.idempotency_key, "idempotency_key")
@@ -336,7 +334,7 @@ def _check(
     }
     occurred_at = optional_time(request.occurred_at, "occurred_at") or now
     most = settings.remember.max_characters
-    degraded = [] if resources.gateway else _without_model(request)
+    degraded = [] if runtime.gateway else _without_model(request)
     check_text(request.instructions, "instructions", MAX_INSTRUCTIONS)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)

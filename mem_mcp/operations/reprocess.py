@@ -17,12 +17,12 @@ from mem_mcp.extraction.pending import (
     still_waiting,
 )
 from mem_mcp.extraction.pictures import Content, blindness, described, left_out
-from mem_mcp.extraction.pipeline import Learnt, infer, material
+from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Version
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import reworded, succeed
@@ -33,38 +33,38 @@ _MOST_FAILURES = 3
 
 
 async def reprocess(
-    resources: Resources, *, pending: bool = True, outcomes: bool = False
+    runtime: Runtime, *, pending: bool = True, outcomes: bool = False
 ) -> Reprocessed:
     """Finish what waits, and on request judge again the outcomes that a model judged.
 
     One process at a time does it, and what another has finished meanwhile is left alone.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         pending: what waits.
         outcomes: outcomes that a model judged earlier, as new versions.
 
     Raises:
         LLMUnavailable: no model is configured.
     """
-    gateway = resources.gateway
+    gateway = runtime.gateway
     if gateway is None:
         raise LLMUnavailable("unconfigured", "no language model is configured; set llm.model")
-    work = _Work(resources, gateway)
-    async with resources.store.alone("reprocess"):
+    work = _Work(runtime, gateway)
+    async with runtime.store.alone("reprocess"):
         if pending:
-            for ids in await requests_waiting(resources.store, _AT_ONCE):
+            for ids in await requests_waiting(runtime.store, _AT_ONCE):
                 if work.given_up:
                     break
-                if rows := await rows_waiting(resources.store, ids):
+                if rows := await rows_waiting(runtime.store, ids):
                     await work.do(rows)
         if outcomes:
             judged = every(current(), {"kind": "outcome", "reason": {"contains": JUDGED}})
-            for row in await resources.store.read(judged, columns=EVERY_FIELD):
+            for row in await runtime.store.read(judged, columns=EVERY_FIELD):
                 await work.do([row])
     return Reprocessed(
         processed=work.processed,
-        waiting=await resources.store.count(WAITING),
+        waiting=await runtime.store.count(WAITING),
         degraded=work.degraded,
         llm=work.usage,
     )
@@ -73,8 +73,8 @@ async def reprocess(
 class _Work:
     """Request by request, until the model fails too often in a row."""
 
-    def __init__(self, resources: Resources, gateway: Gateway) -> None:
-        self._resources = resources
+    def __init__(self, runtime: Runtime, gateway: Gateway) -> None:
+        self._runtime = runtime
         self._gateway = gateway
         self._failures = 0
         self.processed = 0
@@ -108,28 +108,28 @@ class _Work:
 
     async def _read(self, rows: Sequence[Version]) -> LLMError | None:
         """Read a request; return why some of it was not read, or raise that where none was."""
-        row, resources = rows[0], self._resources
+        row, runtime = rows[0], self._runtime
         instructions = str(request_of(row.memory).get("instructions") or "")
         if row.memory.kind == "outcome":
-            await self._rewrite(row, await judge(resources, self._gateway, row.memory))
+            await self._rewrite(row, await judge(runtime, self._gateway, row.memory))
             return None
         if row.memory.kind == "procedure":
-            found = await procedure(resources, self._gateway, row.memory, instructions)
+            found = await procedure(runtime, self._gateway, row.memory, instructions)
             await self._rewrite(row, found)
             return None
         first = row.memory
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
         memories = [each.memory for each in rows]
         given = material(scope, memories, instructions=instructions, waited=rows)
-        learnt = Learnt()
-        await infer(resources, self._gateway, given, learnt)
+        learnt = ExtractionProgress()
+        await infer(runtime, self._gateway, given, learnt)
         self.degraded += learnt.degraded
         return learnt.failure
 
     async def _is_hidden(self, rows: Sequence[Version], contents: Sequence[Content]) -> bool:
         """Say why pictures cannot be described as things are set, if so: the model did not fail."""
-        blind = await blindness(self._resources, self._gateway)
-        _, out = left_out(contents, self._resources.settings, blind)
+        blind = await blindness(self._runtime, self._gateway)
+        _, out = left_out(contents, self._runtime.settings, blind)
         self.degraded += [
             f"memory {rows[place].memory.memory_id} still waits, with a picture: {why}"
             for place, why in out
@@ -144,14 +144,14 @@ class _Work:
         Raises:
             LLMError: some were not described; the others were.
         """
-        found, failure = await described(self._resources, self._gateway, contents)
+        found, failure = await described(self._runtime, self._gateway, contents)
         pairs = [
             await self._worded(row, content)
             for row, before, content in zip(rows, contents, found, strict=True)
             if content != before
         ]
         opened = {new.memory.memory_id: new for _, new in pairs}
-        if pairs and not await self._resources.store.apply(
+        if pairs and not await self._runtime.store.apply(
             [*opened.values()], close=[old for old, _ in pairs]
         ):
             raise WriteConflict("a memory that waits was changed meanwhile; try again")
@@ -161,7 +161,7 @@ class _Work:
 
     async def _worded(self, row: Version, content: Content) -> tuple[Version, Version]:
         fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
-        vector, fields = await reworded(self._resources, row, fields)
+        vector, fields = await reworded(self._runtime, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
         return succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
 
@@ -170,8 +170,8 @@ class _Work:
         self.degraded += dropped
         if fields["text"] == row.memory.text:
             del fields["text"]
-        vector, fields = await reworded(self._resources, row, fields)
+        vector, fields = await reworded(self._runtime, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
         closed, opened = succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.
-        await self._resources.store.apply([opened], close=[closed])
+        await self._runtime.store.apply([opened], close=[closed])

@@ -15,22 +15,22 @@ from mem_mcp.learning.signal_counts import trace_window
 from mem_mcp.learning.usage_stats import COLUMNS, learning
 from mem_mcp.logs.llm_calls import by_model, in_all
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store, unfilled
 from mem_mcp.times import utc_now
 
 logger = logging.getLogger(__name__)
 
 
-async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
+async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
     """Count what is stored; forgotten memories count among the versions only.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         detailed: also how memories are used, and models. It names some memories, whoever they
             belong to: not for one of several users.
     """
-    store = resources.store
+    store = runtime.store
     columns = dict.fromkeys(["version_id", "kind", "status", "user_id", *COLUMNS])
     rows = await store.scan(every(current(), {"status": {"ne": "deleted"}}), [*columns])
     counts = {name: Counter(rows[name].to_pylist()) for name in ("kind", "status", "user_id")}
@@ -41,13 +41,13 @@ async def stats(resources: Resources, *, detailed: bool = True) -> Stats:
         by_kind=dict(counts["kind"].most_common()),
         by_status=dict(counts["status"].most_common()),
         without_vector=await _without_vector(store, rows),
-        embedder=resources.identity,
+        embedder=runtime.identity,
         dimension=store.space.dimension if store.space else None,
         data_bytes=store.size()[1] if store.processes else None,
         table_version=await store.version(),
         location=store.location,
-        learning=await learning(resources, rows) if detailed else Learning(),
-        **await _models(resources) if detailed else {},
+        learning=await learning(runtime, rows) if detailed else Learning(),
+        **await _models(runtime) if detailed else {},
     )
 
 
@@ -58,10 +58,10 @@ async def _without_vector(store: Store, rows: pa.Table) -> int:
     return len(missing.filter(pc.field("superseded_at").is_null()))
 
 
-async def _models(resources: Resources) -> dict[str, Any]:
-    now, window = utc_now(), trace_window(resources)
+async def _models(runtime: Runtime) -> dict[str, Any]:
+    now, window = utc_now(), trace_window(runtime)
     try:
-        asked = await resources.calls.since(now - window)
+        asked = await runtime.calls.since(now - window)
     except StoreError as error:  # what else there is to count is no worse for it
         logger.warning("what models were asked cannot be read: %s", error)
         return {}

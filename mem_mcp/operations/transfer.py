@@ -23,7 +23,7 @@ from mem_mcp.api.models import (
 from mem_mcp.errors import InvalidInput, MemError
 from mem_mcp.operations.remember import store_memories
 from mem_mcp.retrieval.row_filters import current, every
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store.table import ROW_COLUMNS
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
@@ -42,7 +42,7 @@ _FIELDS = tuple(Memory.model_fields)
 
 
 async def import_lines(
-    resources: Resources,
+    runtime: Runtime,
     lines: Iterable[bytes],
     *,
     user_id: str = "",
@@ -51,7 +51,7 @@ async def import_lines(
     """Store one memory a line; bad lines are skipped and named.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         lines: JSON objects with the fields of a memory; `content` is accepted for `text`.
         user_id: owner of lines that name none.
         progress: called with the number of lines that were read since its last call.
@@ -63,7 +63,7 @@ async def import_lines(
     async def store() -> None:
         nonlocal imported, duplicates, held
         if batch:
-            results = (await store_memories(resources, [memory for _, memory in batch])).results
+            results = (await store_memories(runtime, [memory for _, memory in batch])).results
             added = sum(result.event == "ADD" for result in results)
             imported, duplicates = imported + added, duplicates + len(results) - added
             progress(len(batch))
@@ -74,7 +74,7 @@ async def import_lines(
         if not line.strip():
             continue
         try:
-            batch.append((number, _memory(resources, line, user_id)))
+            batch.append((number, _memory(runtime, line, user_id)))
         except MemError as error:
             errors.append(LineError(line=number, error=str(error)))
             progress(1)
@@ -86,17 +86,17 @@ async def import_lines(
     return ImportResult(imported=imported, duplicates=duplicates, errors=errors)
 
 
-async def export_lines(resources: Resources, *, user_id: str = "") -> AsyncIterator[str]:
+async def export_lines(runtime: Runtime, *, user_id: str = "") -> AsyncIterator[str]:
     """Yield the current memories as JSON, oldest first; empty fields are left out.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         user_id: whose; "" for everybody's.
     """
     owner = {"user_id": user_id} if user_id else {}
     after: dict[str, Any] = {}
     while True:
-        rows = await resources.store.read(
+        rows = await runtime.store.read(
             every(owner, current(), {"status": {"ne": "deleted"}}, after),
             columns=[*ROW_COLUMNS, "source"],
             order=[("recorded_at", True), ("version_id", True)],
@@ -116,15 +116,15 @@ async def export_lines(resources: Resources, *, user_id: str = "") -> AsyncItera
         }
 
 
-def _memory(resources: Resources, line: bytes, user_id: str) -> Memory:
+def _memory(runtime: Runtime, line: bytes, user_id: str) -> Memory:
     fields = _object(line)
     if unknown := [name for name in fields if name not in _FIELDS]:
         raise InvalidInput(unknown[0], f"no such field; allowed: {', '.join(_FIELDS)}")
     fields = {k: v for k, v in fields.items() if k not in _DERIVED and v is not None}
-    most = resources.settings.remember.max_characters
+    most = runtime.settings.remember.max_characters
     text = arguments.required_text(fields.pop("text", ""), "text", most)
     scope = arguments.scope(
-        resources.settings.user_id,
+        runtime.settings.user_id,
         fields.pop("user_id", "") or user_id,
         fields.pop("agent_id", ""),
         fields.pop("run_id", ""),

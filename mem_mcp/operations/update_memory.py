@@ -11,7 +11,7 @@ from mem_mcp.api.arguments import Time
 from mem_mcp.api.models import Memory, Outcome, UpdateResult
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import check_may_change, find
-from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 from mem_mcp.writing.versions import reworded, succeed
@@ -37,7 +37,7 @@ class Request:
     run_id: str = ""
 
 
-async def update_memory(resources: Resources, request: Request) -> UpdateResult:
+async def update_memory(runtime: Runtime, request: Request) -> UpdateResult:
     """Change a memory; its earlier versions stay.
 
     Raises:
@@ -47,30 +47,30 @@ async def update_memory(resources: Resources, request: Request) -> UpdateResult:
         WriteConflict: other writers kept winning.
     """
     scope = arguments.scope(
-        resources.settings.user_id, request.user_id, request.agent_id, request.run_id
+        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
     )
-    change = _check(resources, request)
+    change = _check(runtime, request)
     for _ in range(WRITE_ATTEMPTS):
-        old = await find(resources.store, scope, request.memory_id)
-        await check_may_change(resources.store, scope, old.memory)
+        old = await find(runtime.store, scope, request.memory_id)
+        await check_may_change(runtime.store, scope, old.memory)
         fields = _differences(old.memory, change)
         if not fields:
-            await resources.store.settle()
+            await runtime.store.settle()
             return UpdateResult(
                 memory_id=old.memory.memory_id, event="NONE", version=old.memory.version
             )
         fields["reason"] = request.reason or None
-        vector, fields = await reworded(resources, old, fields)
+        vector, fields = await reworded(runtime, old, fields)
         closed, opened = succeed(old, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
-        if await resources.store.apply([opened], close=[closed]):
+        if await runtime.store.apply([opened], close=[closed]):
             return UpdateResult(
                 memory_id=opened.memory.memory_id, event="UPDATE", version=opened.memory.version
             )
     raise WriteConflict(f"others keep changing memory {request.memory_id!r}; try again")
 
 
-def _check(resources: Resources, request: Request) -> dict[str, Any]:
-    most = resources.settings.remember.max_characters
+def _check(runtime: Runtime, request: Request) -> dict[str, Any]:
+    most = runtime.settings.remember.max_characters
     check_text(request.reason, "reason", MAX_REASON)
     change: dict[str, Any] = {
         "text": request.content and arguments.required_text(request.content, "content", most),

@@ -15,7 +15,7 @@ from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.past_request import Asked
 from mem_mcp.retrieval.replay import Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
 from mem_mcp.text import count_tokens
 
@@ -46,22 +46,22 @@ class _Reason:
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
-async def why(resources: Resources, request: Request) -> Why:
+async def why(runtime: Runtime, request: Request) -> Why:
     """Say why a memory was, or was not, in an answer of `recall` or `recall_lessons`.
 
     Raises:
         InvalidInput: the answer is unknown for this user, or older than traces are kept.
         NotFound: no such memory for this user.
     """
-    scope = arguments.scope(resources.settings.user_id, request.user_id, "", "")
-    trace = await _traced(resources, request.recall_id, scope)
-    versions = await _versions(resources.store, scope, request.memory_id)
+    scope = arguments.scope(runtime.settings.user_id, request.user_id, "", "")
+    trace = await _traced(runtime, request.recall_id, scope)
+    versions = await _versions(runtime.store, scope, request.memory_id)
     asked = Asked.of(trace)
     then = _at(versions, asked.moment)
     if request.memory_id in trace.memory_ids:
-        found, reason = True, await _present(resources, trace, asked, versions)
+        found, reason = True, await _present(runtime, trace, asked, versions)
     else:
-        found, reason = False, await _absent(resources, trace, asked, versions)
+        found, reason = False, await _absent(runtime, trace, asked, versions)
     return Why(
         recall_id=trace.recall_id,
         memory_id=request.memory_id,
@@ -75,13 +75,13 @@ async def why(resources: Resources, request: Request) -> Why:
     )
 
 
-async def _traced(resources: Resources, recall_id: str, scope: Scope) -> Trace:
+async def _traced(runtime: Runtime, recall_id: str, scope: Scope) -> Trace:
     name = arguments.required_text(recall_id, "recall_id", arguments.MAX_NAME)
-    trace = await resources.traces.find(name, scope.user_id)
+    trace = await runtime.traces.find(name, scope.user_id)
     if trace is None:
-        days = resources.settings.recall.trace_days
+        days = runtime.settings.recall.trace_days
         problem = f"no recall {name!r} of user {scope.user_id!r} in the last {days} days"
-        if resources.traces.keep is None:
+        if runtime.traces.keep is None:
             problem += ", and the setting recall.traces is off"
         raise InvalidInput("recall_id", f"{problem}; use one that recall returned")
     return trace
@@ -109,13 +109,13 @@ def _at(versions: Sequence[Memory], moment: datetime) -> Memory | None:
 
 
 async def _present(
-    resources: Resources, trace: Trace, asked: Asked, versions: Sequence[Memory]
+    runtime: Runtime, trace: Trace, asked: Asked, versions: Sequence[Memory]
 ) -> _Reason:
     memory_id = versions[0].memory_id
     rank = trace.memory_ids.index(memory_id) + 1
     verdict = f"It was number {rank} of {len(trace.memory_ids)} in the answer"
     then = _at(versions, asked.moment)
-    weighed = await reweigh(resources, trace, asked, then) if then else None
+    weighed = await reweigh(runtime, trace, asked, then) if then else None
     if weighed is None:
         details = ["Its score cannot be worked out again: too much has changed since."]
         return _Reason(f"{verdict}.", details, rank)
@@ -126,22 +126,22 @@ async def _present(
 
 
 async def _absent(
-    resources: Resources, trace: Trace, asked: Asked, versions: Sequence[Memory]
+    runtime: Runtime, trace: Trace, asked: Asked, versions: Sequence[Memory]
 ) -> _Reason:
     then = _at(versions, asked.moment)
     if then is None:
         return _Reason(_not_yet(versions[0], asked.moment))
     if unseen := _unseen(then, asked.moment):
         return _Reason(unseen)
-    if refused := await _refused(resources.store, asked, then):
+    if refused := await _refused(runtime.store, asked, then):
         first, *others = refused
         return _Reason(f"{first}.", [f"Also: {one}." for one in others])
-    weighed = await reweigh(resources, trace, asked, then)
+    weighed = await reweigh(runtime, trace, asked, then)
     if weighed is None:
         return _Reason(
             "It was not among the candidates: others are nearer to the question in meaning and "
             "in words.",
-            [_pool(resources)],
+            [_pool(runtime)],
         )
     verdict = _verdict(asked, weighed, then)
     details = _details(asked, weighed)
@@ -182,8 +182,8 @@ async def _refused(store: Store, asked: Asked, then: Memory) -> list[str]:
     return refused
 
 
-def _pool(resources: Resources) -> str:
-    settings = resources.settings.recall
+def _pool(runtime: Runtime) -> str:
+    settings = runtime.settings.recall
     return (
         f"Where a question may see more than {settings.whole:,} memories (setting recall.whole), "
         f"{settings.pool:,} are weighed from each side (setting recall.pool)."

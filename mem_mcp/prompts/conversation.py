@@ -10,7 +10,7 @@ from typing import Literal
 from mem_mcp.prompts.delimiters import block, enclosed
 
 Speaker = Literal["person", "machine", "setup"]
-"""Who talks: setup is what tells an agent how to be, and is no news of anybody."""
+"""Who talks; `setup` is a system prompt, which is never a source of facts."""
 _SETUP = ("system", "developer")
 _MACHINES = ("assistant", "tool", "function", "model", "bot", "ai")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

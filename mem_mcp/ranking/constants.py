@@ -33,7 +33,7 @@ Questions have 3 to 8, issue reports 80.
 """
 
 ANOTHER_KIND, SAME_KIND = -1.0, 0.0
-"""Typicality of the query at which it begins to be, and is, a text like the candidates.
+"""Typicality range over which the query comes to count as the same kind of text as the candidates.
 
 Issues among issues and messages among messages have about 0, questions about a chat -1.7.
 """

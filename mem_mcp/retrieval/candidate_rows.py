@@ -31,18 +31,18 @@ _RANKED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Candidacy:
+class CandidateTable:
     """Rows without their vectors, and the same laid out for ranking."""
 
     rows: pa.Table
     candidates: Candidates
 
     @classmethod
-    def of(cls, rows: pa.Table) -> Candidacy:
+    def of(cls, rows: pa.Table) -> CandidateTable:
         """Lay out rows that have COLUMNS."""
         return cls(rows.drop_columns("vector"), _laid_out(rows))
 
-    def revised(self, touched: Collection[str], rows: pa.Table) -> Candidacy:
+    def revised(self, touched: Collection[str], rows: pa.Table) -> CandidateTable:
         """Return these candidates with some memories as they are now.
 
         Args:
@@ -53,9 +53,9 @@ class Candidacy:
         kept = [index for index, memory_id in enumerate(ids) if memory_id not in touched]
         if len(kept) == len(ids) and not rows.num_rows:
             return self
-        new = Candidacy.of(rows)
+        new = CandidateTable.of(rows)
         old = self.rows if len(kept) == len(ids) else self.rows.take(pa.array(kept, pa.int64()))
-        return Candidacy(
+        return CandidateTable(
             pa.concat_tables([old, new.rows]).combine_chunks(),
             _joined(self.candidates, kept, new.candidates),
         )

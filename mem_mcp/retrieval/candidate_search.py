@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from mem_mcp.retrieval.candidate_rows import COLUMNS, Candidacy
+from mem_mcp.retrieval.candidate_rows import COLUMNS, CandidateTable
 from mem_mcp.retrieval.entity_search import led_to, named
 from mem_mcp.retrieval.feedback_signals import Experience
-from mem_mcp.retrieval.row_filters import View, every
-from mem_mcp.runtime import Resources
+from mem_mcp.retrieval.row_filters import RowFilter, every
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store, Vector
 from mem_mcp.telemetry import span
 
@@ -25,16 +25,16 @@ Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 
 
 async def gather(
-    resources: Resources,
+    runtime: Runtime,
     query: str,
     embedding: Embedding,
-    view: View,
+    view: RowFilter,
     known: asyncio.Task[Experience],
-) -> Candidacy:
+) -> CandidateTable:
     """Find the candidates of a question.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         query: the question.
         embedding: gives the question's vector, or None for a search by words only; a small scope
             is read while it is made.
@@ -42,23 +42,23 @@ async def gather(
         known: gives the experience; what helped with questions like this one belongs to the
             candidates.
     """
-    found = await resources.scopes.whole(resources.store, view, resources.settings.recall.whole)
+    found = await runtime.scopes.whole(runtime.store, view, runtime.settings.recall.whole)
     if found is not None:
         return found
     (vector,), _ = await embedding
     with span("search"):
-        limit = resources.settings.recall.pool
+        limit = runtime.settings.recall.pool
         favoured = (await known).favoured(vector)
-        store, rows = resources.store, resources.scopes.at_least(resources.store, view)
+        store, rows = runtime.store, runtime.scopes.at_least(runtime.store, view)
         found_rows = await _nearest(store, query, vector, view, limit, favoured, rows)
-        return Candidacy.of(found_rows)
+        return CandidateTable.of(found_rows)
 
 
 async def _nearest(
     store: Store,
     query: str,
     vector: Vector | None,
-    view: View,
+    view: RowFilter,
     limit: int,
     favoured: Sequence[str],
     at_least: int,

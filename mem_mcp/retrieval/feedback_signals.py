@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mem_mcp.api.models import GLOBAL_USER, Scope, Tally
 from mem_mcp.logs.feedback import Rating, Ratings
 from mem_mcp.ranking import Candidates, Marks, likeness
-from mem_mcp.retrieval.candidate_rows import Candidacy
-from mem_mcp.retrieval.row_filters import View, every, view
-from mem_mcp.retrieval.scope_cache import Scopes
+from mem_mcp.retrieval.candidate_rows import CandidateTable
+from mem_mcp.retrieval.row_filters import RowFilter, every, view
+from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import Store, Vector
 
 WEIGHTS: Mapping[str, float] = {
@@ -89,16 +89,16 @@ class Experience:
 class Experiences:
     """The experience with the memories of users, kept until it changes."""
 
-    def __init__(self, store: Store, ratings: Ratings, scopes: Scopes) -> None:
+    def __init__(self, store: Store, ratings: Ratings, scopes: ScopeCache) -> None:
         self._store = store
         self._ratings = ratings
         self._scopes = scopes
         self._since: dict[frozenset[str], datetime] = {}
-        self._kept: OrderedDict[frozenset[str], tuple[int, Candidacy | None, Experience]] = (
+        self._kept: OrderedDict[frozenset[str], tuple[int, CandidateTable | None, Experience]] = (
             OrderedDict()
         )
 
-    async def of(self, scope: Scope, asked: View, as_of: datetime | None = None) -> Experience:
+    async def of(self, scope: Scope, asked: RowFilter, as_of: datetime | None = None) -> Experience:
         """Return what came of using the memories that a question may see.
 
         Args:
@@ -120,8 +120,8 @@ class Experiences:
         return kept[2]
 
     async def _outcomes(
-        self, scope: Scope, asked: View, as_of: datetime | None
-    ) -> Candidacy | None:
+        self, scope: Scope, asked: RowFilter, as_of: datetime | None
+    ) -> CandidateTable | None:
         """Return the outcomes that used memories; where they are too many, the newest of them."""
         since = self._since.get(asked.users) if as_of is None else None
         used = _used(scope, asked, as_of, since)
@@ -142,7 +142,9 @@ class Experiences:
         return await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
 
 
-def _used(scope: Scope, asked: View, as_of: datetime | None, since: datetime | None) -> View:
+def _used(
+    scope: Scope, asked: RowFilter, as_of: datetime | None, since: datetime | None
+) -> RowFilter:
     return view(
         Scope(user_id=scope.user_id),
         asked.now,
@@ -156,7 +158,7 @@ def _used(scope: Scope, asked: View, as_of: datetime | None, since: datetime | N
     )
 
 
-def _joined(ratings: Iterable[Rating], outcomes: Candidacy | None) -> Experience:
+def _joined(ratings: Iterable[Rating], outcomes: CandidateTable | None) -> Experience:
     marks = [(one.memory_id, one.rating, one.vector) for one in ratings]
     if outcomes is not None:
         words, used = (outcomes.rows[name].to_pylist() for name in ("outcome_type", "used"))

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from mem_mcp.api.models import Scope, Similar
 from mem_mcp.retrieval.row_filters import every, owned, recallable, view
 from mem_mcp.retrieval.scope_cache import Parts
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 
 
 async def similar(
-    resources: Resources,
+    runtime: Runtime,
     user_id: str,
     embed: Callable[[], Awaitable[Sequence[Vector | None]]],
     moment: datetime,
@@ -26,7 +26,7 @@ async def similar(
     """Find what had been stored before a moment and is close to each of some vectors.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         user_id: whose memories.
         embed: gives the vectors, normalised; None where there is none, and nothing is found for
             it. A small scope is read while they are made.
@@ -36,18 +36,18 @@ async def similar(
     # What a plain recall sees, so that both profit from what either has read.
     scope = Scope(user_id=user_id)
     plain = view(scope, moment)
-    store, most_whole = resources.store, resources.settings.recall.whole
+    store, most_whole = runtime.store, runtime.settings.recall.whole
     space = store.space
-    known = await resources.scopes.parts(store, plain, most_whole)
+    known = await runtime.scopes.parts(store, plain, most_whole)
     vectors = await embed()
     if store.space != space:  # the first vector tells how long all of them are
-        known = await resources.scopes.parts(store, plain, most_whole)
+        known = await runtime.scopes.parts(store, plain, most_whole)
     found: list[list[Similar]] = [[] for _ in vectors]
     present = [(index, vector) for index, vector in enumerate(vectors) if vector is not None]
     if not present:
         return found
     asked = np.stack([vector for _, vector in present])
-    least = resources.settings.remember.similar_score
+    least = runtime.settings.remember.similar_score
     if known is not None:
         near = _among(known, user_id, asked, moment, most, least)
     else:

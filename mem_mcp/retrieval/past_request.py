@@ -11,7 +11,7 @@ from typing import Any
 from mem_mcp.api import arguments
 from mem_mcp.api.models import Scope
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.retrieval.row_filters import View, every, view
+from mem_mcp.retrieval.row_filters import RowFilter, every, view
 from mem_mcp.store import Filters
 from mem_mcp.times import optional_time
 
@@ -80,7 +80,7 @@ class Asked:
             return first
         return next((name for name, words in self.lists.items() if outcome in words), None)
 
-    def view(self, shown_in: str | None = None) -> View:
+    def view(self, shown_in: str | None = None) -> RowFilter:
         """Return what the question could see.
 
         Args:

@@ -13,9 +13,9 @@ from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
 from mem_mcp.retrieval.past_request import Asked
-from mem_mcp.retrieval.scope_cache import Scopes
-from mem_mcp.retrieval.search import Found, search
-from mem_mcp.runtime import Resources
+from mem_mcp.retrieval.scope_cache import ScopeCache
+from mem_mcp.retrieval.search import SearchResult, search
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Space, Vector
 
 
@@ -23,7 +23,7 @@ from mem_mcp.store import Space, Vector
 class Reweighed:
     """A memory among the candidates of an earlier question."""
 
-    found: Found
+    found: SearchResult
     row: int
     """Which of the candidates it is."""
     place: Placement
@@ -40,13 +40,11 @@ class Reweighed:
         return {name: round(float(part[self.row]), 6) for name, part in parts}
 
 
-async def reweigh(
-    resources: Resources, trace: Trace, asked: Asked, memory: Memory
-) -> Reweighed | None:
+async def reweigh(runtime: Runtime, trace: Trace, asked: Asked, memory: Memory) -> Reweighed | None:
     """Rank the candidates of an earlier question, with the marks that were given by then.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         trace: of the answer.
         asked: the same question.
         memory: the version that was believed then; its id, kind and outcome_type are enough.
@@ -54,20 +52,20 @@ async def reweigh(
     Returns:
         None where the memory is not among the candidates.
     """
-    reranks = resources.reranker is not None
-    # A past moment is asked about once: what is kept of the present stays. A reranking model would
-    # have to be paid to say it again.
-    resources = replace(
-        resources,
-        embedder=_Then(trace.vector, resources.store.space),
-        scopes=Scopes(),
+    reranks = runtime.reranker is not None
+    # A throw-away cache: a replay of a past moment evicts nothing of the present. A reranking model
+    # would have to be paid to say it again.
+    runtime = replace(
+        runtime,
+        embedder=_Then(trace.vector, runtime.store.space),
+        scopes=ScopeCache(),
         reranker=None,
     )
     shown_in = asked.list_of(memory.kind, memory.outcome_type)
-    seen, whole = asked.view(), resources.settings.recall.whole
-    if shown_in and await resources.scopes.whole(resources.store, seen, whole) is None:
+    seen, whole = asked.view(), runtime.settings.recall.whole
+    if shown_in and await runtime.scopes.whole(runtime.store, seen, whole) is None:
         seen = asked.view(shown_in)
-    found = await search(resources, trace.query, asked.scope, seen, asked.moment)
+    found = await search(runtime, trace.query, asked.scope, seen, asked.moment)
     if reranks:
         found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
     candidates = found.candidacy.candidates
@@ -95,7 +93,7 @@ class _Then:
         return np.tile(np.asarray(self._vector, np.float32), (len(texts), 1))
 
 
-def _shown(found: Found, asked: Asked, shown_in: str) -> NDArray[np.bool_]:
+def _shown(found: SearchResult, asked: Asked, shown_in: str) -> NDArray[np.bool_]:
     columns = (found.candidacy.rows[name].to_pylist() for name in ("kind", "outcome_type"))
     return np.array(
         [asked.list_of(*row) == shown_in for row in zip(*columns, strict=True)], np.bool_

@@ -1,4 +1,4 @@
-"""Which rows a call may see, as conditions of the store's filter language."""
+"""Row filters: which rows a call may see, as conditions of the store's filter language."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Test = Callable[[Memory], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class RowFilter:
     """Which rows a question may see."""
 
     conditions: Filters
     """At the moment of the question."""
     key: str
-    """What names these conditions, the same at every moment."""
+    """Cache key: these conditions without the current time."""
     users: frozenset[str]
     """Whose memories."""
     kinds: frozenset[str]
@@ -42,7 +42,7 @@ def view(
     include_global: bool = True,
     as_of: datetime | None = None,
     kinds: Collection[str] = (),
-) -> View:
+) -> RowFilter:
     """Return what a question of a scope may see: what recall may return.
 
     Args:
@@ -75,7 +75,7 @@ def view(
         )
 
     told = as_of is None and (not further or further_holds is not None)
-    return View(conditions, repr(key), users, frozenset(kinds), now, holds if told else None)
+    return RowFilter(conditions, repr(key), users, frozenset(kinds), now, holds if told else None)
 
 
 def owned(scope: Scope, *, include_global: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Small scopes as they were read last: agents ask and tell about the same one again and again."""
+"""Cache of small scopes' rows, refreshed from the commits made since."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mem_mcp.retrieval.candidate_rows import COLUMNS, Candidacy
-from mem_mcp.retrieval.row_filters import View, every
+from mem_mcp.retrieval.candidate_rows import COLUMNS, CandidateTable
+from mem_mcp.retrieval.row_filters import RowFilter, every
 from mem_mcp.store import Space, Store, Version
 from mem_mcp.telemetry import span
 
@@ -26,14 +26,14 @@ class _Kept:
     space: Space | None
     version: int
     until: datetime | None
-    found: Candidacy
+    found: CandidateTable
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The rows of a view: what was read of it before, and what was written since."""
 
-    read: Candidacy
+    read: CandidateTable
     stale: Collection[str]
     """Memories among these that have changed since."""
     written: Sequence[Version]
@@ -46,7 +46,7 @@ class _Counted:
     rows: int
 
 
-class Scopes:
+class ScopeCache:
     """The last scopes that were read whole, brought up to date by what was written since."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Scopes:
         self._bytes = 0
         self._large: OrderedDict[str, _Counted] = OrderedDict()
 
-    async def whole(self, store: Store, view: View, most: int) -> Candidacy | None:
+    async def whole(self, store: Store, view: RowFilter, most: int) -> CandidateTable | None:
         """Return every row of a view, as of the store's newest commit.
 
         Args:
@@ -78,11 +78,11 @@ class Scopes:
             self._note_large(view.key, _Counted(version, rows))
             return None
         with span("read"):
-            found = Candidacy.of(await store.scan(view.conditions, COLUMNS))
+            found = CandidateTable.of(await store.scan(view.conditions, COLUMNS))
         self._keep(view.key, _Kept(space, version, found.until, found))
         return found
 
-    async def parts(self, store: Store, view: View, most: int) -> Parts | None:
+    async def parts(self, store: Store, view: RowFilter, most: int) -> Parts | None:
         """Return what `whole` does, without laying out anew what this process has just written."""
         if (kept := self._usable(store, view)) is not None and view.holds is not None:
             with span("count"):
@@ -96,7 +96,7 @@ class Scopes:
         found = await self.whole(store, view, most)
         return Parts(found, (), ()) if found is not None else None
 
-    def at_least(self, store: Store, view: View) -> int:
+    def at_least(self, store: Store, view: RowFilter) -> int:
         """Return a number of rows that a view surely has, as far as it was counted: 0 if never.
 
         Each memory that was touched since may have left it. What expires meanwhile is not taken
@@ -114,7 +114,7 @@ class Scopes:
         if len(self._large) > _MOST_LARGE:
             self._large.popitem(last=False)
 
-    async def _revised(self, store: Store, view: View) -> Candidacy | None:
+    async def _revised(self, store: Store, view: RowFilter) -> CandidateTable | None:
         """Bring what was read last up to date, where this process knows what has changed."""
         kept = self._usable(store, view)
         if kept is None:
@@ -133,7 +133,7 @@ class Scopes:
         self._keep(view.key, _Kept(kept.space, version, found.until, found))
         return found
 
-    def _usable(self, store: Store, view: View) -> _Kept | None:
+    def _usable(self, store: Store, view: RowFilter) -> _Kept | None:
         kept = self._kept.get(view.key)
         if kept is None or (kept.until is not None and kept.until <= view.now):
             return None
@@ -155,7 +155,7 @@ class Scopes:
             self._bytes -= kept.found.size
 
 
-async def _rows(store: Store, view: View, touched: Mapping[str, Version | None]) -> pa.Table:
+async def _rows(store: Store, view: RowFilter, touched: Mapping[str, Version | None]) -> pa.Table:
     """Return what a view sees of some memories now."""
     rows = [row for row in touched.values() if row is not None]
     if view.holds is not None and len(rows) == len(touched):

@@ -4,6 +4,7 @@
 import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports LanceDB
 # isort: on
 
+from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.connect import open_store
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log_table import Log
@@ -13,7 +14,6 @@ from mem_mcp.store.questions import columns
 from mem_mcp.store.repair import Repaired, repair
 from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store
-from mem_mcp.store.unbroken import unbroken
 from mem_mcp.store.vector_columns import Space
 from mem_mcp.store.vector_migration import activate, adopt, drop_others, fill, is_active, unfilled
 

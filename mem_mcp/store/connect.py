@@ -15,6 +15,7 @@ import pyarrow as pa
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.access import entered
+from mem_mcp.store.concurrency import all_done
 from mem_mcp.store.damage import damages
 from mem_mcp.store.failures import ANOTHER_FOLDER, REPAIR, mapped
 from mem_mcp.store.fsync import disk_sync
@@ -23,7 +24,6 @@ from mem_mcp.store.repair import UNFINISHED
 from mem_mcp.store.rescue import Rescue
 from mem_mcp.store.schema import TABLE
 from mem_mcp.store.table import Store
-from mem_mcp.store.unbroken import all_done
 from mem_mcp.store.vector_columns import FIRST_COLUMN, RECORD, Space, active, unnamed_space
 from mem_mcp.store.vector_migration import adopt, name_space
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from mem_mcp.errors import StoreError
+from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.failures import check_whole, mapped, rescued, whole
 from mem_mcp.store.filters import quote
 from mem_mcp.store.indices import ensure
@@ -18,7 +19,6 @@ from mem_mcp.store.locks import Processes
 from mem_mcp.store.questions import TIME_COLUMN, VECTOR, columns_of, in_space, stored
 from mem_mcp.store.schema import Vector
 from mem_mcp.store.table import Store
-from mem_mcp.store.unbroken import unbroken
 from mem_mcp.store.vector_columns import EMBEDDER_KEY, FIRST_COLUMN, RECORD, Space
 
 # Appends after which small files are joined.

@@ -12,12 +12,12 @@ from lancedb.index import IvfFlat, IvfRq
 
 from mem_mcp.api.models import Maintained
 from mem_mcp.errors import StoreError
+from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage import damages
 from mem_mcp.store.failures import REPAIR, check_whole, mapped
 from mem_mcp.store.indices import ensure_indices
 from mem_mcp.store.locks import Processes
 from mem_mcp.store.table import Store
-from mem_mcp.store.unbroken import unbroken
 from mem_mcp.store.vector_columns import Space
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Vector spaces: a column for each embedder, so that vectors of two never meet in one search.
 
 The field metadata of a vector column names its embedder, and that of the column `embedder` names
-the active one of them: what a process has to make vectors for that opens the store.
+the active one: the embedder that every process must use.
 """
 
 from __future__ import annotations

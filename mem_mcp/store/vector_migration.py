@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
+from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.filters import quote
 from mem_mcp.store.schema import Vector
 from mem_mcp.store.table import Store
-from mem_mcp.store.unbroken import unbroken
 from mem_mcp.store.vector_columns import (
     ACTIVE_KEY,
     EMBEDDER_KEY,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from mem_mcp.api.models import Kind, Memory, Scope
 from mem_mcp.errors import WriteConflict
-from mem_mcp.runtime import WRITE_ATTEMPTS, Resources
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Store, Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
@@ -32,14 +32,14 @@ class Keyed:
     """What such a request makes: other tools have keys of their own."""
 
 
-def embedding_of(resources: Resources, memories: Sequence[Memory]) -> Embedding:
+def embedding_of(runtime: Runtime, memories: Sequence[Memory]) -> Embedding:
     """Begin to embed memories."""
-    return asyncio.create_task(resources.embed([spoken(memory) for memory in memories]))
+    return asyncio.create_task(runtime.embed([spoken(memory) for memory in memories]))
 
 
 @unbroken
 async def store_new(
-    resources: Resources,
+    runtime: Runtime,
     memories: Sequence[Memory],
     embedding: Embedding,
     request: Keyed | None = None,
@@ -47,7 +47,7 @@ async def store_new(
     """Write new memories in one commit.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         memories: with every field but their identity.
         embedding: of the same memories.
         request: how the caller names this request, to repeat it safely.
@@ -58,7 +58,7 @@ async def store_new(
     Raises:
         WriteConflict: other writers kept winning; nothing was stored.
     """
-    store = resources.store
+    store = runtime.store
     appends = any(memory.kind == "message" and memory.position is None for memory in memories)
     if takes_turns := appends or request is not None:
         await embedding  # others wait for the turn: nothing long is done in it

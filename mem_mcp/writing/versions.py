@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mem_mcp.api.models import Event, Memory, Scope
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.text import content_hash
 from mem_mcp.writing.identity import spoken
@@ -59,17 +59,17 @@ def end(
 
 
 async def reworded(
-    resources: Resources, old: Version, fields: dict[str, Any]
+    runtime: Runtime, old: Version, fields: dict[str, Any]
 ) -> tuple[Vector | None, dict[str, Any]]:
     """Return the vector of the version that follows, and its fields with what depends on the text.
 
     Args:
-        resources: what to work with.
+        runtime: what to work with.
         old: the current version.
         fields: what differs in the new one.
     """
     if "text" not in fields:
         return old.vector, fields
     text = fields["text"]
-    (vector,), _ = await resources.embed([spoken(old.memory.model_copy(update={"text": text}))])
+    (vector,), _ = await runtime.embed([spoken(old.memory.model_copy(update={"text": text}))])
     return vector, {**fields, "content_hash": content_hash(text)}

@@ -70,7 +70,7 @@ def test_stats_show_the_calls_of_a_server_that_runs(run: Run, server: LLMServer)
     with Memory.open() as memory:
         server.script({"operations": []})
         memory.remember(messages=TALK)
-        memory.wait(memory.asynchronous._resources.calls.close)
+        memory.wait(memory.asynchronous._runtime.calls.close)
         (one,) = json.loads(run("stats", "--json").stdout)["models"]
         text = run("stats").stdout
     assert (one["model"], one["call"], one["calls"]) == ("openai/gpt-4o-mini", "completion", 1)

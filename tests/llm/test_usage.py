@@ -79,8 +79,8 @@ def call(model: str = "openai/test", *, ago: timedelta = timedelta(0), **fields:
 async def entered(memory: AsyncMemory, *calls: Call) -> None:
     """Write calls as models' doors would have noted them."""
     for each in calls:
-        memory._resources.calls.add(each)
-    await memory._resources.calls.close()
+        memory._runtime.calls.add(each)
+    await memory._runtime.calls.close()
 
 
 # Noted.
@@ -198,7 +198,7 @@ async def test_calls_outlive_the_process_that_made_them(
     server.script(LEARNT, failing(500))
     await memory.remember(messages=[{"role": "user", "content": "Hello"}])
     await memory.remember(messages=[{"role": "user", "content": "Goodbye"}])
-    await memory._resources.calls.close()
+    await memory._runtime.calls.close()
     async with AsyncMemory.open(settings) as other:  # has no model
         found = await other.stats()
     (one,) = found.models
@@ -266,7 +266,7 @@ async def test_whatever_a_recall_asks_a_provider_is_counted(tmp_path: Path, serv
         await memory.remember("The lamp is red")
         await memory.remember("The door is blue")
         await memory.recall("Which colour is the lamp?")
-        await memory._resources.calls.close()
+        await memory._runtime.calls.close()
         found = await memory.stats()
     sent = [request.path.rpartition("/")[2] for request in server.requests]
     assert {(one.model, one.call): one.calls for one in found.models} == {
@@ -289,20 +289,20 @@ async def test_where_no_model_was_asked_there_is_not_a_word_of_any(memory: Async
     found = await memory.stats()
     assert (found.models, found.models_days, found.models_today) == ([], 0, None)
     assert not [line for line in stats_lines(found) if line.startswith(("models", "today"))]
-    assert await memory._resources.calls.log.version() == 0
+    assert await memory._runtime.calls.log.version() == 0
 
 
 async def test_one_of_several_users_is_told_nothing_of_models(memory: AsyncMemory):
     await entered(memory, call())
-    found = await stats(memory._resources, detailed=False)
+    found = await stats(memory._runtime, detailed=False)
     assert (found.models, found.models_days, found.models_today) == ([], 0, None)
 
 
 async def test_calls_that_come_together_are_one_commit(memory: AsyncMemory):
     await entered(memory, call())
-    before = await memory._resources.calls.log.version()
+    before = await memory._runtime.calls.log.version()
     await entered(memory, *[call() for _ in range(50)])
-    assert await memory._resources.calls.log.version() == before + 1
+    assert await memory._runtime.calls.log.version() == before + 1
     assert (await memory.stats()).models[0].calls == 51
 
 
@@ -311,7 +311,7 @@ async def test_old_calls_go_with_the_traces(memory: AsyncMemory):
     await entered(memory, call("old", ago=old), call("new"))
     assert [one.model for one in (await memory.stats()).models] == ["new"]
     assert (await memory.maintain()).pruned_traces == 0
-    left = await memory._resources.calls.since(datetime(2000, 1, 1, tzinfo=UTC))
+    left = await memory._runtime.calls.since(datetime(2000, 1, 1, tzinfo=UTC))
     assert left["model"].to_pylist() == ["new"]
 
 
@@ -325,11 +325,11 @@ async def test_a_log_that_cannot_be_written_costs_no_answer(
         raise StoreError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(memory._resources.calls.log, "append", full)
+        broken.setattr(memory._runtime.calls.log, "append", full)
         server.script(LEARNT, LEARNT)
         with caplog.at_level(logging.WARNING):
             done = await memory.remember(messages=[{"role": "user", "content": "Hello"}])
-            await memory._resources.calls.close()
+            await memory._runtime.calls.close()
     assert done.llm is not None
     assert not done.degraded
     assert "calls were not written: the disk is full" in caplog.text

@@ -95,7 +95,7 @@ async def test_what_is_another_users_is_answered_as_if_it_did_not_exist(memory: 
 
     for _ in range(2):
         assert await refusals(theirs, their_recall) == await refusals("0" * 32, "r0")
-        await memory._resources.traces.close()  # the same from the disk
+        await memory._runtime.traces.close()  # the same from the disk
     untouched = await found(memory, theirs, user_id=ANN)
     assert untouched is not None
     assert untouched.marks is not None
@@ -106,7 +106,7 @@ async def test_ids_that_look_like_sql_are_only_ids(memory: AsyncMemory):
     known = await stored(memory, "The lamp is red")
     await memory.recall(QUESTION)
     ids = ["' OR '1'='1", "x'); --", '"', "%", "r' OR recall_id <> '"]
-    ratings = memory._resources.ratings
+    ratings = memory._runtime.ratings
     for id_ in ids:
         await memory.give_feedback(known, "POSITIVE", feedback_reason=id_, query=id_, agent_id=id_)
         with pytest.raises(NotFound):
@@ -180,7 +180,7 @@ async def test_a_thousand_marks_are_one_commit_and_their_order_counts(memory: As
     words = ("POSITIVE", "NEGATIVE", "", "VERY_NEGATIVE")
     items += [{"memory_id": known[0], "feedback": words[n % 4]} for n in range(199)]
     items.append({"memory_id": known[0], "feedback": "NEGATIVE"})
-    log, store = memory._resources.ratings.log, memory._resources.store
+    log, store = memory._runtime.ratings.log, memory._runtime.store
     await memory.give_feedback(known[1], "POSITIVE")
     before = (await log.version(), await store.version())
     given_ = await memory.give_feedback(items=items)
@@ -189,15 +189,15 @@ async def test_a_thousand_marks_are_one_commit_and_their_order_counts(memory: As
     assert [one.previous for one in given_.results[800:804]] == [
         None, "POSITIVE", "NEGATIVE", None,
     ]  # fmt: skip
-    memory._resources.ratings._kept.clear()  # as another process reads it
-    latest = await memory._resources.ratings.latest(frozenset({"default"}))
+    memory._runtime.ratings._kept.clear()  # as another process reads it
+    latest = await memory._runtime.ratings.latest(frozenset({"default"}))
     assert latest[known[0], "default", None, ""].rating == "NEGATIVE"
 
 
 async def test_many_memories_are_hidden_and_shown_again_in_one_commit_each(memory: AsyncMemory):
     many = await memory.remember_many([{"content": f"Lamp {n} is red"} for n in range(300)])
     known = [one.memory_id for one in many.results]
-    store = memory._resources.store
+    store = memory._runtime.store
     for word, shown in (("VERY_NEGATIVE", 0), ("", 300)):
         before = await store.version()
         await memory.give_feedback(items=[{"memory_id": i, "feedback": word} for i in known])
@@ -280,7 +280,7 @@ async def test_a_caller_who_gives_up_leaves_no_mark_without_its_effect(memory: A
         with contextlib.suppress(asyncio.CancelledError):
             await call
     await asyncio.sleep(0.3)
-    latest = await memory._resources.ratings.latest(frozenset({"default"}))
+    latest = await memory._runtime.ratings.latest(frozenset({"default"}))
     marked = {key[0] for key in latest}
     hidden = {one for one in known if await status(memory, one) == "hidden"}
     assert hidden == marked
@@ -295,7 +295,7 @@ async def test_hiding_and_showing_at_once_ends_as_the_marks_say(memory: AsyncMem
             for word in ("VERY_NEGATIVE", "")
         ]
         await asyncio.gather(*calls)
-        latest = await memory._resources.ratings.latest(frozenset({"default"}))
+        latest = await memory._runtime.ratings.latest(frozenset({"default"}))
         condemned = any(mark.rating == "VERY_NEGATIVE" for mark in latest.values())
         assert await status(memory, known) == ("hidden" if condemned else "active")
 
@@ -332,7 +332,7 @@ async def test_the_later_word_counts_also_when_the_clock_went_back(
     await memory.give_feedback(
         items=[{"memory_id": known, "feedback": w} for w in ("", "NEGATIVE")]
     )
-    memory._resources.ratings._kept.clear()  # as another process reads it
+    memory._runtime.ratings._kept.clear()  # as another process reads it
     marked = await found(memory, known)
     assert marked is not None
     assert marked.marks is not None
@@ -372,8 +372,8 @@ async def test_a_trace_older_than_the_setting_is_unknown_before_it_is_pruned(
     memory: AsyncMemory,
 ):
     known = await stored(memory, "The lamp is red")
-    traces = memory._resources.traces
-    days = memory._resources.settings.recall.trace_days
+    traces = memory._runtime.traces
+    days = memory._runtime.settings.recall.trace_days
     trace = Trace(
         recall_id="old",
         tool="recall",
@@ -411,9 +411,9 @@ async def test_strange_filters_are_traced_or_refused_and_never_stop_the_traces(
     for arguments in strange:
         with contextlib.suppress(InvalidInput):
             answer = await memory.recall(QUESTION, **arguments)
-            await memory._resources.traces.close()
+            await memory._runtime.traces.close()
             assert (await memory.why(answer.recall_id, known)).found
-    assert not memory._resources.traces._waiting
+    assert not memory._runtime.traces._waiting
 
 
 # Processes
@@ -477,12 +477,12 @@ async def test_processes_make_the_tables_at_the_same_moment_and_one_is_killed(
             child.stdout.close()
         assert children[0].returncode == 0
         await memory.maintain()
-        await memory._resources.traces.close()
-        latest = await memory._resources.ratings.latest(frozenset({"default"}))
+        await memory._runtime.traces.close()
+        latest = await memory._runtime.ratings.latest(frozenset({"default"}))
         counts = [sum(key[2] == name for key in latest) for name in ("a", "b", "killed")]
         assert counts[:2] == [10, 10]
         assert acknowledged <= counts[2] <= acknowledged + 1
-        traced = await memory._resources.traces.log.read(["recall_id"])
+        traced = await memory._runtime.traces.log.read(["recall_id"])
         assert traced.num_rows >= 20
 
 
@@ -512,7 +512,7 @@ async def test_marks_and_purges_go_on_while_the_store_is_maintained(memory: Asyn
 
     await asyncio.gather(*(mark(one) for one in known), *(memory.maintain() for _ in range(4)))
     await asyncio.gather(*(memory.forget(one, purge=True) for one in known[:3]), memory.maintain())
-    ratings = memory._resources.ratings
+    ratings = memory._runtime.ratings
     left = (await ratings.log.read(["memory_id"]))["memory_id"].to_pylist()
     assert sorted(left) == sorted(known[3:] * 8)
     assert {one.memory_id for one in (await memory.stats()).learning.most_helpful} == set(known[3:])
@@ -619,7 +619,7 @@ async def test_a_thousand_raters_move_a_memory_by_no_more_than_the_cap(memory: A
         for number in range(1_000)
         for memory_id, word in ((down, "NEGATIVE"), (up, "POSITIVE"))
     ]
-    await memory._resources.ratings.add(entries)
+    await memory._runtime.ratings.add(entries)
     await memory.give_feedback(down, "NEGATIVE", query=QUESTION)
     best = max(before.values())
     for memory_id in (down, up):
@@ -646,7 +646,7 @@ async def test_any_question_gives_numbers_and_takes_marks(memory: AsyncMemory, q
 async def test_marks_count_where_no_vectors_can_be_made(
     memory: AsyncMemory, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(type(memory._resources), "embed", without_vectors)
+    monkeypatch.setattr(type(memory._runtime), "embed", without_vectors)
     first = await stored(memory, "The lamp is red")
     second = await stored(memory, "The lamp is tall")
     answer = await memory.recall("lamp")
@@ -780,7 +780,7 @@ async def test_lists_are_the_same_read_whole_read_on_and_searched(settings: Sett
         for line in LINES:
             await memory.import_lines([json.dumps(line).encode()])
         read_on = await told(memory)
-        memory._resources.scopes._kept.clear()
+        memory._runtime.scopes._kept.clear()
         whole = await told(memory)
     searching = settings.model_copy(
         update={"recall": settings.recall.model_copy(update={"whole": 0})}
@@ -802,7 +802,7 @@ async def test_lists_are_the_same_read_whole_read_on_and_searched(settings: Sett
 async def test_a_task_that_nothing_answers_has_no_tools(
     memory: AsyncMemory, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(type(memory._resources), "embed", without_vectors)
+    monkeypatch.setattr(type(memory._runtime), "embed", without_vectors)
     await memory.record_outcome("Bake bread", "success", tool_name="oven")
     told = await memory.recall_lessons("Bake bread")
     assert [tool.tool_name for tool in told.tool_stats] == ["oven"]

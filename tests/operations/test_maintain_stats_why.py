@@ -71,7 +71,7 @@ async def traced(
         }
         for _ in range(times)
     ]
-    await memory._resources.traces.log.append(rows, durable=False)
+    await memory._runtime.traces.log.append(rows, durable=False)
 
 
 async def rated(memory: AsyncMemory, memory_id: str, rating: str, *, at: datetime) -> None:
@@ -85,7 +85,7 @@ async def rated(memory: AsyncMemory, memory_id: str, rating: str, *, at: datetim
         "user_id": "default",
         "created_at": at,
     }
-    await memory._resources.ratings.log.append([row], durable=False)
+    await memory._runtime.ratings.log.append([row], durable=False)
 
 
 async def rate(memory: AsyncMemory, memory_id: str, rating: str, times: int, **scope: Any) -> None:
@@ -224,7 +224,7 @@ async def test_what_another_changes_meanwhile_is_left_alone(
 ):
     bad = await disliked(memory, "Deploy on Friday evening")
     worse = await disliked(memory, "Deploy on Sunday night")
-    store = memory._resources.store
+    store = memory._runtime.store
     apply = store.apply
 
     async def late(*arguments: Any, **named: Any) -> bool:
@@ -245,7 +245,7 @@ async def test_traces_that_are_too_old_are_dropped(memory: AsyncMemory):
     await traced(memory, [memory_id], 2, ago=29 * DAY)
     assert (await memory.stats()).learning.traces == 2
     assert (await memory.maintain()).pruned_traces == 3
-    assert (await memory._resources.traces.log.read(["recall_id"])).num_rows == 2
+    assert (await memory._runtime.traces.log.read(["recall_id"])).num_rows == 2
     assert (await memory.maintain()).pruned_traces == 0
 
 
@@ -341,7 +341,7 @@ async def test_stats_give_the_success_rate_by_task_type_and_tool_and_week(memory
 @pytest.mark.anyio
 async def test_stats_can_leave_out_what_names_memories(memory: AsyncMemory):
     await rate(memory, await only(memory, "Ann lives in Rome"), "POSITIVE", 1)
-    brief = await stats(memory._resources, detailed=False)
+    brief = await stats(memory._runtime, detailed=False)
     assert (brief.memories, brief.learning) == (1, Learning())
 
 
@@ -458,7 +458,7 @@ async def test_why_names_the_filter_that_left_it_out(memory: AsyncMemory, waits:
     ]
     answers = [await memory.recall("Where?", **arguments) for _, arguments, _ in asked]
     if waits:
-        await memory._resources.traces.close()
+        await memory._runtime.traces.close()
     for answer, (memory_id, _, condition) in zip(answers, asked, strict=True):
         told = await why(memory, answer, memory_id)
         assert told.verdict == f"It was left out by {condition}."

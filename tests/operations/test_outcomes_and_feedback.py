@@ -420,7 +420,7 @@ async def test_another_process_sees_marks_and_recall_ids(settings: Settings, mem
     async with AsyncMemory.open(settings) as other:
         for _ in range(20):
             await asyncio.sleep(0.05)
-            if await other._resources.traces.find(found.recall_id, "default"):
+            if await other._runtime.traces.find(found.recall_id, "default"):
                 break
         await other.give_feedback(known, "POSITIVE", recall_id=found.recall_id)
     marked = await one(memory, "Which colour has the lamp?", known)
@@ -442,7 +442,7 @@ async def test_a_purged_memory_leaves_no_marks(memory: AsyncMemory):
     known = await stored(memory, "The lamp is red")
     await memory.give_feedback(known, "POSITIVE", query="secret question")
     await memory.forget(known, purge=True)
-    left = await memory._resources.ratings.log.read(["memory_id", "query"])
+    left = await memory._runtime.ratings.log.read(["memory_id", "query"])
     assert left.num_rows == 0
 
 

@@ -491,7 +491,7 @@ async def test_the_settings_user_is_who_changes_by_default(settings: Settings):
 async def test_what_is_forgotten_keeps_its_source_once(memory: AsyncMemory):
     done = await memory.record_outcome("Build it", "success", logs=["a long log"])
     await memory.forget(done.memory_id)
-    rows = await memory._resources.store.read({}, columns=["version", "source"])
+    rows = await memory._runtime.store.read({}, columns=["version", "source"])
     assert sorted((row.memory.version, bool(row.memory.source)) for row in rows) == [
         (1, True),
         (2, False),

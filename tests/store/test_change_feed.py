@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from mem_mcp.api.models import Memory
 from mem_mcp.store import Version
 from mem_mcp.store import change_feed as module
-from mem_mcp.store.change_feed import Notices
-from mem_mcp.store.changes import Changes
+from mem_mcp.store.change_feed import Changes, Notices
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mem_mcp.api.models import Kind, Memory
 from mem_mcp.store import Version
-from mem_mcp.store.changes import Changes
+from mem_mcp.store.change_feed import Changes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -893,7 +893,7 @@ async def test_a_process_that_wrote_much_leaves_a_small_store_tidy(tmp_path: Pat
     left = sum(file.stat().st_size for file in (tmp_path / "memory").rglob("*") if file.is_file())
     async with AsyncMemory.open(settings) as memory:
         await memory.maintain()
-        assert left < 1.5 * memory._resources.store.size()[1]
+        assert left < 1.5 * memory._runtime.store.size()[1]
 
 
 @pytest.mark.anyio

@@ -31,7 +31,7 @@ from mem_mcp.evaluation.report import Data
 from mem_mcp.llm import Gateway
 from mem_mcp.memory import AsyncMemory
 from mem_mcp.prompts.extract import Extraction
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
 
 # How `degraded` names an operation that does not count; of single fields it says "X was left out".
@@ -214,8 +214,8 @@ async def _memory(
             embedder=embedder.identity,
             durable=here.store.durability == "fsync",
         ) as store:
-            resources = replace(Resources.of(here, store, embedder), gateway=gateway)
-            async with AsyncMemory.over(resources) as memory:
+            runtime = replace(Runtime.of(here, store, embedder), gateway=gateway)
+            async with AsyncMemory.over(runtime) as memory:
                 yield memory
 
 

@@ -18,7 +18,7 @@ from mem_mcp.embedding import BundledEmbedder, Embedder
 from mem_mcp.evaluation.speed.corpus import Corpus, Said
 from mem_mcp.evaluation.speed.layout import BY_CALLS, RUN, Spot, spot
 from mem_mcp.memory import AsyncMemory
-from mem_mcp.runtime import Resources
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store, Vector, Version, open_store
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import new_memory, spoken
@@ -99,7 +99,7 @@ async def _writable(
             embedder=embedder.identity,
             durable=settings.store.durability == "fsync",
         ) as store,
-        AsyncMemory.over(Resources.of(settings, store, embedder)) as memory,
+        AsyncMemory.over(Runtime.of(settings, store, embedder)) as memory,
     ):
         yield memory, store
 
