@@ -15,7 +15,7 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage import damages
 from mem_mcp.store.failures import REPAIR, check_whole, mapped
-from mem_mcp.store.indices import ensure_indices
+from mem_mcp.store.indices import ensure_indices, ensure_text_index
 from mem_mcp.store.locks import Processes
 from mem_mcp.store.table import Store
 from mem_mcp.store.vector_columns import Space
@@ -192,8 +192,23 @@ class Maintenance:
                 self._takes_turns = True
         if self._takes_turns:
             async with self._store.alone("write"):
-                await self._optimize(_KEEP_ALL)
+                try:
+                    await self._optimize(_KEEP_ALL)
+                except StoreError as error:
+                    logger.warning("%s; the indices are made anew", error)
+                    await self._reindex()
+                    await self._optimize(_KEEP_ALL)
         await self._settle()
+
+    async def _reindex(self) -> None:
+        """Make every index anew: one that cannot be read stops all of them, and loses nothing."""
+        table = self._store.table
+        with mapped("index", self._store.location):
+            await check_whole(table)
+            for index in await table.list_indices():
+                await table.drop_index(index.name)
+            await ensure_text_index(table)
+            await ensure_indices(table)
 
     async def _settle(self) -> None:
         # Not the store's own: while the gate is closed that would wait for it to open.

@@ -17,9 +17,9 @@ from mem_mcp import Settings
 from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import evaluate
+from mem_mcp.evaluation.answering import contexts, run
 from mem_mcp.evaluation.answering.prompts import answer_messages, judge_messages
 from mem_mcp.evaluation.answering.report import Answered, AnsweringReport
-from mem_mcp.evaluation.answering.run import contexts, run
 from mem_mcp.evaluation.datasets.locomo import load_answers
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.llm import rate_limits

@@ -12,11 +12,12 @@ import pytest
 
 from mem_mcp import Settings
 from mem_mcp.errors import InvalidInput
+from mem_mcp.evaluation.speed import stages
 from mem_mcp.evaluation.speed.fill import CopyingEmbedder
 from mem_mcp.evaluation.speed.layout import OWNER, THOUSAND, spot
 from mem_mcp.evaluation.speed.profile import Trace, steps
 from mem_mcp.evaluation.speed.report import Figure, SpeedReport
-from mem_mcp.evaluation.speed.run import run_speed, stages
+from mem_mcp.evaluation.speed.run import run_speed
 from mem_mcp.evaluation.speed.setup import Counts
 from mem_mcp.telemetry import Span
 

@@ -162,6 +162,24 @@ async def test_a_store_damaged_in_any_one_file_is_served_and_then_mended(
         assert len(before - after) <= may_miss, (seed, path, before - after)
 
 
+async def test_an_index_that_cannot_be_read_is_made_anew(
+    tidy: Path, tmp_path: Path, copied: Callable[[Path], Path]
+):
+    indices = tidy / "memories.lance" / "_indices"
+    files = {path.name: path.relative_to(tidy) for path in sorted(indices.rglob("*.*"))}
+    assert len(files) > 3
+    for name in [*files.values()][::2]:
+        shutil.rmtree(tmp_path / "memory", ignore_errors=True)
+        store = copied(tidy)
+        content = bytearray((store / name).read_bytes())
+        content[-30:-20] = bytes(255 - byte for byte in content[-30:-20])
+        (store / name).write_bytes(content)
+        await repair(store)
+        async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+            assert (await memory.maintain()).ran, name
+            assert {*FACTS, "Server c runs in Rome."} - {FACTS[2]} <= await texts(memory), name
+
+
 @pytest.mark.parametrize(
     ("harm", "target"),
     [
