@@ -27,9 +27,10 @@ from mem_mcp.store.table import Store
 from mem_mcp.store.vector_columns import FIRST_COLUMN, RECORD, Space, active, unnamed_space
 from mem_mcp.store.vector_migration import adopt, name_space
 
-# LanceDB's own bounds are gigabytes.
-_INDEX_CACHE_BYTES = 96_000_000
-_METADATA_CACHE_BYTES = 24_000_000
+# LanceDB's own bounds are gigabytes, and it keeps what it read of indices long replaced. The cache
+# of indices is a share of the table within these bounds; that of metadata a share of this.
+_LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 32_000_000, 256_000_000
+_OF_TABLE = 4
 _FAILS = (RuntimeError, ValueError, OSError)
 """What LanceDB raises for files that are not what they should be."""
 # Embedder in the metadata of a table of an older mem-mcp, made while none could work.
@@ -68,7 +69,7 @@ async def open_store(
             database = await lancedb.connect_async(
                 str(location),
                 read_consistency_interval=timedelta(0),
-                session=lancedb.Session(_INDEX_CACHE_BYTES, _METADATA_CACHE_BYTES),
+                session=_session(location),
             )
             stack.callback(database.close)
             async with processes.alone_at("create") if processes else nullcontext():
@@ -95,6 +96,23 @@ async def open_store(
         if space and store.space is None and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
         yield store
+
+
+def _session(location: Path | str) -> lancedb.Session:
+    """Return LanceDB's caches for a store; those of an object store are as large as may be."""
+    size = _MOST_CACHE_BYTES
+    if isinstance(location, Path):
+        files = (location / f"{schema.TABLE}.lance" / "data").glob("*")
+        share = sum(_bytes(file) for file in files) // _OF_TABLE
+        size = min(max(share, _LEAST_CACHE_BYTES), _MOST_CACHE_BYTES)
+    return lancedb.Session(size, size // _OF_TABLE)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # gone meanwhile, or damaged
+        return 0
 
 
 async def _open_table(database: lancedb.AsyncConnection, space: Space | None) -> lancedb.AsyncTable:
