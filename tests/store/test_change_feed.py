@@ -57,7 +57,7 @@ def test_what_was_told_before_a_process_began_does_not_count(tmp_path: Path):
 
 
 def test_a_large_commit_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_MOST_TOUCHED", 2)
+    monkeypatch.setattr(module, "_MOST_IN_A_LINE", 2)
     one, other = (Changes(Notices(tmp_path / "commits")) for _ in range(2))
     other.add(2, [row(name) for name in "abc"])
     assert between(one, 1, 2) is None
