@@ -30,9 +30,11 @@ _NOWHERE = Path(os.devnull)
 def user_data() -> Path:
     """Return the platform's folder for user data of ours."""
     try:
-        return Path(platformdirs.user_data_dir("mem_mcp", appauthor=False))
+        found = platformdirs.user_data_dir("mem_mcp", appauthor=False)
     except RuntimeError:
         return _NOWHERE
+    # Older versions leave the home folder as it is where there is none.
+    return _NOWHERE if found.startswith("~") else Path(found)
 
 
 def local_path(text: str) -> Path:
