@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from mem_mcp.telemetry import span
 _MOST_BYTES = 64_000_000
 # Touched memories that are looked up one by one; for more a scope is read anew.
 _MOST_TOUCHED = 200
+_COUNT_HOLDS = timedelta(minutes=1)
 # Large scopes whose number of rows is kept.
 _MOST_LARGE = 1_000
 
@@ -42,6 +43,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
+    at: datetime
     version: int
     rows: int
 
@@ -75,7 +77,7 @@ class ScopeCache:
                 return None
             rows = await store.count(view.conditions)
         if rows > most:
-            self._note_large(view.key, _Counted(version, rows))
+            self._note_large(view.key, _Counted(view.now, version, rows))
             return None
         with span("read"):
             found = CandidateTable.of(await store.scan(view.conditions, COLUMNS))
@@ -85,11 +87,7 @@ class ScopeCache:
     async def parts(self, store: Store, view: RowFilter, most: int) -> Parts | None:
         """Return what `whole` does, without laying out anew what this process has just written."""
         if (kept := self._usable(store, view)) is not None and view.holds is not None:
-            with span("count"):
-                version = await store.version()
-            touched = store.changes.between(
-                kept.version, version, _MOST_TOUCHED, view.users, view.kinds
-            )
+            _, touched = await _since(store, view, kept)
             if touched is not None and all(row is not None for row in touched.values()):
                 written = [row for row in touched.values() if row and view.holds(row.memory)]
                 return Parts(kept.found, touched, written)
@@ -99,11 +97,11 @@ class ScopeCache:
     def at_least(self, store: Store, view: RowFilter) -> int:
         """Return a number of rows that a view surely has, as far as it was counted: 0 if never.
 
-        Each memory that was touched since may have left it. What expires meanwhile is not taken
-        off: whether a scope is large decides how it is searched, not what is found.
+        Each memory that was touched since may have left it. What expires is not told of, so a count
+        holds for a minute.
         """
         counted = self._large.get(view.key)
-        if counted is None:
+        if counted is None or abs(view.now - counted.at) > _COUNT_HOLDS:
             return 0
         touched = store.changes.touched(counted.version, store.newest)
         return 0 if touched is None else counted.rows - len(touched)
@@ -119,11 +117,7 @@ class ScopeCache:
         kept = self._usable(store, view)
         if kept is None:
             return None
-        with span("count"):
-            version = await store.version()
-        touched = store.changes.between(
-            kept.version, version, _MOST_TOUCHED, view.users, view.kinds
-        )
+        version, touched = await _since(store, view, kept)
         if touched is None:
             return None
         found = kept.found
@@ -153,6 +147,17 @@ class ScopeCache:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._bytes -= kept.found.size
+
+
+async def _since(
+    store: Store, view: RowFilter, kept: _Kept
+) -> tuple[int, dict[str, Version | None] | None]:
+    """Return the newest commit, and what a view's memories were touched by since they were read."""
+    with span("count"):
+        version = await store.version()
+    return version, store.changes.between(
+        kept.version, version, _MOST_TOUCHED, view.users, view.kinds
+    )
 
 
 async def _rows(store: Store, view: RowFilter, touched: Mapping[str, Version | None]) -> pa.Table:
