@@ -323,7 +323,7 @@ class Maintained(Model):
     reason: str | None = None
 
 
-class Why(Model):
+class WhyResult(Model):
     """Why a memory was, or was not, in an answer of recall."""
 
     recall_id: str

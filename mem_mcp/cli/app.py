@@ -8,20 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from mem_mcp import __version__
-from mem_mcp.cli import (
-    admin,
-    config,
-    demo,
-    doctor,
-    evaluate,
-    graph,
-    learn,
-    read,
-    reembed,
-    serve,
-    transfer,
-    write,
-)
+from mem_mcp.cli import config, demo, doctor, evaluate, reembed, serve, stats, transfer
+from mem_mcp.cli.commands import COMMANDS, command
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
 
@@ -72,21 +60,11 @@ def _serve(ctx: typer.Context) -> None:
 _untouched = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("serve", context_settings=_untouched, add_help_option=False)(_serve)
 app.command("demo")(demo.demo)
-app.command("remember")(write.remember)
-app.command("recall")(read.recall)
-app.command("outcome")(learn.outcome)
-app.command("lessons")(learn.lessons)
-app.command("feedback")(learn.feedback)
-app.command("why")(admin.why)
-app.command("list")(read.list_memories)
-app.command("get")(read.get_memory)
-app.command("graph")(graph.graph)
-app.command("forget")(write.forget)
+for _name, _spec in COMMANDS.items():
+    app.command(_name, short_help=_spec.brief or None)(command(_spec))
 app.command("import")(transfer.import_memories)
 app.command("export")(transfer.export_memories)
-app.command("stats")(admin.stats)
-app.command("maintain")(admin.maintain)
-app.command("reprocess")(admin.reprocess)
+app.command("stats")(stats.stats)
 app.command("reembed")(reembed.reembed)
 app.command("doctor")(doctor.doctor)
 app.command("config")(config.config)

@@ -10,8 +10,8 @@ import typer
 from pydantic import BaseModel
 
 from mem_mcp.cli import doctor_checks
+from mem_mcp.cli.commands import Json
 from mem_mcp.cli.failure import message
-from mem_mcp.cli.options import Json
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import ConfigError, MemError, StoreError

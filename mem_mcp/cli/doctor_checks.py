@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import mem_mcp
 from mem_mcp.api.stats import Stats
-from mem_mcp.cli.output import counted
-from mem_mcp.cli.spent import spent
+from mem_mcp.cli.output import counted, spent
 from mem_mcp.cli.stdio_client import call, connected
 from mem_mcp.config import PREFIX, Settings, variable
 from mem_mcp.errors import MemError, StoreError

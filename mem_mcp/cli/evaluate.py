@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mem_mcp.cli.options import Json
+from mem_mcp.cli.commands import Json
 from mem_mcp.cli.output import show
 from mem_mcp.cli.progress import bar
 from mem_mcp.errors import InvalidInput

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import TypeVar
 
 import typer
 from pydantic import BaseModel
 
+from mem_mcp.api.models import LLMUsage
 from mem_mcp.text import said_by
 
 T = TypeVar("T", bound=BaseModel)
+_CENT = 0.01
 
 
 def show(result: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
@@ -69,3 +72,15 @@ def size(count: int | None) -> str:
 def counted(number: int, thing: str = "memory", things: str = "memories") -> str:
     """Write a number with its noun."""
     return f"{number:,} {thing if number == 1 else things}"
+
+
+def spent(used: LLMUsage) -> str:
+    """Write tokens, sent and received, and cost."""
+    tokens = [f"{count:,}" for count in (used.input_tokens, used.output_tokens) if count]
+    cost = "cost unknown" if used.cost_usd is None else f"{_amount(used.cost_usd)} dollars"
+    return f"{' + '.join(tokens)} tokens, {cost}" if tokens else cost
+
+
+def _amount(dollars: float) -> str:
+    # One call may cost a millionth: two digits that say something, never an exponent.
+    return f"{dollars:,.2f}" if dollars >= _CENT else f"{Decimal(f'{dollars:.2g}'):f}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mem_mcp.api.models import Reembedded
-from mem_mcp.cli.options import Json
+from mem_mcp.cli.commands import Json
 from mem_mcp.cli.output import counted, show
 from mem_mcp.cli.progress import bar
 from mem_mcp.cli.session import run

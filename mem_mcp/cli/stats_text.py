@@ -16,8 +16,7 @@ from mem_mcp.api.stats import (
     OutcomeWeek,
     Stats,
 )
-from mem_mcp.cli.output import counted, one_line, size
-from mem_mcp.cli.spent import spent
+from mem_mcp.cli.output import counted, one_line, size, spent
 
 _WEEKS = 8
 _WEEKS_OF_A_NAME = 4

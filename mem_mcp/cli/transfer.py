@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 import mem_mcp
 from mem_mcp.api.models import ImportResult
-from mem_mcp.cli.options import Json, User
+from mem_mcp.cli.commands import Json, User
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.cli.progress import bar
 from mem_mcp.cli.session import run

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mem_mcp.api import arguments
+from mem_mcp.api import checks
 from mem_mcp.config import PictureSettings, Settings
 from mem_mcp.errors import InvalidInput, LLMBadOutput, LLMError
 from mem_mcp.llm import Gateway
@@ -103,7 +103,7 @@ def content_of(
     """
     longest = settings.remember.max_characters
     if not isinstance(given, list | tuple):
-        return Content((arguments.required_text(given, argument, longest),), name)
+        return Content((checks.required_text(given, argument, longest),), name)
     parts: list[str | Picture] = []
     for part in given:
         kind = part.get("type") if isinstance(part, Mapping) else None
@@ -119,7 +119,7 @@ def content_of(
     texts = [part for part in parts if isinstance(part, str)]
     whole = check_text("\n".join(texts), argument, longest)
     if len(texts) == len(parts):
-        arguments.required_text(whole, argument, longest)
+        checks.required_text(whole, argument, longest)
     elif not whole.strip():
         parts = [part for part in parts if isinstance(part, Picture)]
     return Content(tuple(parts), name)

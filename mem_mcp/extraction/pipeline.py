@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isawaitable
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mem_mcp.api.models import Memory, Remembered, Scope
+from mem_mcp.api.remember import Progress
 from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
 from mem_mcp.extraction.plan import Asked, Change, Plan, plan, statements, verified
 from mem_mcp.extraction.windows import Window, windows
@@ -26,9 +27,6 @@ from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import new_memory, place
 from mem_mcp.writing.insert import Keyed, made_before, new_rows
 from mem_mcp.writing.versions import end, succeed
-
-Progress = Callable[[int, int], Awaitable[None] | None]
-"""Is told how many parts of a conversation are done, and how many there are."""
 
 # Of a model whose window LiteLLM does not know, and at most: longer ones cost attention.
 _WINDOW_TOKENS = 6_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from mem_mcp.api.arguments import MAX_ITEMS, MAX_NAME
+from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.field_parsing import details, fraction_of, reason_of, shortened, text_of
 from mem_mcp.extraction.grounding import Evidence, NoEvidence

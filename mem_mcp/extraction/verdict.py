@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from mem_mcp.api.arguments import MAX_ITEMS
+from mem_mcp.api.checks import MAX_ITEMS
 from mem_mcp.api.models import Outcome
 from mem_mcp.extraction.field_parsing import fraction_of, shortened, text_of
 from mem_mcp.extraction.quotes import Passages

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from mem_mcp.api import arguments
+from mem_mcp.api.manage import Forget
 from mem_mcp.api.models import ForgetResult, Scope
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import EVERY_FIELD, check_may_change, find
 from mem_mcp.retrieval.row_filters import chosen, current, every, listable, owned
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.store import Filters, Store
+from mem_mcp.store import Store
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import end
 
@@ -20,20 +19,7 @@ AT_ONCE = 1_000
 """Rows of one commit; forgetting more takes several."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `forget`, as the caller gave them."""
-
-    memory_id: str = ""
-    filters: Filters | None = None
-    confirm: bool = False
-    purge: bool = False
-    user_id: str = ""
-    agent_id: str = ""
-    run_id: str = ""
-
-
-async def forget(runtime: Runtime, request: Request) -> ForgetResult:
+async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
     """Forget one memory, or with confirm all that match filters.
 
     Raises:
@@ -43,9 +29,7 @@ async def forget(runtime: Runtime, request: Request) -> ForgetResult:
         WriteConflict: other writers kept winning.
     """
     store = runtime.store
-    scope = arguments.scope(
-        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
-    )
+    scope = request.scope(runtime.settings.user_id)
     if bool(request.memory_id) == bool(request.filters):
         raise InvalidInput(
             "memory_id", "give either memory_id or filters, and with filters confirm=true"
@@ -64,9 +48,9 @@ async def forget(runtime: Runtime, request: Request) -> ForgetResult:
     return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=False)
 
 
-async def _matching(store: Store, scope: Scope, request: Request) -> list[str]:
+async def _matching(store: Store, scope: Scope, request: Forget) -> list[str]:
     filters = request.filters or {}
-    asked = chosen(filters, kinds=[], tags=[])
+    asked = chosen(filters)
     state = current() if request.purge else every(listable(filters), current())
     rows = await store.read(
         every(owned(scope), asked, state),

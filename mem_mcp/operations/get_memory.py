@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from mem_mcp.api import arguments
+from mem_mcp.api.manage import GetMemory
 from mem_mcp.api.models import GetResult
 from mem_mcp.retrieval.access import find
 from mem_mcp.runtime import Runtime
 from mem_mcp.store.table import ROW_COLUMNS
 
 
-async def get_memory(
-    runtime: Runtime,
-    memory_id: str,
-    *,
-    history: bool,
-    user_id: str,
-    agent_id: str,
-    run_id: str,
-) -> GetResult:
+async def get_memory(runtime: Runtime, request: GetMemory) -> GetResult:
     """Read one memory; a forgotten one only with its history.
 
     Raises:
         NotFound: no such memory for this caller.
     """
-    scope = arguments.scope(runtime.settings.user_id, user_id, agent_id, run_id)
-    newest = await find(runtime.store, scope, memory_id, deleted=history)
-    if not history:
+    scope = request.scope(runtime.settings.user_id)
+    newest = await find(runtime.store, scope, request.memory_id, deleted=request.history)
+    if not request.history:
         return GetResult(memory=newest.memory)
     rows = await runtime.store.read(
-        {"memory_id": memory_id, "user_id": newest.memory.user_id},
+        {"memory_id": newest.memory.memory_id, "user_id": newest.memory.user_id},
         columns=[*ROW_COLUMNS, "source"],
         order=[("version", True)],
     )

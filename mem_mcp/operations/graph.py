@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mem_mcp.api import arguments
+from mem_mcp.api.explore import Graph
 from mem_mcp.api.models import MENTIONED_WITH, GraphEdge, GraphResult
-from mem_mcp.errors import InvalidInput
 from mem_mcp.ranking.entity_graph import Edge, Names
 from mem_mcp.ranking.entity_names import key
 from mem_mcp.retrieval.candidate_rows import edges
@@ -19,7 +18,6 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store
 from mem_mcp.times import utc_now
 
-MOST_HOPS = 4
 _MOST_EDGES = 1_000
 # Of a scope too large to be read whole: memories read for each hop and way of finding them, and
 # entities that lead on.
@@ -28,30 +26,14 @@ _MOST_ENTITIES = 50
 _COLUMNS = ("memory_id", "entities", "relations")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `graph`, as the caller gave them."""
-
-    entity: str
-    hops: int = 2
-    user_id: str = ""
-    agent_id: str = ""
-    run_id: str = ""
-
-
-async def graph(runtime: Runtime, request: Request) -> GraphResult:
+async def graph(runtime: Runtime, request: Graph) -> GraphResult:
     """Return the edges up to some hops around an entity that the memories of a scope support.
 
     Raises:
         InvalidInput: an argument was refused.
     """
-    entity = arguments.required_text(request.entity, "entity", arguments.MAX_NAME)
-    hops = arguments.count(request.hops, "hops")
-    if not 1 <= hops <= MOST_HOPS:
-        raise InvalidInput("hops", f"must be in 1..{MOST_HOPS}, not {hops}")
-    scope = arguments.scope(
-        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
-    )
+    entity, hops = request.entity, request.hops
+    scope = request.scope(runtime.settings.user_id)
     seen = view(scope, utc_now())
     whole = await runtime.scopes.whole(runtime.store, seen, runtime.settings.recall.whole)
     if whole is not None:

@@ -5,65 +5,40 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from mem_mcp.api import arguments
-from mem_mcp.api.models import Kind, ListResult, Memory, Order
+from mem_mcp.api.arguments import names
+from mem_mcp.api.manage import ListMemories
+from mem_mcp.api.models import ListResult, Memory
 from mem_mcp.errors import InvalidInput
 from mem_mcp.retrieval.row_filters import chosen, every, listable, owned
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Filters
 from mem_mcp.text import check_text
 from mem_mcp.times import parse_time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `list_memories`, as the caller gave them."""
-
-    filters: Filters | None = None
-    kinds: Sequence[str] | None = None
-    tags: Sequence[str] | None = None
-    limit: int = 50
-    cursor: str = ""
-    order: str = "newest"
-    user_id: str = ""
-    agent_id: str = ""
-    run_id: str = ""
-
-
-async def list_memories(runtime: Runtime, request: Request) -> ListResult:
+async def list_memories(runtime: Runtime, request: ListMemories) -> ListResult:
     """List a user's memories by the time they were recorded.
 
     Raises:
         InvalidInput: an argument was refused.
     """
-    scope = arguments.scope(
-        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
-    )
-    order = arguments.one_of(request.order, "order", arguments.literal(Order))
-    limit = arguments.limit(request.limit)
+    scope = request.scope(runtime.settings.user_id)
     wanted = every(
         owned(scope),
-        chosen(
-            request.filters,
-            kinds=arguments.words_of(request.kinds, "kinds", arguments.literal(Kind)),
-            tags=arguments.names(request.tags, "tags"),
-        ),
+        chosen(request.filters, kinds=names(request.kinds), tags=names(request.tags)),
         listable(request.filters or {}),
     )
-    ascending = order == "oldest"
+    ascending = request.order == "oldest"
     rows = await runtime.store.read(
         every(wanted, _after(request.cursor, ascending=ascending)),
         order=[("recorded_at", ascending), ("version_id", ascending)],
-        limit=limit + 1,
+        limit=request.limit + 1,
     )
-    memories = [row.memory for row in rows[:limit]]
+    memories = [row.memory for row in rows[: request.limit]]
     return ListResult(
         memories=memories,
-        next_cursor=_cursor(memories[-1]) if len(rows) > limit else None,
+        next_cursor=_cursor(memories[-1]) if len(rows) > request.limit else None,
         total=await runtime.store.count(wanted),
     )
 

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from mem_mcp.api import arguments
-from mem_mcp.api.arguments import Time
-from mem_mcp.api.models import Infer, Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.api import checks
+from mem_mcp.api.arguments import moment, names
+from mem_mcp.api.models import Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.api.remember import KINDS, MOST_AT_ONCE, Remember
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.extraction.pending import waiting
 from mem_mcp.extraction.pictures import (
@@ -22,44 +23,20 @@ from mem_mcp.extraction.pictures import (
     has_parts,
     left_out,
 )
-from mem_mcp.extraction.pipeline import ExtractionProgress, Progress, infer, material
+from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.near_duplicates import similar
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
-from mem_mcp.text import check_text, content_hash
-from mem_mcp.times import optional_time, utc_now
+from mem_mcp.text import content_hash
+from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Placed, new_memory
 from mem_mcp.writing.insert import Embedding, Keyed, embedding_of, made_before, store_new
 
-KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
-MOST_AT_ONCE = 1_000
 MOST_SIMILAR = 3
-MAX_INSTRUCTIONS = 10_000
 _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `remember`, as the caller gave them."""
-
-    content: str = ""
-    messages: Sequence[Mapping[str, Any]] | None = None
-    user_id: str = ""
-    agent_id: str = ""
-    run_id: str = ""
-    kind: str = ""
-    tags: Sequence[str] | None = None
-    metadata: Mapping[str, Any] | None = None
-    entities: Sequence[str] | None = None
-    relations: Sequence[Mapping[str, str]] | None = None
-    occurred_at: Time = None
-    expires_at: Time = None
-    infer: Infer = "auto"
-    instructions: str = ""
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +54,8 @@ class _Checked:
         return sum(len(content.pictures) for content in self.contents)
 
 
-async def remember(
-    runtime: Runtime, request: Request, on_progress: Progress | None = None
-) -> RememberResult:
+async def remember(runtime: Runtime, request: Remember) -> RememberResult:
     """Store one text or the messages of a conversation.
-
-    Args:
-        runtime: what to work with.
-        request: the arguments.
-        on_progress: told how far a model has read, part by part.
 
     Raises:
         InvalidInput: an argument was refused; nothing was stored.
@@ -99,7 +69,7 @@ async def remember(
     if checked.pictures:
         checked = _without(runtime, checked, await _blindness(runtime, gateway))
     if gateway is not None:
-        return await _read(runtime, gateway, request, checked, on_progress)
+        return await _read(runtime, gateway, request, checked)
     embedding = embedding_of(runtime, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(runtime, checked.scope, embedding, utc_now()),
@@ -115,7 +85,7 @@ async def remember(
     return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
 
 
-def _reader(runtime: Runtime, request: Request) -> Gateway | None:
+def _reader(runtime: Runtime, request: Remember) -> Gateway | None:
     """Return the language model that reads what is given; None to store it as it is."""
     given = request.messages is not None or request.infer == "always"
     return runtime.gateway if given and request.infer != "never" else None
@@ -159,11 +129,7 @@ def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Mem
 
 
 async def _read(
-    runtime: Runtime,
-    gateway: Gateway,
-    request: Request,
-    checked: _Checked,
-    on_progress: Progress | None,
+    runtime: Runtime, gateway: Gateway, request: Remember, checked: _Checked
 ) -> RememberResult:
     """Store what the model learns; what it does not read is stored as it was given, and waits."""
     if request.kind == "procedure":
@@ -192,7 +158,7 @@ async def _read(
 
         if failure is None:
             try:
-                await infer(runtime, gateway, given, learnt, on_progress)
+                await infer(runtime, gateway, given, learnt, request.on_progress)
             except BaseException:
                 # Given up: a repeat would take what was read until now for the whole answer.
                 if learnt.begun and given.request and (kept := unread()):
@@ -216,7 +182,7 @@ async def _read(
 
 
 async def _written_down(
-    runtime: Runtime, gateway: Gateway, request: Request, checked: _Checked
+    runtime: Runtime, gateway: Gateway, request: Remember, checked: _Checked
 ) -> RememberResult:
     """Store the procedure that a log shows; a log that is not read is stored whole, and waits."""
     (memory,), degraded = checked.memories, checked.degraded
@@ -239,7 +205,7 @@ async def _written_down(
     return RememberResult(results=results, degraded=notes, llm=turn.usage)
 
 
-async def remember_many(runtime: Runtime, requests: Sequence[Request]) -> RememberResult:
+async def remember_many(runtime: Runtime, requests: Sequence[Remember]) -> RememberResult:
     """Store many texts with one embedding batch and one commit; `similar` is not looked for.
 
     Args:
@@ -317,25 +283,23 @@ def _result(one: Placed, near: list[Similar]) -> Remembered:
 
 
 def _check(
-    runtime: Runtime, request: Request, now: datetime, most_pictures: int = MOST_PICTURES
+    runtime: Runtime, request: Remember, now: datetime, most_pictures: int = MOST_PICTURES
 ) -> _Checked:
     settings = runtime.settings
-    scope = arguments.scope(settings.user_id, request.user_id, request.agent_id, request.run_id)
-    arguments.one_of(request.infer, "infer", arguments.literal(Infer))
-    key = arguments.name(request.idempotency_key, "idempotency_key")
+    scope = request.scope(settings.user_id)
+    key = request.idempotency_key or None
     request_of = Keyed(scope, scope.user_id, key, KINDS) if key else None
     fields = {
-        "tags": arguments.names(request.tags, "tags"),
-        "metadata": arguments.metadata(request.metadata),
-        "entities": arguments.names(request.entities, "entities"),
-        "relations": arguments.relations(request.relations),
-        "expires_at": optional_time(request.expires_at, "expires_at"),
+        "tags": names(request.tags),
+        "metadata": request.metadata or {},
+        "entities": names(request.entities),
+        "relations": request.relations or [],
+        "expires_at": moment(request.expires_at),
         "request_key": key,
     }
-    occurred_at = optional_time(request.occurred_at, "occurred_at") or now
+    occurred_at = moment(request.occurred_at) or now
     most = settings.remember.max_characters
     degraded = [] if runtime.gateway else _without_model(request)
-    check_text(request.instructions, "instructions", MAX_INSTRUCTIONS)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
         return _Checked(scope, [memory], request_of, degraded)
@@ -343,12 +307,12 @@ def _check(
         raise InvalidInput("content", "give either content or messages, not both")
     if request.kind not in ("", "message"):
         raise InvalidInput("kind", "messages are stored as kind message; leave it out")
-    if isinstance(request.messages, str) or not isinstance(request.messages, Sequence):
-        raise InvalidInput("messages", "must be a list of {role, content}")
-    if not 1 <= len(request.messages) <= MOST_AT_ONCE:
-        raise InvalidInput("messages", f"takes 1 to {MOST_AT_ONCE} messages")
+    if not any(request.messages):
+        raise InvalidInput("messages", f"takes 1 to {MOST_AT_ONCE} messages that say something")
     memories, contents = [], []
     for index, message in enumerate(request.messages):
+        if message is None:  # a line of a transcript that nobody said
+            continue
         spoken_fields = _message(message, f"messages[{index}]")
         content = content_of(
             message.get("content"),
@@ -366,32 +330,23 @@ def _check(
 
 
 def _content(
-    request: Request, scope: Scope, now: datetime, fields: dict[str, Any], most: int
+    request: Remember, scope: Scope, now: datetime, fields: dict[str, Any], most: int
 ) -> Memory:
-    text = arguments.required_text(request.content, "content", most)
-    if request.kind in ("outcome", "lesson"):
-        raise InvalidInput("kind", f"{request.kind!r} is what record_outcome stores, not remember")
-    kind = arguments.one_of(request.kind or "fact", "kind", KINDS)
+    text = checks.required_text(request.content, "content", most)
+    kind = cast("Kind", request.kind or "fact")
     return new_memory(scope, text, now, kind=kind, **fields)
 
 
 def _message(message: Mapping[str, Any], argument: str) -> dict[str, Any]:
     """Check who said a message, and when."""
-    if not isinstance(message, Mapping):
-        raise InvalidInput(argument, "must be {role, content}, with name and occurred_at if known")
-    if unknown := set(message) - {"role", "content", "name", "occurred_at"}:
-        raise InvalidInput(
-            argument,
-            f"has no field {min(unknown)!r}; allowed: role, content, name, occurred_at",
-        )
     return {
-        "role": arguments.name(message.get("role"), f"{argument}.role"),
-        "actor_id": arguments.name(message.get("name"), f"{argument}.name"),
-        "occurred_at": optional_time(message.get("occurred_at"), f"{argument}.occurred_at"),
+        "role": checks.name(message.get("role"), f"{argument}.role"),
+        "actor_id": checks.name(message.get("name"), f"{argument}.name"),
+        "occurred_at": message.get("occurred_at"),
     }
 
 
-def _without_model(request: Request) -> list[str]:
+def _without_model(request: Remember) -> list[str]:
     notes = []
     if request.infer == "always":
         notes.append("no language model is configured: the text was stored as given")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mem_mcp.api import arguments
+from mem_mcp.api import checks, words
 from mem_mcp.api.models import (
     ImportResult,
     Kind,
@@ -122,8 +122,8 @@ def _memory(runtime: Runtime, line: bytes, user_id: str) -> Memory:
         raise InvalidInput(unknown[0], f"no such field; allowed: {', '.join(_FIELDS)}")
     fields = {k: v for k, v in fields.items() if k not in _DERIVED and v is not None}
     most = runtime.settings.remember.max_characters
-    text = arguments.required_text(fields.pop("text", ""), "text", most)
-    scope = arguments.scope(
+    text = checks.required_text(fields.pop("text", ""), "text", most)
+    scope = checks.scope(
         runtime.settings.user_id,
         fields.pop("user_id", "") or user_id,
         fields.pop("agent_id", ""),
@@ -149,25 +149,25 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def _checked(scope: Scope, text: str, fields: dict[str, Any]) -> Memory:
-    checks: dict[str, Callable[[Any], Any]] = {
-        "kind": lambda v: arguments.one_of(v, "kind", arguments.literal(Kind)),
-        "status": lambda v: arguments.one_of(v, "status", arguments.literal(Status)),
-        "outcome_type": lambda v: arguments.one_of(v, "outcome_type", arguments.literal(Outcome)),
-        "severity": lambda v: arguments.one_of(v, "severity", arguments.literal(Severity)),
-        "metadata": arguments.metadata,
-        "relations": arguments.relations,
-        "position": lambda v: arguments.count(v, "position"),
-        "confidence": lambda v: arguments.fraction(v, "confidence"),
+    readers: dict[str, Callable[[Any], Any]] = {
+        "kind": lambda v: words.word(v, "kind", checks.literal(Kind)),
+        "status": lambda v: words.word(v, "status", checks.literal(Status)),
+        "outcome_type": lambda v: words.word(v, "outcome_type", checks.literal(Outcome)),
+        "severity": lambda v: words.word(v, "severity", checks.literal(Severity)),
+        "metadata": checks.metadata,
+        "relations": checks.relations,
+        "position": lambda v: checks.count(v, "position"),
+        "confidence": lambda v: checks.fraction(v, "confidence"),
         # However long: of what waits with pictures, it holds them.
         "source": lambda v: check_text(v, "source"),
         "reason": lambda v: check_text(v, "reason"),
     }
     for listed in ("tags", "entities", "used", "evidence"):
-        checks[listed] = partial(arguments.names, argument=listed)
+        readers[listed] = partial(checks.names, argument=listed)
     for moment in ("occurred_at", "valid_until", "expires_at"):
-        checks[moment] = partial(optional_time, argument=moment)
+        readers[moment] = partial(optional_time, argument=moment)
     values = {
-        name: checks[name](value) if name in checks else arguments.name(value, name)
+        name: readers[name](value) if name in readers else checks.name(value, name)
         for name, value in fields.items()
     }
     values.setdefault("kind", "fact")

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from mem_mcp.api import arguments
-from mem_mcp.api.arguments import Time
-from mem_mcp.api.models import Memory, Outcome, UpdateResult
+from mem_mcp.api import checks
+from mem_mcp.api.arguments import moment
+from mem_mcp.api.manage import UpdateMemory
+from mem_mcp.api.models import Memory, UpdateResult
 from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import check_may_change, find
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.text import check_text
-from mem_mcp.times import optional_time, utc_now
+from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import reworded, succeed
 
-MAX_REASON = 10_000
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `update_memory`, as the caller gave them; empty or None is absent."""
-
-    memory_id: str
-    content: str | None = None
-    tags: Sequence[str] | None = None
-    metadata: Mapping[str, Any] | None = None
-    expires_at: Time = None
-    valid_until: Time = None
-    outcome: str | None = None
-    status: str | None = None
-    reason: str = ""
-    user_id: str = ""
-    agent_id: str = ""
-    run_id: str = ""
-
-
-async def update_memory(runtime: Runtime, request: Request) -> UpdateResult:
+async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult:
     """Change a memory; its earlier versions stay.
 
     Raises:
@@ -46,9 +25,7 @@ async def update_memory(runtime: Runtime, request: Request) -> UpdateResult:
         NotPermitted: a shared memory of another writer.
         WriteConflict: other writers kept winning.
     """
-    scope = arguments.scope(
-        runtime.settings.user_id, request.user_id, request.agent_id, request.run_id
-    )
+    scope = request.scope(runtime.settings.user_id)
     change = _check(runtime, request)
     for _ in range(WRITE_ATTEMPTS):
         old = await find(runtime.store, scope, request.memory_id)
@@ -69,19 +46,16 @@ async def update_memory(runtime: Runtime, request: Request) -> UpdateResult:
     raise WriteConflict(f"others keep changing memory {request.memory_id!r}; try again")
 
 
-def _check(runtime: Runtime, request: Request) -> dict[str, Any]:
+def _check(runtime: Runtime, request: UpdateMemory) -> dict[str, Any]:
     most = runtime.settings.remember.max_characters
-    check_text(request.reason, "reason", MAX_REASON)
     change: dict[str, Any] = {
-        "text": request.content and arguments.required_text(request.content, "content", most),
-        "tags": None if request.tags is None else arguments.names(request.tags, "tags"),
-        "metadata": request.metadata and arguments.metadata(request.metadata),
-        "expires_at": optional_time(request.expires_at, "expires_at"),
-        "valid_until": optional_time(request.valid_until, "valid_until"),
-        "outcome_type": request.outcome
-        and arguments.one_of(request.outcome, "outcome", arguments.literal(Outcome)),
-        "status": request.status
-        and arguments.one_of(request.status, "status", ("active", "archived")),
+        "text": request.content and checks.required_text(request.content, "content", most),
+        "tags": request.tags,
+        "metadata": request.metadata,
+        "expires_at": moment(request.expires_at),
+        "valid_until": moment(request.valid_until),
+        "outcome_type": request.outcome,
+        "status": request.status,
     }
     change = {name: value for name, value in change.items() if value not in (None, "", {})}
     if not change:
@@ -100,5 +74,5 @@ def _differences(memory: Memory, change: Mapping[str, Any]) -> dict[str, Any]:
     if "metadata" in fields:
         merged = {**memory.metadata, **fields["metadata"]}
         fields["metadata"] = {key: value for key, value in merged.items() if value is not None}
-        arguments.metadata(fields["metadata"])
+        checks.metadata(fields["metadata"])
     return {name: value for name, value in fields.items() if value != getattr(memory, name)}

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mem_mcp.api import arguments
-from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, Why
+from mem_mcp.api.explore import Why
+from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.learning.signal_counts import shortened
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.retrieval.past_request import Asked
-from mem_mcp.retrieval.replay import Reweighed, reweigh
+from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
@@ -28,15 +27,6 @@ _MOST_PARTS = 3
 _SHOWN = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `why`, as the caller gave them."""
-
-    recall_id: str
-    memory_id: str
-    user_id: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Reason:
     verdict: str
@@ -46,23 +36,23 @@ class _Reason:
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
-async def why(runtime: Runtime, request: Request) -> Why:
+async def why(runtime: Runtime, request: Why) -> WhyResult:
     """Say why a memory was, or was not, in an answer of `recall` or `recall_lessons`.
 
     Raises:
         InvalidInput: the answer is unknown for this user, or older than traces are kept.
         NotFound: no such memory for this user.
     """
-    scope = arguments.scope(runtime.settings.user_id, request.user_id, "", "")
+    scope = Scope(user_id=request.user_id or runtime.settings.user_id)
     trace = await _traced(runtime, request.recall_id, scope)
     versions = await _versions(runtime.store, scope, request.memory_id)
-    asked = Asked.of(trace)
+    asked = PastQuestion.of(trace)
     then = _at(versions, asked.moment)
     if request.memory_id in trace.memory_ids:
-        found, reason = True, await _present(runtime, trace, asked, versions)
+        found, reason = True, await _present(runtime, asked, versions)
     else:
-        found, reason = False, await _absent(runtime, trace, asked, versions)
-    return Why(
+        found, reason = False, await _absent(runtime, asked, versions)
+    return WhyResult(
         recall_id=trace.recall_id,
         memory_id=request.memory_id,
         query=trace.query,
@@ -76,11 +66,10 @@ async def why(runtime: Runtime, request: Request) -> Why:
 
 
 async def _traced(runtime: Runtime, recall_id: str, scope: Scope) -> Trace:
-    name = arguments.required_text(recall_id, "recall_id", arguments.MAX_NAME)
-    trace = await runtime.traces.find(name, scope.user_id)
+    trace = await runtime.traces.find(recall_id, scope.user_id)
     if trace is None:
         days = runtime.settings.recall.trace_days
-        problem = f"no recall {name!r} of user {scope.user_id!r} in the last {days} days"
+        problem = f"no recall {recall_id!r} of user {scope.user_id!r} in the last {days} days"
         if runtime.traces.keep is None:
             problem += ", and the setting recall.traces is off"
         raise InvalidInput("recall_id", f"{problem}; use one that recall returned")
@@ -88,7 +77,6 @@ async def _traced(runtime: Runtime, recall_id: str, scope: Scope) -> Trace:
 
 
 async def _versions(store: Store, scope: Scope, memory_id: str) -> list[Memory]:
-    arguments.required_text(memory_id, "memory_id", arguments.MAX_NAME)
     rows = await store.read(
         every({"memory_id": memory_id}, owned(scope, include_global=True)),
         columns=_HISTORY,
@@ -108,14 +96,13 @@ def _at(versions: Sequence[Memory], moment: datetime) -> Memory | None:
     return None
 
 
-async def _present(
-    runtime: Runtime, trace: Trace, asked: Asked, versions: Sequence[Memory]
-) -> _Reason:
+async def _present(runtime: Runtime, asked: PastQuestion, versions: Sequence[Memory]) -> _Reason:
     memory_id = versions[0].memory_id
-    rank = trace.memory_ids.index(memory_id) + 1
-    verdict = f"It was number {rank} of {len(trace.memory_ids)} in the answer"
+    shown = asked.trace.memory_ids
+    rank = shown.index(memory_id) + 1
+    verdict = f"It was number {rank} of {len(shown)} in the answer"
     then = _at(versions, asked.moment)
-    weighed = await reweigh(runtime, trace, asked, then) if then else None
+    weighed = await reweigh(runtime, asked, then) if then else None
     if weighed is None:
         details = ["Its score cannot be worked out again: too much has changed since."]
         return _Reason(f"{verdict}.", details, rank)
@@ -125,9 +112,7 @@ async def _present(
     return _Reason(verdict, _details(asked, weighed), rank, weighed.score, weighed.parts)
 
 
-async def _absent(
-    runtime: Runtime, trace: Trace, asked: Asked, versions: Sequence[Memory]
-) -> _Reason:
+async def _absent(runtime: Runtime, asked: PastQuestion, versions: Sequence[Memory]) -> _Reason:
     then = _at(versions, asked.moment)
     if then is None:
         return _Reason(_not_yet(versions[0], asked.moment))
@@ -136,7 +121,7 @@ async def _absent(
     if refused := await _refused(runtime.store, asked, then):
         first, *others = refused
         return _Reason(f"{first}.", [f"Also: {one}." for one in others])
-    weighed = await reweigh(runtime, trace, asked, then)
+    weighed = await reweigh(runtime, asked, then)
     if weighed is None:
         return _Reason(
             "It was not among the candidates: others are nearer to the question in meaning and "
@@ -166,18 +151,18 @@ def _unseen(then: Memory, moment: datetime) -> str:
     return ""
 
 
-async def _refused(store: Store, asked: Asked, then: Memory) -> list[str]:
+async def _refused(store: Store, asked: PastQuestion, then: Memory) -> list[str]:
     """Name the conditions of the question that a memory does not meet, each tested by itself."""
-    itself = {"version_id": then.version_id}
+    itself, conditions = {"version_id": then.version_id}, asked.conditions()
     met = await asyncio.gather(
-        *(store.count(every(itself, condition.filters)) for condition in asked.conditions)
+        *(store.count(every(itself, condition.filters)) for condition in conditions)
     )
     refused = [
         f"It was left out by {condition.asked}"
-        for condition, is_met in zip(asked.conditions, met, strict=True)
+        for condition, is_met in zip(conditions, met, strict=True)
         if not is_met
     ]
-    if asked.lists and not refused and asked.list_of(then.kind, then.outcome_type) is None:
+    if asked.has_lists and not refused and asked.list_of(then.kind, then.outcome_type) is None:
         refused.append("recall_lessons shows an unknown outcome only where outcomes asks for it")
     return refused
 
@@ -190,7 +175,7 @@ def _pool(runtime: Runtime) -> str:
     )
 
 
-def _verdict(asked: Asked, weighed: Reweighed, then: Memory) -> str:
+def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
     place, candidates = weighed.place, weighed.found.candidacy.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
@@ -199,20 +184,21 @@ def _verdict(asked: Asked, weighed: Reweighed, then: Memory) -> str:
     if place.cause == "min_score":
         return f"Its score, {weighed.score:.2f}, was below min_score, {asked.min_score:.2f}."
     if place.cause == "limit":
-        return f"It was number {place.rank:,} of {place.of:,}, and the limit was {asked.limit}."
-    needed = count_tokens(then.text)
+        limit = asked.request.limit
+        return f"It was number {place.rank:,} of {place.of:,}, and the limit was {limit}."
+    needed, max_tokens = count_tokens(then.text), asked.request.max_tokens
     if place.cause == "max_tokens":
-        left = asked.max_tokens - sum(count_tokens(candidates.texts[row]) for row in place.better)
+        left = max_tokens - sum(count_tokens(candidates.texts[row]) for row in place.better)
         return f"It did not fit: it takes {needed:,} tokens, and {left:,} were left."
-    if asked.lists and asked.max_tokens:
+    if asked.has_lists and max_tokens:
         return (
             f"It did not fit: it takes {needed:,} tokens, and all lists together were allowed "
-            f"{asked.max_tokens:,}."
+            f"{max_tokens:,}."
         )
     return f"Nothing keeps it out by now: it would be number {place.rank}."
 
 
-def _details(asked: Asked, weighed: Reweighed) -> list[str]:
+def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
     place, found = weighed.place, weighed.found
     candidates = found.candidacy.candidates
     details = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mem_mcp.api import arguments
+from mem_mcp.api import checks
 from mem_mcp.api.models import GLOBAL_USER, Memory, Scope
 from mem_mcp.errors import NotFound, NotPermitted
 from mem_mcp.retrieval.row_filters import current, every, owned
@@ -27,7 +27,7 @@ async def find(store: Store, scope: Scope, memory_id: str, *, deleted: bool = Fa
         InvalidInput: no id that could be one.
         NotFound: none such, or another user's.
     """
-    arguments.required_text(memory_id, "memory_id", arguments.MAX_NAME)
+    checks.required_text(memory_id, "memory_id", checks.MAX_NAME)
     rows = await store.read(
         every({"memory_id": memory_id}, owned(scope, include_global=True), current()),
         columns=EVERY_FIELD,

@@ -1,22 +1,95 @@
-"""Ranking an earlier question again, as things were when it was asked."""
+"""Replay: an earlier question, read back from its trace and ranked again as of its moment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.api.models import Memory
+from mem_mcp.api.arguments import moment, names
+from mem_mcp.api.call import read
+from mem_mcp.api.models import Memory, Scope
+from mem_mcp.api.outcomes import RecallLessons
+from mem_mcp.api.recall import Recall
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
-from mem_mcp.retrieval.past_request import Asked
+from mem_mcp.retrieval.lesson_rows import KINDS, LISTS, lesson_conditions, lesson_rows, list_of
+from mem_mcp.retrieval.row_filters import Condition, RowFilter, recall_conditions, recall_rows
 from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.retrieval.search import SearchResult, search
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Space, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class PastQuestion:
+    """An earlier question of recall or recall_lessons."""
+
+    trace: Trace
+    request: Recall | RecallLessons
+    scope: Scope
+    moment: datetime
+    """The moment it was about."""
+
+    @classmethod
+    def of(cls, trace: Trace) -> PastQuestion:
+        """Read a trace."""
+        request: Recall | RecallLessons
+        if trace.tool == "recall_lessons":
+            request = read(RecallLessons, trace.arguments, UTC)
+        else:
+            request = read(Recall, trace.arguments, UTC)
+        about = moment(request.as_of) if isinstance(request, Recall) else None
+        return cls(trace, request, request.scope(trace.user_id), about or trace.created_at)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether its answer has several lists."""
+        return isinstance(self.request, RecallLessons)
+
+    @property
+    def min_score(self) -> float:
+        """The score below which nothing was shown."""
+        return self.request.min_score if isinstance(self.request, Recall) else 0.0
+
+    def conditions(self) -> list[Condition]:
+        """Return what it asked of a memory, condition by condition."""
+        scoped = [
+            Condition(f"{name} {value!r}", {name: value})
+            for name, value in (("agent_id", self.scope.agent_id), ("run_id", self.scope.run_id))
+            if value is not None
+        ]
+        if not self.request.include_global:
+            own = {"user_id": self.scope.user_id}
+            scoped.insert(0, Condition("include_global false", own))
+        if isinstance(self.request, RecallLessons):
+            about = "recall_lessons, which shows outcomes and lessons"
+            kinds = [Condition(about, {"kind": {"in": [*KINDS]}})]
+            return [*scoped, *kinds, *lesson_conditions(self.request)]
+        wanted = names(self.request.kinds)
+        kinds = [Condition(f"kinds {', '.join(wanted)}", {"kind": {"in": wanted}})]
+        return [*scoped, *(kinds if wanted else []), *recall_conditions(self.request)]
+
+    def list_of(self, kind: str, outcome: str | None) -> str | None:
+        """Name the list that shows such a memory; None where none does, or where there is one."""
+        if isinstance(self.request, RecallLessons):
+            return list_of(kind, outcome, names(self.request.outcomes))
+        return None
+
+    def rows(self, shown_in: str | None = None) -> RowFilter:
+        """Return what it could see.
+
+        Args:
+            shown_in: only what this list shows; None for all lists.
+        """
+        if isinstance(self.request, Recall):
+            return recall_rows(self.request, self.scope, self.moment, self.moment)
+        lists = [shown_in] if shown_in else [*LISTS]
+        return lesson_rows(self.request, self.scope, self.moment, lists, self.moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +113,12 @@ class Reweighed:
         return {name: round(float(part[self.row]), 6) for name, part in parts}
 
 
-async def reweigh(runtime: Runtime, trace: Trace, asked: Asked, memory: Memory) -> Reweighed | None:
+async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> Reweighed | None:
     """Rank the candidates of an earlier question, with the marks that were given by then.
 
     Args:
         runtime: what to work with.
-        trace: of the answer.
-        asked: the same question.
+        question: the earlier question.
         memory: the version that was believed then; its id, kind and outcome_type are enough.
 
     Returns:
@@ -57,15 +129,16 @@ async def reweigh(runtime: Runtime, trace: Trace, asked: Asked, memory: Memory) 
     # would have to be paid to say it again.
     runtime = replace(
         runtime,
-        embedder=_Then(trace.vector, runtime.store.space),
+        embedder=_Then(question.trace.vector, runtime.store.space),
         scopes=ScopeCache(),
         reranker=None,
     )
-    shown_in = asked.list_of(memory.kind, memory.outcome_type)
-    seen, whole = asked.view(), runtime.settings.recall.whole
-    if shown_in and await runtime.scopes.whole(runtime.store, seen, whole) is None:
-        seen = asked.view(shown_in)
-    found = await search(runtime, trace.query, asked.scope, seen, asked.moment)
+    shown_in = question.list_of(memory.kind, memory.outcome_type)
+    rows, whole = question.rows(), runtime.settings.recall.whole
+    if shown_in and await runtime.scopes.whole(runtime.store, rows, whole) is None:
+        rows = question.rows(shown_in)
+    query = question.trace.query
+    found = await search(runtime, query, question.scope, rows, question.moment)
     if reranks:
         found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
     candidates = found.candidacy.candidates
@@ -73,8 +146,10 @@ async def reweigh(runtime: Runtime, trace: Trace, asked: Asked, memory: Memory) 
     if row is None:
         return None
     # The lists of an answer share its tokens, so that no list has a bound of its own.
-    bounds = Bounds(asked.limit, 0 if asked.lists else asked.max_tokens, asked.min_score)
-    among = _shown(found, asked, shown_in) if shown_in else None
+    request = question.request
+    max_tokens = 0 if question.has_lists else request.max_tokens
+    bounds = Bounds(request.limit, max_tokens, question.min_score)
+    among = _shown(found, question, shown_in) if shown_in else None
     return Reweighed(found, row, placement(found.ranking, candidates, row, bounds, among))
 
 
@@ -93,8 +168,8 @@ class _Then:
         return np.tile(np.asarray(self._vector, np.float32), (len(texts), 1))
 
 
-def _shown(found: SearchResult, asked: Asked, shown_in: str) -> NDArray[np.bool_]:
+def _shown(found: SearchResult, question: PastQuestion, shown_in: str) -> NDArray[np.bool_]:
     columns = (found.candidacy.rows[name].to_pylist() for name in ("kind", "outcome_type"))
     return np.array(
-        [asked.list_of(*row) == shown_in for row in zip(*columns, strict=True)], np.bool_
+        [question.list_of(*row) == shown_in for row in zip(*columns, strict=True)], np.bool_
     )

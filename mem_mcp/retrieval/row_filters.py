@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import GLOBAL_USER, RECALLABLE, WAITS, Memory, Scope
+from mem_mcp.api.recall import Recall
+from mem_mcp.errors import InvalidInput
 from mem_mcp.store import Filters, check_filters, fields_of
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
@@ -31,6 +35,65 @@ class RowFilter:
     """The moment of the question."""
     holds: Test | None
     """The same conditions, for one row in hand; None where only the store can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a question, which can be tested by itself."""
+
+    asked: str
+    """What the caller wrote."""
+    filters: Filters
+
+
+def recall_conditions(request: Recall) -> list[Condition]:
+    """Return what a caller of recall asks of a memory, its kinds apart.
+
+    Raises:
+        InvalidInput: the filters do not compile, or since is after until.
+    """
+    since, until = moment(request.since), moment(request.until)
+    if since and until and since > until:
+        raise InvalidInput("since", f"{since.isoformat()} is after until, {until.isoformat()}")
+    filters = request.filters or {}
+    if filters:
+        check_filters(filters)
+    tags = names(request.tags)
+    given = [
+        Condition(f"filters {_json({name: value})}", {name: value})
+        for name, value in filters.items()
+    ]
+    times = [
+        Condition(f"{name} {time.isoformat()}", {"occurred_at": {operator: time}})
+        for name, operator, time in (("since", "gte", since), ("until", "lte", until))
+        if time
+    ]
+    labels = [Condition(f"tags {', '.join(tags)}", {"tags": {"in": tags}})] if tags else []
+    return [*labels, *given, *times]
+
+
+def recall_rows(
+    request: Recall, scope: Scope, now: datetime, as_of: datetime | None = None
+) -> RowFilter:
+    """Return which rows a caller of recall asks for.
+
+    Args:
+        request: its arguments.
+        scope: whose memories.
+        now: the moment of the question.
+        as_of: what was believed then; None for what is believed now.
+
+    Raises:
+        InvalidInput: the filters do not compile, or since is after until.
+    """
+    return view(
+        scope,
+        now,
+        every(*(condition.filters for condition in recall_conditions(request))),
+        include_global=request.include_global,
+        as_of=as_of,
+        kinds=names(request.kinds),
+    )
 
 
 def view(
@@ -119,11 +182,8 @@ def listable(filters: Filters) -> dict[str, Any]:
 
 def chosen(
     filters: Filters | None,
-    *,
     kinds: Collection[str] = (),
-    tags: list[str],
-    since: datetime | None = None,
-    until: datetime | None = None,
+    tags: Collection[str] = (),
 ) -> dict[str, Any]:
     """Rows that the caller's own conditions allow.
 
@@ -132,12 +192,10 @@ def chosen(
     """
     if filters:
         check_filters(filters)
-    occurred = {"gte": since, "lte": until}
     return every(
         filters or {},
         {"kind": {"in": list(kinds)}} if kinds else {},
-        {"tags": {"in": tags}} if tags else {},
-        *({"occurred_at": {word: time}} for word, time in occurred.items() if time),
+        {"tags": {"in": list(tags)}} if tags else {},
     )
 
 
@@ -145,3 +203,7 @@ def every(*conditions: Filters) -> dict[str, Any]:
     """All of several conditions."""
     present = [condition for condition in conditions if condition]
     return {"AND": present} if present else {}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

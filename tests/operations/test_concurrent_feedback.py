@@ -138,7 +138,7 @@ WRONG: list[Any] = [
     {"feedback": []},
     {"feedback": {"POSITIVE": 1}},
     {"feedback": "x" * 100_000},
-    {"feedback": "positive"},
+    {"feedback": "so-so"},
     {"feedback": "POSITIVE", "query": 0},
     {"feedback": "POSITIVE", "query": "\ud800"},
     {"feedback": "POSITIVE", "query": "x" * 50_001},
@@ -339,9 +339,9 @@ async def test_the_later_word_counts_also_when_the_clock_went_back(
     assert (marked.marks.positive, marked.marks.negative) == (0, 1)
 
 
-@pytest.mark.parametrize("since", ["2026-01-01T00:00:00", datetime(2026, 1, 1)])  # noqa: DTZ001
-async def test_a_time_without_a_zone_is_refused(memory: AsyncMemory, since: Any):
-    with pytest.raises(InvalidInput, match="no time zone"):
+@pytest.mark.parametrize("since", ["2026-13-01T00:00:00", "last week"])
+async def test_a_time_that_is_none_is_refused(memory: AsyncMemory, since: Any):
+    with pytest.raises(InvalidInput, match="is not a time"):
         await memory.recall_lessons("t", since=since)
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.api.models import Archived, Maintained, Memory, RecallResult, Why
+from mem_mcp.api.models import Archived, Maintained, Memory, RecallResult, WhyResult
 from mem_mcp.api.stats import Learning
 from mem_mcp.cli.app import app
 from mem_mcp.cli.stats_plot import draw
@@ -51,7 +51,7 @@ async def now(memory: AsyncMemory, memory_id: str, **scope: Any) -> Memory:
     return (await memory.get_memory(memory_id, **scope)).memory
 
 
-async def why(memory: AsyncMemory, answer: RecallResult, memory_id: str, **scope: Any) -> Why:
+async def why(memory: AsyncMemory, answer: RecallResult, memory_id: str, **scope: Any) -> WhyResult:
     return await memory.why(answer.recall_id, memory_id, **scope)
 
 

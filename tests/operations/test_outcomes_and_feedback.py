@@ -143,7 +143,7 @@ async def test_a_corrected_outcome_changes_what_it_credited(memory: AsyncMemory)
     [
         ({"outcome": "win"}, "success, failure, partial, unknown"),
         ({"severity": "huge"}, "minor, major, critical"),
-        ({"user_scope": "all"}, "user, global"),
+        ({"user_scope": "team"}, "user, global"),
         ({"confidence": 1.5}, "0..1"),
         ({"logs": ["x" * 3_000_000] * 2}, "5,000,000"),
         ({"task": "  "}, "task"),
@@ -357,7 +357,7 @@ async def test_each_of_many_items_has_its_own_result(memory: AsyncMemory):
             {"memory_id": foreign, "feedback": "POSITIVE"},
             {"memory_id": "nobody", "feedback": "POSITIVE"},
             {"memory_id": ended, "feedback": "POSITIVE"},
-            {"memory_id": known, "feedback": "GREAT"},
+            {"memory_id": known, "feedback": "so-so"},
             {"memory_id": known, "feedback": "POSITIVE", "recall_id": "r0"},
             {"memory_id": known, "feedback": "POSITIVE", "stars": 5},
             {"memory_id": known, "feedback": "NEGATIVE", "query": " Lamp? "},
@@ -389,10 +389,10 @@ async def test_feedback_follows_a_memory_through_its_versions(memory: AsyncMemor
     ("arguments", "said"),
     [
         ({"memory_id": "m", "items": []}, "not both"),
-        ({"items": []}, "1 to 1,000"),
-        ({"items": [{}] * 1_001}, "1 to 1,000"),
+        ({"items": []}, "items: is empty"),
+        ({"items": [{}] * 1_001}, "at most 1,000"),
         ({"memory_id": "", "feedback": "POSITIVE"}, "memory_id"),
-        ({"memory_id": "m", "feedback": "GOOD"}, "POSITIVE, NEGATIVE, VERY_NEGATIVE"),
+        ({"memory_id": "m", "feedback": "wrong"}, "POSITIVE, NEGATIVE, VERY_NEGATIVE"),
     ],
 )
 async def test_wrong_feedback_is_named(memory: AsyncMemory, arguments: dict[str, Any], said: str):

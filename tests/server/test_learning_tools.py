@@ -281,7 +281,7 @@ async def test_of_many_marks_each_has_its_own_result_or_error(client):
     items = [
         {"memory_id": memory_id, "feedback": "POSITIVE", "feedback_reason": "right"},
         {"memory_id": ABSENT, "feedback": "POSITIVE"},
-        {"memory_id": memory_id, "feedback": "GOOD"},
+        {"memory_id": memory_id, "feedback": "SO-SO"},
         {"memory_id": memory_id, "feedback": None, "query": "Where is it?"},
     ]
     given = await called(client, "give_feedback", items=items)
@@ -313,23 +313,27 @@ REFUSED: dict[str, tuple[str, dict[str, Any], Sequence[str]]] = {
     "a blank task ahead": ("recall_lessons", {"task": "\n"}, ["task"]),
     "another outcome": ("record_outcome", {"task": "x", "outcome": "won"}, OUTCOMES),
     "another severity": ("record_outcome", {"task": "x", "severity": "bad"}, SEVERITIES),
-    "another scope": ("record_outcome", {"task": "x", "user_scope": "all"}, ["user", "global"]),
+    "another scope": ("record_outcome", {"task": "x", "user_scope": "team"}, ["user", "global"]),
     "too much confidence": ("record_outcome", {"task": "x", "confidence": 2}, ["confidence"]),
-    "a text for the logs": ("record_outcome", {"task": "x", "logs": "line"}, ["logs"]),
+    "a number for the logs": ("record_outcome", {"task": "x", "logs": 5}, ["logs"]),
     "an unknown used memory": (
         "record_outcome",
         {"task": "x", "used_memory_ids": [ABSENT]},
         [ABSENT],
     ),
-    "a naive time": (
+    "a month that there is not": (
         "record_outcome",
-        {"task": "x", "occurred_at": "2026-01-01T00:00"},
+        {"task": "x", "occurred_at": "2026-13-01T00:00"},
         ["occurred_at"],
     ),
     "another outcome asked for": ("recall_lessons", {"task": "x", "outcomes": ["won"]}, OUTCOMES),
-    "another severity asked for": ("recall_lessons", {"task": "x", "severity": "low"}, SEVERITIES),
+    "another severity asked for": (
+        "recall_lessons",
+        {"task": "x", "severity": "medium"},
+        SEVERITIES,
+    ),
     "a limit of 0": ("recall_lessons", {"task": "x", "limit": 0}, ["limit"]),
-    "another feedback": ("give_feedback", {"memory_id": ABSENT, "feedback": "GOOD"}, FEEDBACKS),
+    "another feedback": ("give_feedback", {"memory_id": ABSENT, "feedback": "SO-SO"}, FEEDBACKS),
     "feedback on a missing memory": (
         "give_feedback",
         {"memory_id": ABSENT, "feedback": "POSITIVE"},

@@ -381,7 +381,7 @@ REFUSED = {
     "a missing argument": ("recall", {}, "query"),
     "a number for a text": ("recall", {"query": 5}, "query"),
     "a word for a number": ("recall", {"query": "tea", "limit": "many"}, "limit"),
-    "a text for a list": ("recall", {"query": "tea", "kinds": "fact"}, "kinds"),
+    "another kind": ("recall", {"query": "tea", "kinds": "song"}, "kinds"),
     "limit 0": ("recall", {"query": "tea", "limit": 0}, "limit"),
     "limit 201": ("recall", {"query": "tea", "limit": 201}, "limit"),
     "limit 201 of a list": ("list_memories", {"limit": 201}, "limit"),
@@ -399,7 +399,7 @@ REFUSED = {
     "a NUL": ("remember", {"content": "a\x00b"}, "content"),
     "a lone surrogate": ("remember", {"content": "a\ud800b"}, "content"),
     "a lone surrogate in a tag": ("remember", {"content": "a", "tags": ["\ud800"]}, "tags"),
-    "a naive time": ("remember", {"content": "a", "occurred_at": "2026-01-01T00:00"}, "occurred"),
+    "a month 13": ("remember", {"content": "a", "occurred_at": "2026-13-01T00:00"}, "occurred"),
     "an impossible time": (
         "remember",
         {"content": "a", "occurred_at": "2026-02-30T00:00:00Z"},

@@ -472,10 +472,9 @@ def test_an_unknown_operator_is_refused_and_the_known_ones_are_named(
         {"position": 2**63},
         {"occurred_at": 5},
         {"occurred_at": {"gte": "yesterday"}},
-        {"occurred_at": {"gte": "2026-01-31"}},
-        {"occurred_at": {"gte": "2026-01-31T12:00:00"}},
+        {"occurred_at": {"gte": "2026-01-32"}},
         {"occurred_at": {"gte": "2026-02-30T12:00:00Z"}},
-        {"occurred_at": {"lt": datetime(2026, 1, 31)}},  # noqa: DTZ001 - naive on purpose
+        {"occurred_at": {"lt": 1_769_860_800}},
         {"occurred_at": {"in": ["2026-01-31T12:00:00Z", 5]}},
         {"tags": 5},
         {"tags": {"contains": ["a"]}},

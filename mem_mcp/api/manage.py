@@ -1,0 +1,88 @@
+"""update_memory, forget, get_memory and list_memories: their arguments."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
+
+from mem_mcp.api import checks
+from mem_mcp.api.arguments import (
+    FLAG,
+    NAME,
+    NAMES,
+    TEXT,
+    AnyTags,
+    ExpiresAt,
+    Filters,
+    Kinds,
+    Limit,
+    MemoryId,
+    Metadata,
+    OutcomeWord,
+    Scoped,
+    Time,
+    text,
+    time,
+    word,
+)
+from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.models import Order
+from mem_mcp.api.words import ORDERS, STATUSES
+from mem_mcp.text import check_text
+
+MAX_REASON = 10_000
+
+SameFilters = Annotated[Filters, Doc("Conditions, written as for recall")]
+
+
+@dataclass(frozen=True)
+class UpdateMemory(Scoped):
+    """Correct or complete a memory; its earlier versions stay. Absent arguments change nothing.
+
+    If the world changed, set valid_until on the old memory and remember the new fact.
+    """
+
+    memory_id: Annotated[MemoryId, Doc("From recall or remember")]
+    _: KW_ONLY
+    content: Annotated[str | None, text(), Doc("The corrected text")] = None
+    tags: Annotated[str | Sequence[str] | None, NAMES, Doc("New tags; [] removes all")] = None
+    metadata: Annotated[Metadata, Doc("Merged by key; null deletes a key")] = None
+    expires_at: ExpiresAt = None
+    valid_until: Annotated[Time, time("start"), Doc("When it stopped being true")] = None
+    outcome: Annotated[OutcomeWord, Doc("For an outcome: what it really was")] = ""
+    status: Annotated[
+        str, word(["active", "archived"], STATUSES), Doc("archived: not recalled")
+    ] = ""
+    reason: Annotated[str, text(MAX_REASON), Doc("Why; kept in the history")] = ""
+
+
+@dataclass(frozen=True)
+class Forget(Scoped):
+    """Stop recalling a memory, when it is wrong or the user asks for it."""
+
+    memory_id: Annotated[str, NAME, Doc("One memory; or use filters")] = ""
+    _: KW_ONLY
+    filters: SameFilters = None
+    confirm: Annotated[bool, FLAG, Doc("With filters: forget them; without, only count")] = False
+    purge: Annotated[bool, FLAG, Doc("Delete every version, history too")] = False
+
+
+@dataclass(frozen=True)
+class GetMemory(Scoped):
+    """Show every field of one memory; with history how it came to be, even if forgotten."""
+
+    memory_id: Annotated[MemoryId, Doc("From recall or list_memories")]
+    _: KW_ONLY
+    history: Annotated[bool, FLAG, Doc("All versions, oldest first")] = False
+
+
+@dataclass(frozen=True)
+class ListMemories(Scoped):
+    """Page through memories by time, without a question."""
+
+    _: KW_ONLY
+    filters: SameFilters = None
+    kinds: Kinds = None
+    tags: AnyTags = None
+    limit: Limit = 50
+    cursor: Annotated[str, checked(check_text, TEXT), Doc("next_cursor of the page before")] = ""
+    order: Annotated[str, word(checks.literal(Order), ORDERS), Doc("First comes")] = "newest"

@@ -1,0 +1,51 @@
+"""recall: its arguments."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
+
+from mem_mcp.api.arguments import (
+    FLAG,
+    FRACTION,
+    AnyTags,
+    Filters,
+    IncludeGlobal,
+    Kinds,
+    Limit,
+    MaxTokens,
+    Scoped,
+    Since,
+    Time,
+    required,
+    time,
+)
+from mem_mcp.api.call import Doc
+
+MAX_QUERY = 50_000
+
+
+@dataclass(frozen=True)
+class Recall(Scoped):
+    """Find memories by meaning and words. Call it before answering or acting.
+
+    Scores are absolute: low ones mean that nothing fitting is stored.
+    """
+
+    query: Annotated[str, required(MAX_QUERY), Doc("A question or topic, in plain words")]
+    _: KW_ONLY
+    limit: Limit = 10
+    max_tokens: Annotated[MaxTokens, Doc("Budget for the texts; 0: none")] = 0
+    kinds: Kinds = None
+    tags: AnyTags = None
+    filters: Annotated[
+        Filters,
+        Doc(
+            "E.g. {'metadata.team': 'a', 'tags': {'contains': 'x'}}; operators eq ne in nin gt gte "
+            "lt lte contains icontains exists; AND, OR (lists), NOT"
+        ),
+    ] = None
+    since: Since = None
+    until: Annotated[Time, time("end"), Doc("Occurred then or earlier")] = None
+    as_of: Annotated[Time, time("start"), Doc("Answer as it would have been then")] = None
+    min_score: Annotated[float, FRACTION, Doc("Drop less relevant ones, 0..1")] = 0.0
+    include_global: IncludeGlobal = True
+    explain: Annotated[bool, FLAG, Doc("Show the parts of each score")] = False
