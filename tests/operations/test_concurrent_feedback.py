@@ -25,7 +25,7 @@ from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.learning.briefing import HEAD, briefing
 from mem_mcp.logs import feedback as ratings_module
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.ranking.feedback_boost import Marks, usefulness
+from mem_mcp.ranking.feedback_boost import FeedbackSignals, usefulness
 from mem_mcp.retrieval import feedback_signals as experience_module
 from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
@@ -591,7 +591,7 @@ def test_usefulness_is_bounded_and_never_nothing(given_marks: Any, with_vector: 
     vectors = np.full((len(given_marks), 3), np.nan, np.float32)
     vectors[::2] = [1, 0, 0]
     query = np.array([1, 0, 0], np.float32) if with_vector else None
-    for part in usefulness(Marks(rows, weights, vectors), 5, query):
+    for part in usefulness(FeedbackSignals(rows, weights, vectors), 5, query):
         assert part.shape == (5,)
         assert np.isfinite(part).all()
         assert (np.abs(part) < 1).all()
