@@ -43,7 +43,6 @@ class Candidates:
     """Position within the run, -1 for none; consecutive numbers are neighbours."""
     actor_ids: Sequence[str | None]
     """The speakers."""
-    roles: Sequence[str | None]
     kinds: Sequence[str]
     entities: Sequence[Sequence[str]]
     labels: Sequence[str]

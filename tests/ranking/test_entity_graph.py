@@ -32,7 +32,6 @@ def build(said, entities=None, relations=(), vectors=None):
         run_ids=[None] * n,
         positions=np.full(n, -1),
         actor_ids=[None] * n,
-        roles=[None] * n,
         kinds=["fact"] * n,
         entities=entities or [()] * n,
         labels=[""] * n,

@@ -43,7 +43,6 @@ def build(
         run_ids=run_ids or none,
         positions=np.array([-1] * n if positions is None else positions, dtype=np.int64),
         actor_ids=actor_ids or none,
-        roles=none,
         kinds=["fact"] * n,
         entities=[()] * n,
         labels=[""] * n,

@@ -18,7 +18,6 @@ def build(texts, vectors=None, kinds=None, actor_ids=None):
         run_ids=[None] * n,
         positions=np.full(n, -1),
         actor_ids=actor_ids or [None] * n,
-        roles=[None] * n,
         kinds=kinds or ["fact"] * n,
         entities=[()] * n,
         labels=[""] * n,
