@@ -26,8 +26,8 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.text import check_text
 from mem_mcp.times import optional_time, utc_now
 from mem_mcp.writing.identity import new_memory
-from mem_mcp.writing.insert import Keyed, embedding_of, made_before, store_new
-from mem_mcp.writing.memory_text import compose
+from mem_mcp.writing.insert import IdempotencyKey, start_embedding, store_new, stored_earlier
+from mem_mcp.writing.memory_text import outcome_text
 
 MAX_LOG_BYTES = 5_000_000
 MOST_USED = 1_000
@@ -75,11 +75,11 @@ async def record_outcome(runtime: Runtime, request: Request) -> OutcomeResult:
     named = _used_ids(request.used_memory_ids)
     stored_in = scope.model_copy(update={"user_id": memory.user_id})
     key = memory.request_key
-    keyed = Keyed(stored_in, scope.user_id, key, ("outcome",)) if key else None
+    keyed = IdempotencyKey(stored_in, scope.user_id, key, ("outcome",)) if key else None
     # What a first call used may be gone when it is repeated: it gets its answer all the same.
     is_repeated = False
     if keyed and (named or runtime.gateway):
-        is_repeated = bool(await made_before(runtime.store, keyed))
+        is_repeated = bool(await stored_earlier(runtime.store, keyed))
     if not is_repeated:
         await _check_known(runtime, scope, named)
     recalled, degraded = await _recalled(runtime, scope, request.recall_id)
@@ -87,7 +87,7 @@ async def record_outcome(runtime: Runtime, request: Request) -> OutcomeResult:
     told: list[str] = []
     if not (is_repeated or request.outcome):
         memory, told = await _judged(runtime, memory)
-    embedding = embedding_of(runtime, [memory])
+    embedding = start_embedding(runtime, [memory])
     first, placed = await store_new(runtime, [memory], embedding, keyed)
     stored = first[0] if first else placed[0].memory
     _, without_vector = await embedding
@@ -153,7 +153,7 @@ def _memory(runtime: Runtime, request: Request, scope: Scope) -> Memory:
     shared = arguments.one_of(
         request.user_scope or "user", "user_scope", arguments.literal(UserScope)
     )
-    text = compose(task, summary, lesson)
+    text = outcome_text(task, summary, lesson)
     if len(text) > most:
         raise InvalidInput(
             "task",

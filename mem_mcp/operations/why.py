@@ -10,14 +10,13 @@ from datetime import datetime
 from mem_mcp.api import arguments
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, Why
 from mem_mcp.errors import InvalidInput, NotFound
-from mem_mcp.learning.signal_counts import shortened
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.past_request import Asked
 from mem_mcp.retrieval.replay import Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
-from mem_mcp.text import count_tokens
+from mem_mcp.text import count_tokens, one_line
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",
@@ -194,7 +193,7 @@ def _verdict(asked: Asked, weighed: Reweighed, then: Memory) -> str:
     place, candidates = weighed.place, weighed.found.candidacy.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
-        text = shortened(candidates.texts[place.twin])
+        text = one_line(candidates.texts[place.twin])
         return f"It says the same as {twin}, which is better placed: {text}"
     if place.cause == "min_score":
         return f"Its score, {weighed.score:.2f}, was below min_score, {asked.min_score:.2f}."
@@ -222,7 +221,7 @@ def _details(asked: Asked, weighed: Reweighed) -> list[str]:
         last = place.better[-1]
         details.append(
             f"The last one taken before it scored {found.ranking.score[last]:.2f}: "
-            f"{shortened(candidates.texts[last])} ({candidates.memory_ids[last]})"
+            f"{one_line(candidates.texts[last])} ({candidates.memory_ids[last]})"
         )
     said = found.experience.tally(candidates.memory_ids[weighed.row])
     if said != Tally():

@@ -189,7 +189,7 @@ async def test_a_thousand_marks_are_one_commit_and_their_order_counts(memory: As
     assert [one.previous for one in given_.results[800:804]] == [
         None, "POSITIVE", "NEGATIVE", None,
     ]  # fmt: skip
-    memory._runtime.ratings._kept.clear()  # as another process reads it
+    memory._runtime.ratings._cache.clear()  # as another process reads it
     latest = await memory._runtime.ratings.latest(frozenset({"default"}))
     assert latest[known[0], "default", None, ""].rating == "NEGATIVE"
 
@@ -332,7 +332,7 @@ async def test_the_later_word_counts_also_when_the_clock_went_back(
     await memory.give_feedback(
         items=[{"memory_id": known, "feedback": w} for w in ("", "NEGATIVE")]
     )
-    memory._runtime.ratings._kept.clear()  # as another process reads it
+    memory._runtime.ratings._cache.clear()  # as another process reads it
     marked = await found(memory, known)
     assert marked is not None
     assert marked.marks is not None
@@ -610,7 +610,7 @@ async def test_a_thousand_raters_move_a_memory_by_no_more_than_the_cap(memory: A
             rating=word,
             reason=None,
             query=QUESTION,
-            question=ratings_module.question_of(QUESTION),
+            question=ratings_module.question_key(QUESTION),
             user_id="default",
             agent_id=f"a{number}",
             vector=None,
