@@ -45,14 +45,11 @@ class Calls(WriteBehind[Call]):
 
     def row(self, entry: Call) -> dict[str, Any]:
         """Return a call's values by the log's columns."""
+        usage = {name: getattr(entry.usage, name) for name in (*_SUMMED, "seconds")}
         return {
+            **usage,
             "model": entry.model,
             "call": entry.kind,
-            "input_tokens": entry.usage.input_tokens,
-            "output_tokens": entry.usage.output_tokens,
-            "cost_usd": entry.usage.cost_usd,
-            "seconds": entry.usage.seconds,
-            "retries": entry.usage.retries,
             "failure": entry.failure,
             "created_at": entry.ended_at,
         }

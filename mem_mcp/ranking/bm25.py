@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.constants import BM25_B, BM25_K1, EPSILON, QUERY_TERMS_MAX
 from mem_mcp.ranking.text_analysis import Terms, TermTable
 
@@ -13,11 +13,11 @@ from mem_mcp.ranking.text_analysis import Terms, TermTable
 class Matches:
     """How often each of the query's q terms occurs in each of n texts."""
 
-    counts: NDArray[np.float64]
+    counts: Floats
     """(n, q) occurrences; fractions where neighbouring messages count in part."""
-    lengths: NDArray[np.float64]
+    lengths: Floats
     """(n,) terms of each text."""
-    weights: NDArray[np.float64]
+    weights: Floats
     """(q,) occurrences of each term in the query."""
     absent: int
     """Distinct terms of the query that no text contains."""
@@ -47,7 +47,7 @@ def match(query: Terms, texts: TermTable) -> Matches:
     return Matches(counts, texts.lengths, weights[kept], int((frequency == 0).sum()))
 
 
-def bm25(matches: Matches) -> NDArray[np.float64]:
+def bm25(matches: Matches) -> Floats:
     """Return (n,) BM25 scores, at least 0 and unbounded.
 
     The formula of Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and
@@ -65,14 +65,14 @@ def attainable(matches: Matches) -> float:
     return float((BM25_K1 + 1) * (matches.weights @ _term_idf(matches) + _absent_idf(matches)))
 
 
-def coverage(matches: Matches) -> NDArray[np.float64]:
+def coverage(matches: Matches) -> Floats:
     """Return (n,) the share of the query's terms, by idf, that each text contains: 0..1."""
     idf = _term_idf(matches)
     total = idf.sum() + _absent_idf(matches)
     return np.asarray((matches.counts > 0) @ idf / max(total, EPSILON))
 
 
-def _term_idf(matches: Matches) -> NDArray[np.float64]:
+def _term_idf(matches: Matches) -> Floats:
     return _idf((matches.counts > 0).sum(axis=0), len(matches.counts))
 
 
@@ -81,14 +81,12 @@ def _absent_idf(matches: Matches) -> float:
     return float(matches.absent * _idf(np.zeros(1, np.int64), len(matches.counts))[0])
 
 
-def _idf(frequency: NDArray[np.int64], texts: int) -> NDArray[np.float64]:
+def _idf(frequency: Integers, texts: int) -> Floats:
     """Return the idf, above 0, of terms that occur in `frequency` of so many texts."""
     return np.asarray(np.log1p((texts - frequency + 0.5) / (frequency + 0.5)))
 
 
-def _weightiest(
-    frequency: NDArray[np.int64], weights: NDArray[np.float64], texts: int
-) -> NDArray[np.int64]:
+def _weightiest(frequency: Integers, weights: Floats, texts: int) -> Integers:
     """Return the query's terms that some text contains, at most QUERY_TERMS_MAX of them."""
     present = np.flatnonzero(frequency)
     if present.size <= QUERY_TERMS_MAX:

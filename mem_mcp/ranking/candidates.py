@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Booleans, Floats, Integers, Vectors
 from mem_mcp.ranking.conversation_context import Neighbours, neighbours_in_runs
 from mem_mcp.ranking.dense import VectorSet
 from mem_mcp.ranking.entity_graph import Edge, EntityGraph
@@ -20,7 +20,7 @@ class Query:
     """A question, its vector, and when it is asked."""
 
     text: str
-    vector: NDArray[np.float32] | None
+    vector: Vectors | None
     """(d,) its embedding, not 0 but of any length; None without an embedder."""
     now: float
     """Epoch seconds."""
@@ -35,11 +35,11 @@ class Candidates:
 
     memory_ids: Sequence[str]
     texts: Sequence[str]
-    vectors: NDArray[np.float32]
+    vectors: Vectors
     """(n, d) from the same embedder as the query's; a row of NaN for a memory without a vector."""
     run_ids: Sequence[str | None]
     """Unique across users and agents: equal ids mean the same conversation."""
-    positions: NDArray[np.int64]
+    positions: Integers
     """Position within the run, -1 for none; consecutive numbers are neighbours."""
     actor_ids: Sequence[str | None]
     """The speakers."""
@@ -47,9 +47,9 @@ class Candidates:
     entities: Sequence[Sequence[str]]
     labels: Sequence[str]
     """Memories with different labels are never duplicates: of an outcome its result and tool."""
-    occurred_at: NDArray[np.float64]
+    occurred_at: Floats
     """Epoch seconds."""
-    recorded_at: NDArray[np.float64]
+    recorded_at: Floats
     """Epoch seconds."""
     relations: Sequence[Sequence[Edge]] = ()
     """The relations that each memory states; left out for none."""
@@ -89,12 +89,12 @@ class Candidates:
         return EntityGraph.of(self.entities, self.relations)
 
     @cached_property
-    def is_question(self) -> NDArray[np.bool_]:
+    def is_question(self) -> Booleans:
         """Whether each text ends with a question mark."""
         return np.array([text.rstrip().endswith(_QUESTION_MARKS) for text in self.texts], np.bool_)
 
     @cached_property
-    def newest_first(self) -> NDArray[np.int64]:
+    def newest_first(self) -> Integers:
         """Rows by time of recording, newest first, then by id."""
         return np.lexsort((np.array(self.memory_ids), -self.recorded_at))
 
@@ -103,9 +103,9 @@ class Candidates:
 class Ranking:
     """The order and the scores of candidates."""
 
-    order: NDArray[np.int64]
+    order: Integers
     """(n,) rows of all candidates, best first."""
-    score: NDArray[np.float64]
+    score: Floats
     """(n,) 0..1 by row: absolute, so that scores of different queries can be compared."""
-    parts: Mapping[str, NDArray[np.float64]]
+    parts: Mapping[str, Floats]
     """(n,) contributions to the scores, by name; they add up to `score`."""

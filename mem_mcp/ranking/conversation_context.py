@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers, Vectors
 from mem_mcp.ranking.constants import (
     CENTRING_PRIOR,
     COHERENCE_PRIOR,
@@ -17,7 +17,6 @@ from mem_mcp.ranking.constants import (
 )
 from mem_mcp.ranking.fusion import ramp
 
-Rows = NDArray[np.int64]
 WINDOWS: tuple[tuple[int, ...], ...] = ((-1,), (-1, 1), (-2, -1, 1, 2))
 """Distances of the messages in a window: the one before, one on each side, two on each side."""
 
@@ -26,12 +25,12 @@ WINDOWS: tuple[tuple[int, ...], ...] = ((-1,), (-1, 1), (-2, -1, 1, 2))
 class Neighbour:
     """For each of n candidates the one at a fixed distance in its run."""
 
-    rows: Rows
+    rows: Integers
     """(n,) the neighbour's row; the candidate's own if it has no neighbour."""
-    weight: NDArray[np.float64]
+    weight: Floats
     """(n,) the neighbour's weight, where the candidate has 1: 0 (no neighbour) to 1."""
 
-    def of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of(self, values: Floats) -> Floats:
         """Return the weighted values of each candidate's neighbour; values are (n,) or (n, q)."""
         return np.asarray((values[self.rows].T * self.weight).T)
 
@@ -42,9 +41,9 @@ Neighbours = dict[int, Neighbour]
 
 def neighbours_in_runs(
     run_ids: Sequence[str | None],
-    positions: Rows,
-    lengths: NDArray[np.float64],
-    vectors: NDArray[np.float32],
+    positions: Integers,
+    lengths: Floats,
+    vectors: Vectors,
 ) -> Neighbours:
     """Find each candidate's neighbours within its run.
 
@@ -64,9 +63,7 @@ def neighbours_in_runs(
     return {distance: _neighbour(near, lengths, trust) for distance, near in rows.items()}
 
 
-def window(
-    values: NDArray[np.float64], distances: tuple[int, ...], neighbours: Neighbours
-) -> NDArray[np.float64]:
+def window(values: Floats, distances: tuple[int, ...], neighbours: Neighbours) -> Floats:
     """Return (n,) or (n, q) values summed over each candidate's window."""
     total = values.copy()
     for distance in distances:
@@ -74,9 +71,7 @@ def window(
     return total
 
 
-def window_cosines(
-    cosines: NDArray[np.float64], distances: tuple[int, ...], neighbours: Neighbours
-) -> NDArray[np.float64]:
+def window_cosines(cosines: Floats, distances: tuple[int, ...], neighbours: Neighbours) -> Floats:
     """Return (n,) the query's cosine to the mean vector of each candidate's window.
 
     It follows from the single cosines and the similarity of the window's vectors to each other, for
@@ -89,14 +84,14 @@ def window_cosines(
     return window(cosines, distances, neighbours) / length
 
 
-def _neighbour(near: Rows, lengths: NDArray[np.float64], trust: float) -> Neighbour:
+def _neighbour(near: Integers, lengths: Floats, trust: float) -> Neighbour:
     rows = np.where(near < 0, np.arange(near.size), near)
     mean_length = (lengths + lengths[rows]) / 2
     weight = np.where(near < 0, 0.0, trust / (1 + (mean_length / CONTEXT_TERMS) ** 2))
     return Neighbour(rows, weight)
 
 
-def _coherence(before: Rows, vectors: NDArray[np.float32]) -> float:
+def _coherence(before: Integers, vectors: Vectors) -> float:
     """Return 0 for texts in random order to 1 for conversations, from a sample of neighbours."""
     linked = np.flatnonzero(before >= 0)
     sample = linked[:: max(1, linked.size // COHERENCE_SAMPLE)]
@@ -114,12 +109,12 @@ def _coherence(before: Rows, vectors: NDArray[np.float32]) -> float:
     return ramp((float(cosines.sum()) + prior) / (len(first) + COHERENCE_PRIOR), *COHERENCE_RAMP)
 
 
-def _next(rows: Rows, step: Rows) -> Rows:
+def _next(rows: Integers, step: Integers) -> Integers:
     """Return the row that each of `rows` leads to by `step`; -1 where there is none."""
     return np.where(rows < 0, -1, step[rows])
 
 
-def _adjacent(run_ids: Sequence[str | None], positions: Rows) -> tuple[Rows, Rows]:
+def _adjacent(run_ids: Sequence[str | None], positions: Integers) -> tuple[Integers, Integers]:
     """Return the rows right before and right after each candidate in its run; -1 for none."""
     codes: dict[str | None, int] = {None: -1}
     runs = np.array([codes.setdefault(run, len(codes)) for run in run_ids], dtype=np.int64)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Booleans, Floats, Vectors
 from mem_mcp.ranking.constants import CENTRING_PRIOR, EPSILON
 
 
@@ -12,9 +13,9 @@ from mem_mcp.ranking.constants import CENTRING_PRIOR, EPSILON
 class DenseScores:
     """The similarity of each of n candidates to the query."""
 
-    cosines: NDArray[np.float64]
+    cosines: Floats
     """(n,) -1..1; NaN for a candidate without a vector."""
-    centred: NDArray[np.float64]
+    centred: Floats
     """(n,) the same after the candidates' mean vector was subtracted from both sides."""
     max_cosine: float
     """The largest of `cosines`; 0 if there is none."""
@@ -26,19 +27,19 @@ class DenseScores:
 class VectorSet:
     """The vectors of n candidates, with what every query needs of them."""
 
-    present: NDArray[np.bool_]
+    present: Booleans
     """(n,) whether a candidate has a vector."""
-    rows: NDArray[np.float32]
+    rows: Vectors
     """(m, d) the vectors of those that have one."""
-    lengths: NDArray[np.float32]
+    lengths: Vectors
     """(m,) their norms."""
-    mean: NDArray[np.float32]
+    mean: Vectors
     """(d,) mean of the unit vectors, shrunk towards 0 where there are few."""
-    with_mean: NDArray[np.float32]
+    with_mean: Vectors
     """(m,) dot product of each unit vector and the mean."""
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float32]) -> "VectorSet":
+    def of(cls, vectors: Vectors) -> "VectorSet":
         """Prepare vectors.
 
         Args:
@@ -51,7 +52,7 @@ class VectorSet:
         return cls(present, rows, lengths, mean, rows @ mean / lengths)
 
 
-def dense_scores(query: NDArray[np.float32] | None, vectors: VectorSet) -> DenseScores:
+def dense_scores(query: Vectors | None, vectors: VectorSet) -> DenseScores:
     """Compare the query with each candidate.
 
     Centring subtracts the candidates' mean vector, because what all candidates have in common does
@@ -83,7 +84,7 @@ def dense_scores(query: NDArray[np.float32] | None, vectors: VectorSet) -> Dense
     )
 
 
-def _expanded(values: NDArray[np.floating], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _expanded(values: NDArray[np.floating], present: Booleans) -> Floats:
     """Return (n,) values clipped to -1..1, with NaN for candidates without a vector."""
     column = np.full(present.size, np.nan)
     column[present] = np.clip(values, -1.0, 1.0)

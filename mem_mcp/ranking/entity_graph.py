@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.constants import SECOND_HOP_SHARE
 from mem_mcp.ranking.entity_names import ALIASES, name_key, phrases
 
-Column = NDArray[np.float64]
-Ids = NDArray[np.int64]
 # A name of more words is a sentence; texts are not searched for it.
 _NAME_WORDS_MAX = 16
 Edge = tuple[str, str, str]
@@ -84,9 +82,9 @@ class EntityGraph:
     names: EntityNames
     ids: Mapping[str, int]
     """The number of each entity."""
-    rows: Ids
+    rows: Integers
     """(m,) the memory of each mention."""
-    entities: Ids
+    entities: Integers
     """(m,) the number of the entity that it mentions; each pair occurs once."""
     size: int
     """n."""
@@ -106,7 +104,7 @@ class EntityGraph:
             entities += sorted(mentioned)
         return cls(names, ids, np.array(rows, np.int64), np.array(entities, np.int64), len(lists))
 
-    def nearness(self, text: str) -> Column:
+    def nearness(self, text: str) -> Floats:
         """Return (n,) how near each memory is to the entities that a text names, 0..1.
 
         A memory that mentions a named entity is one hop away; one that shares an entity with such a
@@ -145,10 +143,10 @@ class EntityGraph:
         near = [entities[number] for number in best if score[number] > 0]
         return [name for entity in near for name in self.names.spelled[entity]]
 
-    def _numbers(self, text: str) -> Ids:
+    def _numbers(self, text: str) -> Integers:
         return np.array(sorted(self.ids[entity] for entity in self.names.in_text(text)), np.int64)
 
-    def _one_hop(self, named: Ids) -> tuple[Column, Column]:
+    def _one_hop(self, named: Integers) -> tuple[Floats, Floats]:
         """Return the nearness of the memories one hop away, and of the entities they mention."""
         start = np.zeros(len(self.ids))
         start[named] = self._specificity[named]
@@ -158,12 +156,12 @@ class EntityGraph:
         return near, reach
 
     @cached_property
-    def _specificity(self) -> Column:
+    def _specificity(self) -> Floats:
         """By entity: 1 if one memory mentions it, less the more do."""
         return np.asarray(1 / np.log2(1 + np.bincount(self.entities, minlength=len(self.ids))))
 
     @cached_property
-    def _passed_on(self) -> Column:
+    def _passed_on(self) -> Floats:
         """By memory: 1 if it mentions at most two entities, less the more it mentions."""
         mentioned = np.bincount(self.rows, minlength=self.size)
         return np.asarray(1 / np.log2(np.maximum(mentioned, 2)))

@@ -3,28 +3,24 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers, Vectors
 from mem_mcp.ranking.constants import PSEUDO_COUNT, PSEUDO_COUNT_HERE, QUERY_SIMILARITY_POWER
-
-Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSignals:
     """Ratings of candidates, and outcomes of tasks that used them (m signals)."""
 
-    rows: NDArray[np.int64]
+    rows: Integers
     """(m,) the candidate that each is about."""
-    weights: Column
+    weights: Floats
     """(m,) above 0 for help, below 0 for harm."""
-    vectors: NDArray[np.float32]
+    vectors: Vectors
     """(m, d) normalised vectors of the queries that the memories were used for; NaN for none."""
 
 
-def usefulness(
-    signals: FeedbackSignals, size: int, query: NDArray[np.float32] | None
-) -> tuple[Column, Column]:
+def usefulness(signals: FeedbackSignals, size: int, query: Vectors | None) -> tuple[Floats, Floats]:
     """Return how useful each candidate was: in general, and for queries similar to this one.
 
     Both are means of the signals' weights, shrunk towards 0 by neutral signals (`PSEUDO_COUNT`), so
@@ -47,7 +43,7 @@ def usefulness(
     )
 
 
-def query_similarity(vectors: NDArray[np.float32], query: NDArray[np.float32] | None) -> Column:
+def query_similarity(vectors: Vectors, query: Vectors | None) -> Floats:
     """Return (m,) the cosine of each query to this one to the power QUERY_SIMILARITY_POWER, 0..1.
 
     It is 0 where a vector is missing.
@@ -63,8 +59,8 @@ def query_similarity(vectors: NDArray[np.float32], query: NDArray[np.float32] | 
 
 
 def _shrunk_mean(
-    signals: FeedbackSignals, size: int, shares: Column, pseudo_count: float
-) -> Column:
+    signals: FeedbackSignals, size: int, shares: Floats, pseudo_count: float
+) -> Floats:
     weights = signals.weights * shares
     total = np.bincount(signals.rows, weights, minlength=size)
     evidence = np.bincount(signals.rows, np.abs(weights), minlength=size)

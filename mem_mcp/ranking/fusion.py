@@ -1,8 +1,8 @@
 """Fusion of lexical and dense scores: their common scale, their weights, and the absolute level."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.constants import (
     EPSILON,
     LEXICAL_WEIGHT_MAX,
@@ -34,7 +34,7 @@ def lexical_weight(query_terms: int, typicality: float, max_cosine: float) -> fl
     return LEXICAL_WEIGHT_MAX - (LEXICAL_WEIGHT_MAX - LEXICAL_WEIGHT_MIN) * min(evidence, 1.0)
 
 
-def scaled_lexical(scores: NDArray[np.float64], attainable: float) -> NDArray[np.float64]:
+def scaled_lexical(scores: Floats, attainable: float) -> Floats:
     """Return BM25 scores on the scale of cosines, 0 to about 1.
 
     The divisor is the geometric mean of the best score and the attainable one. The best score alone
@@ -50,7 +50,7 @@ def scaled_lexical(scores: NDArray[np.float64], attainable: float) -> NDArray[np
     return np.asarray(scores / np.sqrt(best * max(attainable, best)))
 
 
-def scaled_dense(cosines: NDArray[np.float64], lexical: NDArray[np.float64]) -> NDArray[np.float64]:
+def scaled_dense(cosines: Floats, lexical: Floats) -> Floats:
     """Return centred cosines shifted so that the lowest is 0.
 
     Args:
@@ -65,7 +65,7 @@ def scaled_dense(cosines: NDArray[np.float64], lexical: NDArray[np.float64]) -> 
     return np.where(np.isnan(dense), estimate, dense)
 
 
-def absolute_level(cosines: NDArray[np.float64], coverage: NDArray[np.float64]) -> float:
+def absolute_level(cosines: Floats, coverage: Floats) -> float:
     """Return how well the best candidate answers at all: 0..1, comparable between queries.
 
     It is the maximum of two thirds cosine and one third coverage of the same candidate. Of all

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.text_analysis import name_words
 
 
@@ -21,7 +21,7 @@ def named_entities(question: str, entities: Iterable[Sequence[str]]) -> frozense
     return frozenset(entity for entity in distinct if asked >= name_words(entity) != frozenset())
 
 
-def by_named_speaker(named: frozenset[str], actor_ids: Sequence[str | None]) -> NDArray[np.float64]:
+def by_named_speaker(named: frozenset[str], actor_ids: Sequence[str | None]) -> Floats:
     """Return 1 for each memory whose speaker is named, else 0.
 
     All are 0 unless exactly one speaker is named: a question that names two is about both.
@@ -31,16 +31,14 @@ def by_named_speaker(named: frozenset[str], actor_ids: Sequence[str | None]) -> 
     return _distinguishing(actor in named for actor in actor_ids)
 
 
-def about_named_entity(
-    named: frozenset[str], entities: Sequence[Sequence[str]]
-) -> NDArray[np.float64]:
+def about_named_entity(named: frozenset[str], entities: Sequence[Sequence[str]]) -> Floats:
     """Return 1 for each memory about a named entity, else 0."""
     if not named:
         return np.zeros(len(entities))
     return _distinguishing(not named.isdisjoint(names) for names in entities)
 
 
-def _distinguishing(flags: Iterable[bool]) -> NDArray[np.float64]:
+def _distinguishing(flags: Iterable[bool]) -> Floats:
     """Return the flags as numbers; all 0 if all are set: that tells no memory from another."""
     column = np.fromiter(flags, np.float64)
     return np.zeros_like(column) if column.all() else column

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.constants import (
@@ -33,8 +33,7 @@ from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.temporal import asks_for_time, mentions_time, recency
 from mem_mcp.ranking.text_analysis import name_words, terms
 
-Column = NDArray[np.float64]
-Parts = dict[str, Column]
+Parts = dict[str, Floats]
 
 _DIGITS = 6
 _LOGIT_MAX = 50  # keeps exp() from overflowing
@@ -110,7 +109,7 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     return Ranking(_best_first(score, ranking.order), score, parts)
 
 
-def _content(weight: float, matches: Matches, cosines: Column, neighbours: Neighbours) -> Parts:
+def _content(weight: float, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:
     """Mix lexical and dense scores; the context part averages over the message and its windows."""
     best = attainable(matches)
     lexical = scaled_lexical(bm25(matches), best)
@@ -134,7 +133,7 @@ def _content(weight: float, matches: Matches, cosines: Column, neighbours: Neigh
     }
 
 
-def _reply_transfer(scores: Column, candidates: Candidates) -> Column:
+def _reply_transfer(scores: Floats, candidates: Candidates) -> Floats:
     """Return what each message of a conversation gains and loses.
 
     A question transfers a share to its reply, since the repeated question does not answer the
@@ -150,12 +149,12 @@ def _reply_transfer(scores: Column, candidates: Candidates) -> Column:
     return np.asarray(kept + before.of(transfer) - scores)
 
 
-def _connection(query: Query, candidates: Candidates) -> Column:
+def _connection(query: Query, candidates: Candidates) -> Floats:
     graph = candidates.graph
     return np.zeros(len(candidates)) if graph is None else graph.nearness(query.text)
 
 
-def _within_range(boosts: Parts, scores: Column, scale: float) -> Parts:
+def _within_range(boosts: Parts, scores: Floats, scale: float) -> Parts:
     """Shorten boosts so that the scores with them stay in 0..1 and the parts still add up."""
     boost = _sum(boosts)
     room = np.clip((scores + boost) * scale, 0.0, 1.0) / max(scale, EPSILON) - scores
@@ -163,16 +162,16 @@ def _within_range(boosts: Parts, scores: Column, scale: float) -> Parts:
     return {name: column * np.clip(share, 0.0, 1.0) for name, column in boosts.items()}
 
 
-def _best_first(score: Column, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _best_first(score: Floats, rows: Integers) -> Integers:
     """Sort rows by score; those with equal scores keep their order."""
     return rows[np.argsort(-score[rows], kind="stable")]
 
 
-def _fractions(relevance: Column) -> Column:
+def _fractions(relevance: Floats) -> Floats:
     if ((relevance >= 0) & (relevance <= 1)).all():
         return relevance
     return np.asarray(1 / (1 + np.exp(-np.clip(relevance, -_LOGIT_MAX, _LOGIT_MAX))))
 
 
-def _sum(parts: Parts) -> Column:
+def _sum(parts: Parts) -> Floats:
     return np.asarray(np.sum(list(parts.values()), axis=0))

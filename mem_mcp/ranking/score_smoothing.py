@@ -1,8 +1,8 @@
 """Score smoothing: similar candidates raise or lower each other's scores."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Vectors
 from mem_mcp.ranking.constants import (
     CENTRING_PRIOR,
     EPSILON,
@@ -15,9 +15,7 @@ from mem_mcp.ranking.constants import (
 from mem_mcp.ranking.fusion import ramp
 
 
-def smoothing(
-    scores: NDArray[np.float64], cosines: NDArray[np.float64], vectors: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def smoothing(scores: Floats, cosines: Floats, vectors: Vectors) -> Floats:
     """Return what each candidate gains or loses by the scores of its nearest neighbours.
 
     Each of the best candidates moves towards the mean score of its neighbours among them (Diaz
@@ -45,7 +43,7 @@ def smoothing(
     return gains
 
 
-def _neighbour_weights(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def _neighbour_weights(rows: Vectors) -> Floats:
     """Return (n, n) weights: of each row's nearest neighbours, and 0 for the others."""
     units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), EPSILON)
     cosines = (units @ units.T).astype(np.float64)

@@ -4,8 +4,8 @@ import re
 import unicodedata
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Vectors
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.constants import DUPLICATE_COSINE, EPSILON, REMARK_WORDS_MAX
 from mem_mcp.ranking.text_analysis import STOP_WORDS
@@ -54,7 +54,7 @@ class DistinctMemories:
         self._candidates = candidates
         self._texts: set[tuple[str, ...]] = set()
         self._rows: list[int] = []
-        self._units: list[NDArray[np.float32]] = []
+        self._units: list[Vectors] = []
 
     def add(self, row: int) -> bool:
         """Add a candidate unless the set has one that says the same; return whether it was added.
@@ -84,14 +84,14 @@ class DistinctMemories:
     def _is_message(self, row: int) -> bool:
         return self._candidates.kinds[row] == "message"
 
-    def _unit(self, row: int) -> NDArray[np.float32] | None:
+    def _unit(self, row: int) -> Vectors | None:
         """Return the unit vector to compare; None if there is none, and for messages."""
         vector = self._candidates.vectors[row]
         if self._is_message(row) or not vector.size or not np.isfinite(vector).all():
             return None
         return np.asarray(vector / max(float(np.linalg.norm(vector)), EPSILON))
 
-    def _has_similar(self, row: int, unit: NDArray[np.float32] | None) -> bool:
+    def _has_similar(self, row: int, unit: Vectors | None) -> bool:
         if unit is None or not self._units:
             return False
         near = np.flatnonzero(np.stack(self._units) @ unit >= DUPLICATE_COSINE)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.constants import KIND_HALF_LIVES, RECENCY_HALF_LIFE
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
@@ -29,15 +29,13 @@ def asks_for_time(question: str) -> bool:
     return _TIME_QUESTION.match(question) is not None
 
 
-def mentions_time(texts: TermTable) -> NDArray[np.float64]:
+def mentions_time(texts: TermTable) -> Floats:
     """Return 1 for each text that contains an English time expression, else 0."""
     is_time = np.isin(texts.ids, _TIME_TERMS)
     return (np.bincount(texts.rows[is_time], minlength=texts.lengths.size) > 0).astype(np.float64)
 
 
-def recency(
-    occurred_at: NDArray[np.float64], now: float, kinds: Sequence[str]
-) -> NDArray[np.float64]:
+def recency(occurred_at: Floats, now: float, kinds: Sequence[str]) -> Floats:
     """Return 1 for what happens now or later, halved with each half-life that has passed.
 
     Args:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import Stemmer
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.constants import CACHED_CHARACTERS_MAX, CACHED_TEXTS_MAX, WORD_CHARACTERS_MAX
 
 _STOP_WORDS = """
@@ -41,9 +41,9 @@ _stemmers = threading.local()
 class Terms(NamedTuple):
     """The t distinct terms of one text."""
 
-    ids: NDArray[np.int64]
+    ids: Integers
     """(t,) their hashes."""
-    counts: NDArray[np.float64]
+    counts: Floats
     """(t,) occurrences of each."""
     length: float
     """Occurrences in all."""
@@ -52,13 +52,13 @@ class Terms(NamedTuple):
 class TermTable(NamedTuple):
     """The terms of n texts, concatenated (m distinct terms of a text in all)."""
 
-    ids: NDArray[np.int64]
+    ids: Integers
     """(m,) each text's distinct terms, text by text."""
-    counts: NDArray[np.float64]
+    counts: Floats
     """(m,) occurrences of each in its text."""
-    rows: NDArray[np.int64]
+    rows: Integers
     """(m,) the text of each."""
-    lengths: NDArray[np.float64]
+    lengths: Floats
     """(n,) terms of each text in all."""
 
     @classmethod

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from candidate_builder import build
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import Candidates, Query, rank
+from mem_mcp.ranking import Query, rank
 from mem_mcp.ranking.constants import GRAPH_BOOST
 from mem_mcp.ranking.entity_graph import EntityGraph, EntityNames
 from mem_mcp.ranking.entity_names import name_key, phrases
@@ -23,24 +24,6 @@ edges = st.lists(st.tuples(names, st.sampled_from(RELATIONS), names), max_size=3
 texts = st.lists(names | st.sampled_from(["where", "is", "tea?"]), max_size=6).map(" ".join)
 
 
-def build(said, entities=None, relations=(), vectors=None):
-    n = len(said)
-    return Candidates(
-        memory_ids=[f"m{row}" for row in range(n)],
-        texts=said,
-        vectors=np.full((n, 4), np.nan, np.float32) if vectors is None else vectors,
-        run_ids=[None] * n,
-        positions=np.full(n, -1),
-        actor_ids=[None] * n,
-        kinds=["fact"] * n,
-        entities=entities or [()] * n,
-        labels=[""] * n,
-        occurred_at=np.zeros(n),
-        recorded_at=np.zeros(n),
-        relations=relations,
-    )
-
-
 @st.composite
 def memories(draw):
     n = draw(st.integers(1, 8))
@@ -48,7 +31,8 @@ def memories(draw):
 
 
 def of(some):
-    return build(*([one[part] for one in some] for part in range(3)))
+    said, entities, relations = ([one[part] for one in some] for part in range(3))
+    return build(said, entities=entities, relations=relations)
 
 
 @given(memories(), texts)
