@@ -19,7 +19,7 @@ _TEXTS = (
     "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id",
 )  # fmt: skip
 SCHEMA = columns(*((name, pa.string()) for name in _TEXTS))
-"""Of the log."""
+"""The columns of the log."""
 _COLUMNS = (*_TEXTS, "vector", "created_at")
 _CACHE_ENTRIES_MAX = 64
 RatingKey = tuple[str, str, str | None, str]

@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
         ("created_at", pa.timestamp("us", tz="UTC")),
     ]
 )
-"""Of the log: neither prompts nor answers."""
+"""The columns of the log: neither prompts nor answers."""
 _SUMMED = ("input_tokens", "output_tokens", "retries", "cost_usd")
 
 

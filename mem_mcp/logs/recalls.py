@@ -17,7 +17,7 @@ from mem_mcp.times import utc_now
 
 _TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
 SCHEMA = columns(*((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string())))
-"""Of the log."""
+"""The columns of the log."""
 _COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
 
 

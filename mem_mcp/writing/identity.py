@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mem_mcp.api.models import Event, Memory, Scope
-from mem_mcp.retrieval.row_filters import every
-from mem_mcp.store import Store
+from mem_mcp.store import Filters, Store
 from mem_mcp.text import content_hash, digest
 
 _DEDUPLICATED_KINDS = ("fact", "procedure", "lesson")
@@ -115,7 +114,7 @@ async def _numbered(store: Store, memories: Sequence[Memory]) -> list[Memory]:
             continue
         if run not in last:
             given = [other.position for other in memories if _run(other) == run]
-            stored = await _last_position(store, *run)
+            stored = await _last_position(store, run)
             last[run] = max([stored, *(position for position in given if position is not None)])
         last[run] += 1
         numbered.append(memory.model_copy(update={"position": last[run]}))
@@ -126,11 +125,17 @@ def _run(memory: Memory) -> _Run | None:
     return (memory.user_id, memory.run_id) if memory.kind == "message" else None
 
 
-async def _last_position(store: Store, user_id: str, run_id: str | None) -> int:
+def _messages_of(run: _Run) -> Filters:
+    """Return the filter for the messages of a run."""
+    user_id, run_id = run
+    run_condition = {"exists": False} if run_id is None else run_id
+    return {"user_id": user_id, "run_id": run_condition, "kind": "message"}
+
+
+async def _last_position(store: Store, run: _Run) -> int:
     """Return the highest position in a run; -1 if it is empty."""
-    run = {"run_id": run_id} if run_id is not None else {"run_id": {"exists": False}}
     rows = await store.read(
-        every({"user_id": user_id, "kind": "message", "position": {"exists": True}}, run),
+        {**_messages_of(run), "position": {"exists": True}},
         columns=["position"],
         order=[("position", False)],
         limit=1,
@@ -143,21 +148,13 @@ async def _possible_duplicates(
 ) -> dict[_Key | None, list[Memory]]:
     """Read the stored versions, also those no longer live, that have the key of a new memory."""
     hashes = {memory.content_hash for memory in memories if memory.kind in _DEDUPLICATED_KINDS}
-    conditions: list[dict[str, Any]] = []
-    if hashes:
-        conditions.append({"content_hash": {"in": sorted(hashes)}})
+    conditions: list[Filters] = [{"content_hash": {"in": sorted(hashes)}}] if hashes else []
     positions: dict[_Run, list[int | None]] = {}
     for memory in memories:
         if (run := _run(memory)) is not None:
             positions.setdefault(run, []).append(memory.position)
     conditions += [
-        {
-            "user_id": user_id,
-            "run_id": {"exists": False} if run_id is None else run_id,
-            "kind": "message",
-            "position": {"in": places},
-        }
-        for (user_id, run_id), places in positions.items()
+        {**_messages_of(run), "position": {"in": numbers}} for run, numbers in positions.items()
     ]
     if not conditions or (hashes and not positions and not await store.count(conditions[0])):
         return {}  # in the usual case a look at one index tells it
