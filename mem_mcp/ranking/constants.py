@@ -70,7 +70,7 @@ SMOOTHING_SHARPNESS = 10.0
 """Weight of a neighbour: exp(sharpness * (cosine - 1)); 5 and 10 equal, 20 worse."""
 
 NAME_BOOST = 0.1
-"""Share of the best content score that a memory gains whose speaker or entity the query names.
+"""Share of the best content score that a memory gains if the query names its speaker or entity.
 
 0.2 gains 0.5 points on LoCoMo, and loses 8 to 15 where the wrong one of two is named.
 """
