@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mem_mcp.api.models import Memory
 from mem_mcp.embedding import Embedder
 from mem_mcp.ranking.bm25 import bm25, match
-from mem_mcp.ranking.dense import Cloud, nearness
-from mem_mcp.ranking.text_analysis import table, terms
-from mem_mcp.writing.identity import spoken
+from mem_mcp.ranking.dense import VectorSet, dense_scores
+from mem_mcp.ranking.text_analysis import TermTable, terms
+from mem_mcp.writing.memory_text import embedded_text
 
 RRF_K = 60
 """Of Cormack, Clarke and Buettcher (2009), where reciprocal rank fusion comes from."""
@@ -45,9 +45,9 @@ class Arms:
             candidates: all that it may find; at least one.
             limit: how many.
         """
-        vectors = await self._embed([query, *map(spoken, candidates)])
-        words = bm25(match(terms(query), table([terms(one.text) for one in candidates])))
-        scores = every_ranking(words, nearness(vectors[0], Cloud.of(vectors[1:])).plain)
+        vectors = await self._embed([query, *map(embedded_text, candidates)])
+        words = bm25(match(terms(query), TermTable.of([terms(one.text) for one in candidates])))
+        scores = every_ranking(words, dense_scores(vectors[0], VectorSet.of(vectors[1:])).cosines)
         return {
             name: [candidates[row].memory_id for row in _order(each)[:limit]]
             for name, each in scores.items()

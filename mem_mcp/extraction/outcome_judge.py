@@ -12,7 +12,7 @@ from mem_mcp.prompts.judge import Judgement, messages
 from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
-from mem_mcp.writing.memory_text import compose, parts
+from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 
 JUDGED = "judged by "
 """How the reason of a version begins whose outcome a model found."""
@@ -35,7 +35,7 @@ async def judge(
     Raises:
         LLMError: no usable answer.
     """
-    task, summary, lesson = parts(memory.text)
+    task, summary, lesson = outcome_parts(memory.text)
     shown = log([memory.source or ""], _LOG_TOKENS)
     asked = messages(
         task,
@@ -68,7 +68,7 @@ def _composed(task: str, given: tuple[str, str], found: Judged, most: int) -> tu
     both = (found.summary, found.lesson)
     for new in (both, ("", found.lesson), (found.summary, ""), ("", "")):
         summary, lesson = (own or told for own, told in zip(given, new, strict=True))
-        text = compose(task, summary, lesson)
+        text = outcome_text(task, summary, lesson)
         if len(text) <= most:
             break
     names = ("summary", "lesson")

@@ -24,9 +24,9 @@ from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
-from mem_mcp.writing.identity import new_memory, place
-from mem_mcp.writing.insert import Keyed, made_before, new_rows
-from mem_mcp.writing.versions import end, succeed
+from mem_mcp.writing.identity import assign_ids, new_memory
+from mem_mcp.writing.insert import IdempotencyKey, new_rows, stored_earlier
+from mem_mcp.writing.versions import deletion, next_version
 
 # Of a model whose window LiteLLM does not know, and at most: longer ones cost attention.
 _WINDOW_TOKENS = 6_000
@@ -45,7 +45,7 @@ class ExtractionInput:
     fields: Mapping[str, Any]
     """Further fields of every new memory: tags, metadata and so on, as the caller gave them."""
     instructions: str = ""
-    request: Keyed | None = None
+    request: IdempotencyKey | None = None
     waited: Sequence[Version] = ()
     """Rows that held it until now; they end with it."""
 
@@ -55,7 +55,7 @@ def material(
     given: Sequence[Memory],
     *,
     instructions: str,
-    request: Keyed | None = None,
+    request: IdempotencyKey | None = None,
     waited: Sequence[Version] = (),
 ) -> ExtractionInput:
     """Return memories as they were given, at least one, as what is to be learnt from."""
@@ -121,7 +121,7 @@ async def infer(
     Raises:
         WriteConflict: other writers kept winning, or what waited was changed meanwhile.
     """
-    if material.request and (first := await made_before(runtime.store, material.request)):
+    if material.request and (first := await stored_earlier(runtime.store, material.request)):
         learnt.first = first
         return
     parts = windows(material.said, await _window(gateway))
@@ -235,7 +235,7 @@ async def _apply(
             if (
                 begins
                 and material.request
-                and (first := await made_before(store, material.request))
+                and (first := await stored_earlier(store, material.request))
             ):
                 await store.settle()
                 return first
@@ -243,7 +243,7 @@ async def _apply(
             if not attempt and len(waiting) < len(material.waited):
                 raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(runtime, changed)
-            placed = await place(store, drafts, utc_now(), written)
+            placed = await assign_ids(store, drafts, utc_now(), written)
             add = new_rows(
                 placed,
                 [new_texts[one.memory.text] if one.is_new else None for one in placed],
@@ -258,7 +258,7 @@ async def _apply(
                 for memory_id, change in fresh.items()
             ]
             pairs += [
-                end(row, scope, utc_now(), "read by the language model")
+                deletion(row, scope, utc_now(), "read by the language model")
                 for row in (waiting if ends else ())
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
@@ -330,13 +330,13 @@ def _successor(
     vectors: Mapping[str, Vector | None],
 ) -> tuple[Version, Version]:
     if deletes:
-        return end(row, scope, utc_now(), change.reason)
+        return deletion(row, scope, utc_now(), change.reason)
     fields: dict[str, Any] = {**change.fields, "reason": change.reason}
     vector = row.vector
     if "text" in fields:
         vector = vectors[fields["text"]]
         fields["content_hash"] = content_hash(fields["text"])
-    return succeed(row, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
+    return next_version(row, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
 
 
 def _result(change: Change, event: Any) -> Remembered:  # noqa: ANN401

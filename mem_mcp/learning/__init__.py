@@ -1,1 +1,1 @@
-"""What use teaches."""
+"""Learning from use: feedback, outcomes and recalls change, rank and summarise memories."""

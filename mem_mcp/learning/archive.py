@@ -1,4 +1,4 @@
-"""Archiving: out of recall with what has expired, and with what harms more than it helps."""
+"""Archiving: memories that expired, or did more harm than good, leave recall."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import pyarrow.compute as pc
 from mem_mcp.api.models import RECALLABLE, Archived, Scope, Tally
 from mem_mcp.config import ArchiveSettings
 from mem_mcp.learning.signal_counts import (
+    all_signals,
     help_and_harm,
-    marks,
     outcomes,
     ratings,
     recalled,
-    shortened,
     tallies,
     trace_window,
 )
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
+from mem_mcp.text import one_line
 from mem_mcp.times import utc_now
-from mem_mcp.writing.versions import succeed
+from mem_mcp.writing.versions import next_version
 
 AT_ONCE = 1_000
 """Rows of one read or commit."""
 _ACTOR = Scope(user_id="maintain")
-_RECALLED = every(current(), {"status": {"in": [*RECALLABLE]}})
+_RECALLABLE = every(current(), {"status": {"in": [*RECALLABLE]}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +42,34 @@ class _Due:
 
 
 async def archive(runtime: Runtime, *, dry_run: bool = False) -> list[Archived]:
-    """Archive what the settings' section `archive` says.
+    """Archive memories as the section `archive` of the settings says.
 
     Args:
         runtime: what to work with.
-        dry_run: only say what would be archived.
+        dry_run: return what would be archived, and change nothing.
 
     Returns:
-        What was archived. What others change meanwhile is left for the next pass.
+        What was archived. Memories that others change meanwhile are left for the next pass.
 
     Raises:
-        StoreError: LanceDB or the disk refused; some may have been archived.
+        StoreError: LanceDB or the disk refused; some memories may have been archived.
     """
     settings, now = runtime.settings.archive, utc_now()
     due = await _expired(runtime, now) if settings.expired else []
     if settings.harmful and runtime.traces.keep is not None:
-        known = {one.version_id for one in due}
-        due += [one for one in await _harmful(runtime, now) if one.version_id not in known]
+        expired = {one.version_id for one in due}
+        due += [one for one in await _harmful(runtime, now) if one.version_id not in expired]
     if dry_run:
         return [one.archived for one in due]
-    done: list[Archived] = []
+    archived: list[Archived] = []
     for start in range(0, len(due), AT_ONCE):
-        done += await _apply(runtime, due[start : start + AT_ONCE], now)
-    return done
+        archived += await _apply(runtime, due[start : start + AT_ONCE], now)
+    return archived
 
 
 async def _expired(runtime: Runtime, now: datetime) -> list[_Due]:
     rows = await runtime.store.scan(
-        every(_RECALLED, {"expires_at": {"lte": now}}),
+        every(_RECALLABLE, {"expires_at": {"lte": now}}),
         ["version_id", "memory_id", "text", "expires_at"],
     )
     return [_due(row, f"expired on {row['expires_at']:%Y-%m-%d}") for row in rows.to_pylist()]
@@ -77,93 +77,83 @@ async def _expired(runtime: Runtime, now: datetime) -> list[_Due]:
 
 async def _harmful(runtime: Runtime, now: datetime) -> list[_Due]:
     settings = runtime.settings.archive
-    marked = marks(await ratings(runtime), await outcomes(runtime))
-    suspects = [id_ for id_, tally in tallies(marked).items() if _harms(tally, settings, ratio=0)]
+    signals = all_signals(await ratings(runtime), await outcomes(runtime))
+    suspects = [id_ for id_, tally in tallies(signals).items() if _harms(tally, settings, ratio=0)]
     if not suspects:
         return []
-    ids = pa.array(suspects, pa.string())
-    _, answers = await recalled(runtime, now - trace_window(runtime))
-    marked, answers = (
-        table.filter(pc.is_in(table["memory_id"], ids)) for table in (marked, answers)
-    )
-    # What was said before a memory changed, or was brought back, is not held against it.
-    changed = await _last_changes(runtime, suspects)
-    counts = Counter(_since(answers, changed)["memory_id"].to_pylist())
-    said = tallies(_since(marked, changed))
+    _, recalls = await recalled(runtime, now - trace_window(runtime))
+    # What came before a memory changed, or was shown again, does not count against it.
+    versions = await _current_versions(runtime, suspects)
+    recall_counts = Counter(_since_change(recalls, versions)["memory_id"].to_pylist())
+    tally_of = tallies(_since_change(signals, versions))
     return [
-        _due(row, _reason(counts[row["memory_id"]], said[row["memory_id"]]))
-        for row in changed.to_pylist()
-        if counts[row["memory_id"]] >= settings.least_recalls
-        and _harms(said.get(row["memory_id"], Tally()), settings, settings.harm_ratio)
+        _due(row, _reason(recall_counts[row["memory_id"]], tally_of[row["memory_id"]]))
+        for row in versions.to_pylist()
+        if recall_counts[row["memory_id"]] >= settings.least_recalls
+        and _harms(tally_of.get(row["memory_id"], Tally()), settings, settings.harm_ratio)
     ]
 
 
 def _harms(tally: Tally, settings: ArchiveSettings, ratio: float) -> bool:
-    good, bad = help_and_harm(tally)
-    return bad >= settings.least_harm and bad >= ratio * good
+    help_, harm = help_and_harm(tally)
+    return harm >= settings.least_harm and harm >= ratio * help_
 
 
-async def _last_changes(runtime: Runtime, ids: Sequence[str]) -> pa.Table:
-    """Read the versions of memories that recall sees, and since when each is the current one."""
+async def _current_versions(runtime: Runtime, ids: Sequence[str]) -> pa.Table:
+    """Read the current versions of memories: version_id, memory_id, text, recorded_at."""
     columns = ["version_id", "memory_id", "text", "recorded_at"]
     parts = [
         await runtime.store.scan(
-            every(_RECALLED, {"memory_id": {"in": [*ids[start : start + AT_ONCE]]}}), columns
+            every(_RECALLABLE, {"memory_id": {"in": [*ids[start : start + AT_ONCE]]}}), columns
         )
         for start in range(0, len(ids), AT_ONCE)
     ]
     return pa.concat_tables(parts)
 
 
-def _since(events: pa.Table, changed: pa.Table) -> pa.Table:
-    changes = changed.select(["memory_id", "recorded_at"])
+def _since_change(events: pa.Table, versions: pa.Table) -> pa.Table:
+    """Return the events (memory_id, at) on these versions since they were recorded."""
+    changes = versions.select(["memory_id", "recorded_at"])
     joined = events.join(changes, "memory_id", join_type="inner")
     return joined.filter(pc.greater_equal(joined["at"], joined["recorded_at"]))
 
 
 def _due(row: dict[str, Any], reason: str) -> _Due:
     archived = Archived(
-        memory_id=row["memory_id"], text=shortened(row["text"]), reason=f"archived: {reason}"
+        memory_id=row["memory_id"], text=one_line(row["text"]), reason=f"archived: {reason}"
     )
     return _Due(row["version_id"], archived)
 
 
-def _reason(recalls: int, said: Tally) -> str:
-    against = said.negative + said.very_negative
+def _reason(recalls: int, tally: Tally) -> str:
+    against = tally.negative + tally.very_negative
     marks_against = f"{against} mark{'' if against == 1 else 's'} against"
-    parts = [f"recalled {recalls} times", f"{marks_against} and {said.positive} for it"]
-    if said.successes or said.failures:
-        parts.append(f"outcomes that used it: {said.failures} failure, {said.successes} success")
+    parts = [f"recalled {recalls} times", f"{marks_against} and {tally.positive} for it"]
+    if tally.successes or tally.failures:
+        parts.append(f"outcomes that used it: {tally.failures} failure, {tally.successes} success")
     return ", ".join(parts)
 
 
 async def _apply(runtime: Runtime, due: Sequence[_Due], now: datetime) -> list[Archived]:
     store, planned = runtime.store, {one.version_id: one.archived for one in due}
-    # Only where it is still the current version: somebody may just have prolonged it.
+    # Only versions that are still current: others may just have prolonged a memory.
     rows = await store.read(
-        every(_RECALLED, {"version_id": {"in": [*planned]}}), columns=EVERY_FIELD
+        every(_RECALLABLE, {"version_id": {"in": [*planned]}}), columns=EVERY_FIELD
     )
-    pairs = [
-        succeed(
-            row,
-            "UPDATE",
-            _ACTOR,
-            now,
-            fields={"status": "archived", "reason": planned[row.memory.version_id].reason},
-            vector=row.vector,
-        )
-        for row in rows
-    ]
+    pairs = []
+    for row in rows:
+        fields = {"status": "archived", "reason": planned[row.memory.version_id].reason}
+        pairs.append(next_version(row, "UPDATE", _ACTOR, now, fields=fields, vector=row.vector))
     if not pairs:
         return []
-    won = [new.memory for _, new in pairs]
+    stored = [new.memory for _, new in pairs]
     if not await store.apply([new for _, new in pairs], close=[old for old, _ in pairs]):
-        # Others took some of these version_ids first: what is there now tells which.
+        # Other writers took some of these version_ids first: keep those whose row is ours.
         rows = await store.read(
-            {"version_id": {"in": [memory.version_id for memory in won]}},
+            {"version_id": {"in": [memory.version_id for memory in stored]}},
             columns=["version_id", "recorded_at"],
         )
         ours = {(row.memory.version_id, row.memory.recorded_at) for row in rows}
-        won = [memory for memory in won if (memory.version_id, memory.recorded_at) in ours]
+        stored = [one for one in stored if (one.version_id, one.recorded_at) in ours]
     by_memory = {one.memory_id: one for one in planned.values()}
-    return [by_memory[memory.memory_id] for memory in won]
+    return [by_memory[memory.memory_id] for memory in stored]

@@ -1,4 +1,4 @@
-"""How tools have done on a kind of task: counts and ranges, never a forecast."""
+"""Success rates of the tools used on a kind of task: counts and intervals, not forecasts."""
 
 from __future__ import annotations
 
@@ -15,45 +15,42 @@ from mem_mcp.retrieval.search import SearchResult
 from mem_mcp.runtime import Runtime
 
 _COLUMNS = ("memory_id", "kind", "tool_name", "outcome_type", "occurred_at")
-_TRIED = ("success", "failure", "partial")
-# Without a task type the tasks most like this one are its kind: so many of each list, and of those
-# that score at least half as well as the best.
-_MOST_ALIKE = 50
-_LEAST_SHARE = 0.5
+_OUTCOMES = ("success", "failure", "partial")
+# Without a task type, the tasks most similar to this one are its kind: of the best so many rows of
+# each list those that score at least this share of the best score.
+_ROWS_MAX = 100
+_SCORE_SHARE_MIN = 0.5
 _Z = 1.6448536269514722
 """Quantile of the normal distribution for an interval of 90 %."""
 
 
 async def tool_stats(
-    runtime: Runtime, everything: RowFilter, founds: Mapping[str, SearchResult], *, known: bool
+    runtime: Runtime, visible: RowFilter, results: Mapping[str, SearchResult], *, known: bool
 ) -> list[ToolStats]:
-    """Count how the tools used on a kind of task have done, most used first.
+    """Count the outcomes of the tools used on a kind of task, most used tools first.
 
     Args:
         runtime: what to work with.
-        everything: which outcomes and lessons the question may see.
-        founds: what was ranked for the task, by list.
-        known: whether the question names the kind of task, so that all of it counts.
+        visible: the outcomes and lessons that the caller may see.
+        results: the search results for the task, by list.
+        known: whether the caller named the task type: then all that is visible counts, and only the
+            similar tasks among `results` otherwise.
     """
-    if known:
-        whole = runtime.settings.recall.whole
-        small = await runtime.scopes.whole(runtime.store, everything, whole)
-        if small is not None:
-            rows = small.rows.select(list(_COLUMNS))
-        else:
-            used = {"kind": "outcome", "tool_name": {"exists": True}}
-            rows = await runtime.store.scan(every(everything.conditions, used), _COLUMNS)
-    else:
-        distinct = {id(found): found for found in founds.values()}
-        rows = pa.concat_tables([_alike(found) for found in distinct.values()])
-    return _counted(rows)
+    if not known:
+        distinct = {id(result): result for result in results.values()}
+        return _by_tool(pa.concat_tables([_similar(result) for result in distinct.values()]))
+    cached = await runtime.scopes.whole(runtime.store, visible, runtime.settings.recall.whole)
+    if cached is not None:
+        return _by_tool(cached.rows.select(list(_COLUMNS)))
+    with_tool = {"kind": "outcome", "tool_name": {"exists": True}}
+    return _by_tool(await runtime.store.scan(every(visible.conditions, with_tool), _COLUMNS))
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
     """Return the 90 % interval of a success rate.
 
     The score interval of Wilson (1927), "Probable inference, the law of succession, and statistical
-    inference".
+    inference"; both ends are in 0..1.
 
     Args:
         successes: 0 to `trials`; a partial success counts half.
@@ -65,25 +62,25 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
-def _alike(found: SearchResult) -> pa.Table:
-    order = found.ranking.order[: 2 * _MOST_ALIKE]
-    scores = found.ranking.score[order]
-    near = order[(scores > 0) & (scores >= _LEAST_SHARE * scores[:1])]
-    return found.candidacy.rows.select(list(_COLUMNS)).take(pa.array(near, pa.int64()))
+def _similar(result: SearchResult) -> pa.Table:
+    order = result.ranking.order[:_ROWS_MAX]
+    scores = result.ranking.score[order]
+    near = order[(scores > 0) & (scores >= _SCORE_SHARE_MIN * scores[:1])]
+    return result.candidacy.rows.select(list(_COLUMNS)).take(pa.array(near, pa.int64()))
 
 
-def _counted(rows: pa.Table) -> list[ToolStats]:
-    # A lesson may name a tool and an outcome as well; it is not one more use of the tool.
-    used = pc.and_(pc.equal(rows["kind"], "outcome"), pc.is_valid(rows["tool_name"]))
-    tried = pc.and_(used, pc.is_in(rows["outcome_type"], pa.array(_TRIED)))
-    grouped = (
-        rows.filter(tried)
+def _by_tool(rows: pa.Table) -> list[ToolStats]:
+    # Not lessons: one may name a tool and an outcome without being one more use of the tool.
+    with_tool = pc.and_(pc.equal(rows["kind"], "outcome"), pc.is_valid(rows["tool_name"]))
+    counted = pc.and_(with_tool, pc.is_in(rows["outcome_type"], pa.array(_OUTCOMES)))
+    groups = (
+        rows.filter(counted)
         .group_by(["tool_name", "outcome_type"])
         .aggregate([("memory_id", "count"), ("occurred_at", "max")])
         .to_pylist()
     )
     tools: dict[str, dict[str, tuple[int, datetime]]] = {}
-    for row in grouped:
+    for row in groups:
         counts = tools.setdefault(row["tool_name"], {})
         counts[row["outcome_type"]] = (row["memory_id_count"], row["occurred_at_max"])
     stats = [_stats(name, counts) for name, counts in tools.items()]
@@ -91,7 +88,7 @@ def _counted(rows: pa.Table) -> list[ToolStats]:
 
 
 def _stats(name: str, counts: Mapping[str, tuple[int, datetime]]) -> ToolStats:
-    success, failure, partial = (counts[word][0] if word in counts else 0 for word in _TRIED)
+    success, failure, partial = (counts[word][0] if word in counts else 0 for word in _OUTCOMES)
     low, high = wilson(success + partial / 2, success + failure + partial)
     return ToolStats(
         tool_name=name,
@@ -100,5 +97,5 @@ def _stats(name: str, counts: Mapping[str, tuple[int, datetime]]) -> ToolStats:
         partial=partial,
         rate_low=round(low, 4),
         rate_high=round(high, 4),
-        last_used_at=max(when for _, when in counts.values()),
+        last_used_at=max(at for _, at in counts.values()),
     )

@@ -1,4 +1,4 @@
-"""How the memories of a store are used and how they do, counted by week, task and tool."""
+"""Usage statistics: recalls, ratings and outcomes of a store, by week, task type and tool."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from mem_mcp.api.stats import (
     OutcomeWeek,
 )
 from mem_mcp.learning.signal_counts import (
+    all_signals,
     help_and_harm,
-    marks,
     outcomes,
     ratings,
     recalled,
-    shortened,
     tallies,
     trace_window,
 )
 from mem_mcp.retrieval.feedback_signals import FIELDS
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
+from mem_mcp.text import one_line
 from mem_mcp.times import utc_now
 
 COLUMNS = ("memory_id", "status", "recorded_at", "expires_at")
-"""What `learning` needs of a memory."""
+"""What `learning_stats` needs of a memory."""
 MOST_NAMES = 20
-"""Task types, and tools, that are told apart."""
+"""Task types, and tools, that have statistics of their own."""
 MOST_MEMORIES = 10
-"""Memories that each list names."""
+"""Memories in each list."""
 WEEKS = timedelta(weeks=52)
-"""How far back the weeks go."""
+"""How far back the weekly counts go."""
 _DIGITS = 4
 
 
-async def learning(runtime: Runtime, memories: pa.Table) -> Learning:
-    """Count what recalls, ratings and outcomes say of a store.
+async def learning_stats(runtime: Runtime, memories: pa.Table) -> Learning:
+    """Count the recalls, ratings and outcomes of a store.
 
     Args:
         runtime: what to work with.
@@ -55,64 +55,70 @@ async def learning(runtime: Runtime, memories: pa.Table) -> Learning:
         StoreError: LanceDB or the disk refused.
     """
     now, window = utc_now(), trace_window(runtime)
-    rated, ended = await ratings(runtime), await outcomes(runtime)
-    answers, held = await recalled(runtime, now - window)
-    marked = marks(rated, ended)
-    said = tallies(marked.filter(pc.is_in(marked["memory_id"], memories["memory_id"])))
-    worth = {memory_id: _worth(tally) for memory_id, tally in said.items()}
-    found = Learning(
-        traces=answers,
-        feedback=_feedback(rated, held, now - window, now),
-        outcomes=_ended("", ended, now),
-        by_task_type=_by_name(ended, "task_type", now),
-        by_tool=_by_name(ended, "tool_name", now),
-        most_helpful=await _best(runtime, said, worth),
-        most_harmful=await _best(runtime, said, {id_: -each for id_, each in worth.items()}),
+    rating_rows, outcome_rows = await ratings(runtime), await outcomes(runtime)
+    recalls, recall_rows = await recalled(runtime, now - window)
+    signals = all_signals(rating_rows, outcome_rows)
+    signals = signals.filter(pc.is_in(signals["memory_id"], memories["memory_id"]))
+    tally_of = tallies(signals)
+    worth = {memory_id: _worth(tally) for memory_id, tally in tally_of.items()}
+    stats = Learning(
+        traces=recalls,
+        feedback=_feedback(rating_rows, recall_rows, now - window, now),
+        outcomes=_outcome_stats("", outcome_rows, now),
+        by_task_type=_by_name(outcome_rows, "task_type", now),
+        by_tool=_by_name(outcome_rows, "tool_name", now),
+        most_helpful=await _best(runtime, tally_of, worth),
+        most_harmful=await _best(runtime, tally_of, {id_: -each for id_, each in worth.items()}),
     )
     if runtime.traces.keep is None:
-        return found
-    unused = _never_recalled(memories, held, now)
-    oldest = unused["memory_id"][:MOST_MEMORIES].to_pylist()
-    return found.model_copy(
+        return stats
+    unused = _never_recalled(memories, recall_rows, now)
+    return stats.model_copy(
         update={
             "window_days": window.days,
             "never_recalled": unused.num_rows,
-            "never_recalled_ids": oldest,
+            "never_recalled_ids": unused["memory_id"][:MOST_MEMORIES].to_pylist(),
         }
     )
 
 
-def _feedback(rated: pa.Table, held: pa.Table, since: datetime, now: datetime) -> FeedbackStats:
-    returned = pc.unique(held["memory_id"])
-    lately = rated.filter(pc.greater_equal(rated["at"], since))
-    both = pc.sum(pc.is_in(returned, pc.unique(lately["memory_id"]))).as_py() or 0
+def _feedback(
+    rating_rows: pa.Table, recall_rows: pa.Table, since: datetime, now: datetime
+) -> FeedbackStats:
+    memories = pc.unique(recall_rows["memory_id"])
+    recent = rating_rows.filter(pc.greater_equal(rating_rows["at"], since))
+    rated = pc.sum(pc.is_in(memories, pc.unique(recent["memory_id"]))).as_py() or 0
+    words = rating_rows["signal"]
     return FeedbackStats(
-        recalled=len(returned),
-        rated=both,
-        share=round(both / len(returned), _DIGITS) if len(returned) else None,
-        **{FIELDS[word]: count for word, count in _counts(rated["mark"]).items()},
+        recalled=len(memories),
+        rated=rated,
+        share=round(rated / len(memories), _DIGITS) if len(memories) else None,
+        **{FIELDS[word]: count for word, count in _counts(words).items()},
         weeks=[
-            FeedbackWeek(week=week, **{FIELDS[word]: count for word, count in words.items()})
-            for week, words in _weekly(rated["mark"], rated["at"], now).items()
+            FeedbackWeek(week=week, **{FIELDS[word]: count for word, count in counts.items()})
+            for week, counts in _weekly(words, rating_rows["at"], now).items()
         ],
     )
 
 
-def _by_name(ended: pa.Table, column: str, now: datetime) -> list[OutcomeStats]:
-    counts = _counts(ended[column])
+def _by_name(outcome_rows: pa.Table, column: str, now: datetime) -> list[OutcomeStats]:
+    counts = _counts(outcome_rows[column])
     names = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_NAMES]
-    return [_ended(name, ended.filter(pc.equal(ended[column], name)), now) for name in names]
+    return [
+        _outcome_stats(name, outcome_rows.filter(pc.equal(outcome_rows[column], name)), now)
+        for name in names
+    ]
 
 
-def _ended(name: str, rows: pa.Table, now: datetime) -> OutcomeStats:
+def _outcome_stats(name: str, rows: pa.Table, now: datetime) -> OutcomeStats:
     counts = _counts(rows["outcome_type"])
-    good = counts.get("success", 0) + counts.get("partial", 0) / 2
-    tried = rows.num_rows - counts.get("unknown", 0)
+    successes = counts.get("success", 0) + counts.get("partial", 0) / 2
+    trials = rows.num_rows - counts.get("unknown", 0)
     rows = rows.filter(pc.not_equal(rows["outcome_type"], "unknown"))
     return OutcomeStats(
         name=name,
         **counts,
-        rate=round(good / tried, _DIGITS) if tried else None,
+        rate=round(successes / trials, _DIGITS) if trials else None,
         weeks=[
             OutcomeWeek(week=week, **words)
             for week, words in _weekly(rows["outcome_type"], rows["occurred_at"], now).items()
@@ -121,7 +127,7 @@ def _ended(name: str, rows: pa.Table, now: datetime) -> OutcomeStats:
 
 
 def _counts(words: pa.ChunkedArray) -> dict[str, int]:
-    """Count each word; missing ones do not count."""
+    """Return how often each word occurs, nulls left out."""
     counted = pc.value_counts(words.drop_null()).to_pylist()
     return {pair["values"]: pair["counts"] for pair in counted}
 
@@ -129,35 +135,30 @@ def _counts(words: pa.ChunkedArray) -> dict[str, int]:
 def _weekly(
     words: pa.ChunkedArray, at: pa.ChunkedArray, now: datetime
 ) -> dict[str, dict[str, int]]:
-    """Count words by ISO week, oldest first; what is dated in the future is left out."""
+    """Count words by ISO week, oldest first, from WEEKS ago to now."""
     rows = pa.table({"word": words, "at": at})
-    lately = pc.and_(pc.greater_equal(rows["at"], now - WEEKS), pc.less_equal(rows["at"], now))
-    rows = rows.filter(lately)
-    # Without its zone, which is UTC: some platforms have no database of time zones.
+    in_range = pc.and_(pc.greater_equal(rows["at"], now - WEEKS), pc.less_equal(rows["at"], now))
+    rows = rows.filter(in_range)
+    # Without the zone, which is UTC: some platforms have no database of time zones.
     calendar = pc.iso_calendar(rows["at"].combine_chunks().cast(pa.timestamp("us")))
-    groups = pa.table(
-        {
-            "year": calendar.field("iso_year"),
-            "week": calendar.field("iso_week"),
-            "word": rows["word"],
-        }
-    )
-    groups = groups.group_by(["year", "week", "word"]).aggregate([([], "count_all")])
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    names = ["year", "week", "word"]
+    weeks = [calendar.field("iso_year"), calendar.field("iso_week"), rows["word"]]
+    groups = pa.table(weeks, names).group_by(names).aggregate([([], "count_all")])
+    by_week: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in groups.to_pylist():
-        found[f"{row['year']:04}-W{row['week']:02}"][row["word"]] = row["count_all"]
-    return dict(sorted(found.items()))
+        by_week[f"{row['year']:04}-W{row['week']:02}"][row["word"]] = row["count_all"]
+    return dict(sorted(by_week.items()))
 
 
 def _worth(tally: Tally) -> float:
-    good, bad = help_and_harm(tally)
-    return good - bad
+    help_, harm = help_and_harm(tally)
+    return help_ - harm
 
 
 async def _best(
-    runtime: Runtime, said: Mapping[str, Tally], worth: Mapping[str, float]
+    runtime: Runtime, tally_of: Mapping[str, Tally], worth: Mapping[str, float]
 ) -> list[Marked]:
-    """Name the memories that are worth most; those worth nothing are left out."""
+    """Return the memories worth most, at most MOST_MEMORIES, all of them worth more than 0."""
     order = sorted((id_ for id_ in worth if worth[id_] > 0), key=lambda id_: (-worth[id_], id_))
     ids = order[:MOST_MEMORIES]
     rows = await runtime.store.scan(
@@ -165,16 +166,16 @@ async def _best(
     )
     texts = dict(zip(rows["memory_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
     return [
-        Marked(memory_id=id_, text=shortened(texts[id_]), marks=said[id_])
+        Marked(memory_id=id_, text=one_line(texts[id_]), marks=tally_of[id_])
         for id_ in ids
         if id_ in texts
     ]
 
 
-def _never_recalled(memories: pa.Table, held: pa.Table, now: datetime) -> pa.Table:
+def _never_recalled(memories: pa.Table, recall_rows: pa.Table, now: datetime) -> pa.Table:
     """Return the memories that recall could return and did not, oldest first."""
-    expired = pc.fill_null(pc.less_equal(memories["expires_at"], now), fill_value=False)
-    seen = pc.is_in(memories["memory_id"], pc.unique(held["memory_id"]))
-    shown = pc.is_in(memories["status"], pa.array(RECALLABLE))
-    unused = memories.filter(pc.and_not(shown, pc.or_(seen, expired)))
+    is_expired = pc.fill_null(pc.less_equal(memories["expires_at"], now), fill_value=False)
+    was_recalled = pc.is_in(memories["memory_id"], pc.unique(recall_rows["memory_id"]))
+    is_recallable = pc.is_in(memories["status"], pa.array(RECALLABLE))
+    unused = memories.filter(pc.and_not(is_recallable, pc.or_(was_recalled, is_expired)))
     return unused.sort_by([("recorded_at", "ascending"), ("memory_id", "ascending")])

@@ -1,1 +1,1 @@
-"""Append-only records beside the memories."""
+"""Append-only logs beside the memories: ratings, recalls, and calls of models."""

@@ -1,4 +1,4 @@
-"""Rows of a log that nobody waits for: gathered, and written off the path of answers."""
+"""A buffered log: entries are collected and written in the background."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from mem_mcp.store import Log
 
 T = TypeVar("T")
 
-# Long enough to write many at once, short enough that others can read them within a second.
-_GATHER_SECONDS = 0.3
+# Long enough to write many entries at once; others can read them within a second.
+_DELAY_SECONDS = 0.3
 logger = logging.getLogger(__name__)
 
 
 class WriteBehind(ABC, Generic[T]):
-    """Entries on their way into a log; a failed write loses them and is logged.
+    """Writes entries to a log in the background. If a write fails they are lost, with a warning.
 
     Args:
-        log: the table they go to.
+        log: the table to write to.
     """
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self._waiting: list[T] = []
         self._task: asyncio.Task[None] | None = None
-        self._hurry = asyncio.Event()
+        self._closing = asyncio.Event()
 
     def add(self, entry: T) -> None:
-        """Have an entry written soon, unless nothing can be; nothing waits for it."""
+        """Write an entry soon, unless the log is read-only; return at once."""
         if self.log.refusal:
             return
         self._waiting.append(entry)
@@ -40,22 +40,22 @@ class WriteBehind(ABC, Generic[T]):
             self._task = asyncio.create_task(self._write())
 
     async def close(self) -> None:
-        """Write what waits."""
-        self._hurry.set()
+        """Write the waiting entries."""
+        self._closing.set()
         if self._task is not None:
             await self._task
 
     @abstractmethod
     def row(self, entry: T) -> dict[str, Any]:
-        """Return an entry as the log's columns have it."""
+        """Return an entry's values by the log's columns."""
 
     async def _write(self) -> None:
         while self._waiting:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _GATHER_SECONDS)
+                await asyncio.wait_for(self._closing.wait(), _DELAY_SECONDS)
             batch = list(self._waiting)
             try:
                 await self.log.append([self.row(entry) for entry in batch], durable=False)
-            except StoreError as error:  # the answers were given
+            except StoreError as error:  # answers do not depend on it
                 logger.warning("%s were not written: %s", type(self).__name__.lower(), error)
             del self._waiting[: len(batch)]

@@ -1,4 +1,4 @@
-"""What raters think of memories: the latest of each on a memory and a question counts."""
+"""The log of ratings: of each rater the latest on a memory and a question is in force."""
 
 from __future__ import annotations
 
@@ -19,109 +19,116 @@ _TEXTS = (
     "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id",
 )  # fmt: skip
 SCHEMA = columns(*((name, pa.string()) for name in _TEXTS))
-"""Of the log."""
-_MOST_OWNERS = 64
+"""The columns of the log."""
 _COLUMNS = (*_TEXTS, "vector", "created_at")
-Key = tuple[str, str, str | None, str]
-"""Memory, the rater's user and agent, question."""
+_CACHE_ENTRIES_MAX = 64
+RatingKey = tuple[str, str, str | None, str]
+"""memory_id, user_id and agent_id of the rater, question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One entry; an empty rating takes an earlier one back."""
+    """One entry of the log."""
 
     memory_id: str
     owner: str
-    """User of the memory."""
+    """user_id of the memory."""
     rating: str
+    """A `Feedback`; "" takes an earlier rating back."""
     reason: str | None
     query: str
     question: str
-    """Which question it is about; entries on the same one replace each other."""
+    """`question_key` of the query."""
     user_id: str
+    """The rater."""
     agent_id: str | None
     vector: Vector | None
-    """Of the question."""
+    """Of the query."""
     created_at: datetime
 
     @property
-    def key(self) -> Key:
-        """Entries with the same key replace each other."""
+    def key(self) -> RatingKey:
+        """A rating replaces an earlier one of the same key."""
         return (self.memory_id, self.user_id, self.agent_id, self.question)
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedRatings:
     space: Space | None
     version: int
-    latest: dict[Key, Rating]
+    latest: dict[RatingKey, Rating]
 
     @cached_property
-    def counting(self) -> list[Rating]:
-        return [one for one in self.latest.values() if one.rating]
+    def in_force(self) -> list[Rating]:
+        return [rating for rating in self.latest.values() if rating.rating]
 
 
 class Ratings:
-    """The ratings of a store; what was read stays until another process writes.
+    """The log of a store's ratings, with a cache that lasts until another process writes.
 
-    Every method raises StoreError where LanceDB or the disk refuses.
+    Every method raises StoreError if LanceDB or the disk refuses.
     """
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._kept: OrderedDict[frozenset[str], _Kept] = OrderedDict()
+        self._cache: OrderedDict[frozenset[str], _CachedRatings] = OrderedDict()
 
     async def of(self, owners: frozenset[str]) -> tuple[int, Iterable[Rating]]:
-        """Return what counts of the ratings of some users' memories.
+        """Return the ratings in force on the memories of these users.
 
         Returns:
-            A number that changes with them, and the ratings; those taken back are not among them.
+            A version number that changes with the ratings, and the ratings.
         """
-        kept = await self._read(owners)
-        return kept.version, kept.counting
+        cached = await self._read(owners)
+        return cached.version, cached.in_force
 
-    async def latest(self, owners: frozenset[str]) -> dict[Key, Rating]:
-        """Return the last entry for each key, also those that take a rating back."""
+    async def latest(self, owners: frozenset[str]) -> dict[RatingKey, Rating]:
+        """Return the latest entry of each key, also those that take a rating back."""
         return (await self._read(owners)).latest
 
     async def at(self, owners: frozenset[str], moment: datetime) -> list[Rating]:
-        """Return what counted at a past moment, also what was replaced or taken back since."""
-        entries = (one for one in await self._entries(owners) if one.created_at <= moment)
-        return [one for one in {one.key: one for one in entries}.values() if one.rating]
+        """Return the ratings that were in force at a past time."""
+        entries = await self._entries(owners)
+        latest = {entry.key: entry for entry in entries if entry.created_at <= moment}
+        return [rating for rating in latest.values() if rating.rating]
 
     async def add(self, entries: Sequence[Rating]) -> None:
         """Store entries, durably and in one commit."""
         rows = [_row(entry) for entry in entries]
         version = await self.log.append(rows, durable=True)
-        for owners, kept in self._kept.items():
-            if kept.version == version - 1:
-                mine = {entry.key: entry for entry in entries if entry.owner in owners}
-                self._kept[owners] = _Kept(kept.space, version, {**kept.latest, **mine})
+        for owners, cached in self._cache.items():
+            if cached.version == version - 1:
+                new = {entry.key: entry for entry in entries if entry.owner in owners}
+                latest = {**cached.latest, **new}
+                self._cache[owners] = _CachedRatings(cached.space, version, latest)
 
     async def erase(self, memory_ids: Sequence[str]) -> None:
-        """Delete every entry on some memories."""
+        """Delete all entries on these memories."""
         await self.log.erase("memory_id", memory_ids)
 
-    async def _read(self, owners: frozenset[str]) -> _Kept:
+    async def _read(self, owners: frozenset[str]) -> _CachedRatings:
         space, version = self.log.space, await self.log.version()
-        kept = self._kept.get(owners)
-        if kept is None or (kept.space, kept.version) != (space, version):
+        cached = self._cache.get(owners)
+        if cached is None or (cached.space, cached.version) != (space, version):
             latest = {entry.key: entry for entry in await self._entries(owners)}
-            kept = _Kept(space, version, latest)
-        self._kept[owners] = kept
-        self._kept.move_to_end(owners)
-        if len(self._kept) > _MOST_OWNERS:
-            self._kept.popitem(last=False)
-        return kept
+            cached = _CachedRatings(space, version, latest)
+        self._cache[owners] = cached
+        self._cache.move_to_end(owners)
+        if len(self._cache) > _CACHE_ENTRIES_MAX:
+            self._cache.popitem(last=False)
+        return cached
 
     async def _entries(self, owners: frozenset[str]) -> list[Rating]:
-        """Read every entry, oldest first."""
+        """Read all entries, oldest first."""
         rows = await self.log.read(_COLUMNS, any_of={"owner": sorted(owners)})
         return sorted(_ratings(rows), key=lambda entry: entry.created_at)
 
 
-def question_of(query: str) -> str:
-    """Return what two wordings share when they are the same question."""
+def question_key(query: str) -> str:
+    """Return a digest that is equal for queries that differ only in case and white space.
+
+    "" for an empty query.
+    """
     return digest(" ".join(query.casefold().split())) if query.strip() else ""
 
 

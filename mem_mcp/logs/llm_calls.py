@@ -1,4 +1,4 @@
-"""What models were asked for, by every process: written off the path of answers, and counted."""
+"""The log of the model calls of all processes, and their sums."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ SCHEMA = pa.schema(
         ("created_at", pa.timestamp("us", tz="UTC")),
     ]
 )
-"""Of the log: no texts, neither asked nor answered."""
-_SUMS = ("input_tokens", "output_tokens", "retries", "cost_usd")
+"""The columns of the log: neither prompts nor answers."""
+_SUMMED = ("input_tokens", "output_tokens", "retries", "cost_usd")
 
 
 class Calls(WriteBehind[Call]):
-    """The calls of a store's models."""
+    """The log of a store's model calls."""
 
     async def since(self, moment: datetime) -> pa.Table:
-        """Return the calls that ended at a moment or later, with all columns; the newest may miss.
+        """Return the calls that ended at a time or later, with all columns.
+
+        The last second's may be missing.
 
         Raises:
             StoreError: LanceDB or the disk refused.
@@ -42,34 +44,31 @@ class Calls(WriteBehind[Call]):
         return await self.log.read(SCHEMA.names, since=moment)
 
     def row(self, entry: Call) -> dict[str, Any]:
-        """Return a call as the log's columns have it."""
+        """Return a call's values by the log's columns."""
+        usage = {name: getattr(entry.usage, name) for name in (*_SUMMED, "seconds")}
         return {
+            **usage,
             "model": entry.model,
             "call": entry.kind,
-            "input_tokens": entry.usage.input_tokens,
-            "output_tokens": entry.usage.output_tokens,
-            "cost_usd": entry.usage.cost_usd,
-            "seconds": entry.usage.seconds,
-            "retries": entry.usage.retries,
             "failure": entry.failure,
             "created_at": entry.ended_at,
         }
 
 
-def by_model(asked: pa.Table) -> list[ModelUse]:
-    """Sum up calls by model and kind, the most asked first."""
-    keys = asked.group_by(["model", "call"]).aggregate([([], "count_all")])
+def by_model(calls: pa.Table) -> list[ModelUse]:
+    """Sum up calls by model and kind of call, those with most calls first."""
+    keys = calls.group_by(["model", "call"]).aggregate([([], "count_all")])
     order = [("count_all", "descending"), ("model", "ascending"), ("call", "ascending")]
-    return [_use(asked, key["model"], key["call"]) for key in keys.sort_by(order).to_pylist()]
+    return [_use(calls, key["model"], key["call"]) for key in keys.sort_by(order).to_pylist()]
 
 
-def in_all(asked: pa.Table) -> ModelsUse:
-    """Sum up calls."""
-    return ModelsUse(calls=asked.num_rows, **_sums(asked))
+def total(calls: pa.Table) -> ModelsUse:
+    """Sum up all calls."""
+    return ModelsUse(calls=calls.num_rows, **_sums(calls))
 
 
-def _use(asked: pa.Table, model: str, call: str) -> ModelUse:
-    calls = asked.filter((pc.field("model") == model) & (pc.field("call") == call))
+def _use(calls: pa.Table, model: str, call: str) -> ModelUse:
+    calls = calls.filter((pc.field("model") == model) & (pc.field("call") == call))
     failures = Counter(calls["failure"].drop_null().to_pylist())
     return ModelUse(
         model=model,
@@ -83,6 +82,6 @@ def _use(asked: pa.Table, model: str, call: str) -> ModelUse:
 
 
 def _sums(calls: pa.Table) -> dict[str, Any]:
-    """Sum up columns; what is known of no call stays unknown, and no calls take nothing."""
-    sums = {name: pc.sum(calls[name]).as_py() for name in _SUMS}
-    return {name: sums[name] if name == "cost_usd" else sums[name] or 0 for name in _SUMS}
+    """Sum up columns; the cost is None if no call has one, the others are 0 then."""
+    sums = {name: pc.sum(calls[name]).as_py() for name in _SUMMED}
+    return {name: sums[name] if name == "cost_usd" else sums[name] or 0 for name in _SUMMED}

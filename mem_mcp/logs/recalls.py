@@ -1,4 +1,4 @@
-"""What recalls answered: written off their path, so that feedback can name the question."""
+"""The log of recalls: a feedback, an outcome or `why` names the recall that it is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mem_mcp.times import utc_now
 
 _TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
 SCHEMA = columns(*((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string())))
-"""Of the log."""
+"""The columns of the log."""
 _COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
 
 
@@ -33,21 +33,21 @@ class Trace:
     vector: Vector | None
     memory_ids: list[str]
     arguments: Mapping[str, Any]
-    """What else was asked for, as JSON values."""
+    """The other arguments of the call, as JSON values."""
     created_at: datetime
 
 
 def new_recall_id() -> str:
-    """Return an id for an answer."""
+    """Return a random recall_id."""
     return f"r{secrets.token_hex(12)}"
 
 
 class Traces(WriteBehind[Trace]):
-    """The traces of a store.
+    """The log of a store's traces.
 
     Args:
-        log: the table behind them.
-        keep: how long; None where they are switched off.
+        log: the table to write to.
+        keep: how long traces are kept; None if they are switched off.
     """
 
     def __init__(self, log: Log, keep: timedelta | None) -> None:
@@ -55,12 +55,12 @@ class Traces(WriteBehind[Trace]):
         self.keep = keep
 
     def add(self, entry: Trace) -> None:
-        """Have a trace written soon, unless they are switched off; nothing waits for it."""
+        """Write a trace soon, unless traces are switched off; return at once."""
         if self.keep is not None:
             super().add(entry)
 
     async def find(self, recall_id: str, user_id: str) -> Trace | None:
-        """Return a user's trace, unless it is unknown or too old.
+        """Return a user's trace; None if it is unknown or too old.
 
         Raises:
             StoreError: LanceDB or the disk refused.
@@ -68,36 +68,28 @@ class Traces(WriteBehind[Trace]):
         return (await self.find_all([recall_id], user_id)).get(recall_id)
 
     async def find_all(self, recall_ids: Sequence[str], user_id: str) -> dict[str, Trace]:
-        """Return those of a user's traces that are known and not too old.
+        """Return a user's traces by recall_id, those that are unknown or too old left out.
 
         Raises:
             StoreError: LanceDB or the disk refused.
         """
-        named = set(recall_ids)
-        found = {one.recall_id: one for one in self._waiting if one.recall_id in named}
-        if missing := [one for one in recall_ids if one not in found]:
+        wanted = set(recall_ids)
+        traces = {trace.recall_id: trace for trace in self._waiting if trace.recall_id in wanted}
+        if missing := [recall_id for recall_id in recall_ids if recall_id not in traces]:
             rows = await self.log.read(_COLUMNS, any_of={"recall_id": missing})
-            found |= {row["recall_id"]: _trace(row) for row in rows.to_pylist()}
+            traces |= {row["recall_id"]: _trace(row) for row in rows.to_pylist()}
         oldest = utc_now() - self.keep if self.keep else None
         return {
             recall_id: trace
-            for recall_id, trace in found.items()
+            for recall_id, trace in traces.items()
             if trace.user_id == user_id and (oldest is None or trace.created_at >= oldest)
         }
 
     def row(self, entry: Trace) -> dict[str, Any]:
-        """Return a trace as the log's columns have it."""
-        return {
-            "recall_id": entry.recall_id,
-            "tool": entry.tool,
-            "user_id": entry.user_id,
-            "agent_id": entry.agent_id,
-            "query": entry.query,
-            "vector": entry.vector,
-            "memory_ids": entry.memory_ids,
-            "arguments": json.dumps(entry.arguments, ensure_ascii=False, default=str),
-            "created_at": entry.created_at,
-        }
+        """Return a trace's values by the log's columns."""
+        values = {name: getattr(entry, name) for name in _COLUMNS}
+        values["arguments"] = json.dumps(entry.arguments, ensure_ascii=False, default=str)
+        return values
 
 
 def _trace(row: dict[str, Any]) -> Trace:

@@ -13,7 +13,7 @@ from mem_mcp.retrieval.row_filters import chosen, current, every, listable, owne
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Store
 from mem_mcp.times import utc_now
-from mem_mcp.writing.versions import end
+from mem_mcp.writing.versions import deletion
 
 AT_ONCE = 1_000
 """Rows of one commit; forgetting more takes several."""
@@ -69,7 +69,7 @@ async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
             await store.settle()
             return
         now = utc_now()
-        pairs = [end(row, scope, now) for row in rows]
+        pairs = [deletion(row, scope, now) for row in rows]
         if await store.apply([new for _, new in pairs], close=[old for old, _ in pairs]):
             return
     raise WriteConflict("others keep changing these memories; try again")

@@ -19,8 +19,8 @@ from mem_mcp.api.models import (
     Scope,
 )
 from mem_mcp.errors import InvalidInput, MemError, NotFound
-from mem_mcp.learning.hide import follow, may_matter
-from mem_mcp.logs.feedback import Key, Rating, question_of
+from mem_mcp.learning.hide import affected, sync_hidden
+from mem_mcp.logs.feedback import Rating, RatingKey, question_key
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.access import visible
 from mem_mcp.runtime import Runtime
@@ -52,7 +52,7 @@ async def give_feedback(runtime: Runtime, request: GiveFeedback) -> FeedbackResu
     if request.items is None and isinstance(checked[0], MemError):
         raise checked[0]
     entries = [one for one in checked if isinstance(one, Rating)]
-    before: Mapping[Key, Rating] = {}
+    before: Mapping[RatingKey, Rating] = {}
     if entries:
         before = await _stored(runtime, scope, entries, known)
     return _result(checked, marks, before)
@@ -61,18 +61,18 @@ async def give_feedback(runtime: Runtime, request: GiveFeedback) -> FeedbackResu
 @unbroken  # a mark that hides is never left without its effect by a caller who gives up
 async def _stored(
     runtime: Runtime, scope: Scope, entries: Sequence[Rating], known: Mapping[str, Memory]
-) -> Mapping[Key, Rating]:
+) -> Mapping[RatingKey, Rating]:
     """Store marks and what follows from them; return the marks that counted before."""
     before = await runtime.ratings.latest(frozenset(entry.owner for entry in entries))
     entries = _in_order(entries, before)
     await runtime.ratings.add(entries)
-    touched = may_matter(entries, before, known)
+    touched = affected(entries, before, known)
     if touched:
-        await follow(runtime, scope, touched)
+        await sync_hidden(runtime, scope, touched)
     return before
 
 
-def _in_order(entries: Sequence[Rating], before: Mapping[Key, Rating]) -> list[Rating]:
+def _in_order(entries: Sequence[Rating], before: Mapping[RatingKey, Rating]) -> list[Rating]:
     """Have each mark follow the one that it replaces, also where clocks disagree."""
     last = {key: mark.created_at for key, mark in before.items()}
     ordered = []
@@ -126,7 +126,7 @@ async def _checked(
                 rating=mark.feedback or "",
                 reason=mark.feedback_reason or None,
                 query=query,
-                question=question_of(query),
+                question=question_key(query),
                 user_id=scope.user_id,
                 agent_id=scope.agent_id,
                 vector=vector,
@@ -191,7 +191,7 @@ class _Questions:
 def _result(
     checked: Sequence[Rating | MemError | FeedbackRefused],
     marks: Sequence[Mark | FeedbackRefused],
-    before: Mapping[Key, Rating],
+    before: Mapping[RatingKey, Rating],
 ) -> FeedbackResult:
     results: list[FeedbackGiven] = []
     errors: list[FeedbackRefused] = []

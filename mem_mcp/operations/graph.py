@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from mem_mcp.api.explore import Graph
 from mem_mcp.api.models import MENTIONED_WITH, GraphEdge, GraphResult
-from mem_mcp.ranking.entity_graph import Edge, Names
-from mem_mcp.ranking.entity_names import key
+from mem_mcp.ranking.entity_graph import Edge, EntityNames
+from mem_mcp.ranking.entity_names import name_key
 from mem_mcp.retrieval.candidate_rows import edges
 from mem_mcp.retrieval.entity_search import speaking_of
 from mem_mcp.retrieval.row_filters import view
@@ -59,7 +59,7 @@ async def _read(store: Store, visible: Filters, entity: str, hops: int) -> pa.Ta
 
 @dataclass(frozen=True, slots=True)
 class _Neighbourhood:
-    names: Names
+    names: EntityNames
     reached: Sequence[str]
     """Entities, nearest first."""
     links: Sequence[tuple[Edge, Sequence[str]]]
@@ -74,7 +74,7 @@ class _Neighbourhood:
         if len(shown) < len(self.links):
             degraded.append(f"the nearest {len(shown):,} of {len(self.links):,} edges")
         return GraphResult(
-            entities=[self.names.one(entity) for entity in self.reached],
+            entities=[self.names.display_name(entity) for entity in self.reached],
             edges=[
                 GraphEdge(source=source, relation=relation, target=target, memory_ids=[*ids])
                 for (source, relation, target), ids in shown
@@ -85,7 +85,7 @@ class _Neighbourhood:
 
 def _around(rows: pa.Table, entity: str, hops: int) -> _Neighbourhood:
     lists, relations = rows["entities"].to_pylist(), edges(rows["relations"])
-    names = Names(lists, relations)
+    names = EntityNames(lists, relations)
     by_entity = _rows_by_entity(lists, relations, names)
     reached = dict.fromkeys([names.of(entity)] if names.of(entity) in by_entity else [])
     links: dict[Edge, tuple[Edge, dict[str, None]]] = {}
@@ -104,17 +104,17 @@ def _around(rows: pa.Table, entity: str, hops: int) -> _Neighbourhood:
     return _Neighbourhood(names, [*reached], [(edge, [*by]) for edge, by in links.values()])
 
 
-def _merged(edge: Edge, ends: tuple[str, str], names: Names) -> tuple[Edge, Edge]:
+def _merged(edge: Edge, ends: tuple[str, str], names: EntityNames) -> tuple[Edge, Edge]:
     """Return what all edges that say the same have in common, and how to write them."""
     source, relation, target = edge
     if ends[0] == ends[1]:  # an alias: which name is another of which
-        return (key(source), key(relation), key(target)), edge
-    shown = names.one(ends[0]), relation, names.one(ends[1])
-    return (ends[0], key(relation), ends[1]), shown
+        return (name_key(source), name_key(relation), name_key(target)), edge
+    shown = names.display_name(ends[0]), relation, names.display_name(ends[1])
+    return (ends[0], name_key(relation), ends[1]), shown
 
 
 def _rows_by_entity(
-    lists: Sequence[Sequence[str]], relations: Sequence[Sequence[Edge]], names: Names
+    lists: Sequence[Sequence[str]], relations: Sequence[Sequence[Edge]], names: EntityNames
 ) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for row, (some, told) in enumerate(zip(lists, relations, strict=True)):
@@ -125,7 +125,7 @@ def _rows_by_entity(
 
 
 def _links(
-    listed: Sequence[str], relations: Sequence[Edge], names: Names, frontier: set[str]
+    listed: Sequence[str], relations: Sequence[Edge], names: EntityNames, frontier: set[str]
 ) -> Iterator[Edge]:
     """Yield the edges of one memory that touch some entities."""
     joined = set[frozenset[str]]()
@@ -138,4 +138,4 @@ def _links(
         for other in sorted(set(map(names.of, listed)) - {one}):
             if frozenset((one, other)) not in joined:
                 first, second = sorted((one, other))
-                yield names.one(first), MENTIONED_WITH, names.one(second)
+                yield names.display_name(first), MENTIONED_WITH, names.display_name(second)

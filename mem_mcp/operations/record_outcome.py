@@ -15,8 +15,8 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.text import check_text
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import new_memory
-from mem_mcp.writing.insert import Keyed, embedding_of, made_before, store_new
-from mem_mcp.writing.memory_text import compose
+from mem_mcp.writing.insert import IdempotencyKey, start_embedding, store_new, stored_earlier
+from mem_mcp.writing.memory_text import outcome_text
 
 _GIVEN = "outcome given by the caller"
 
@@ -34,11 +34,11 @@ async def record_outcome(runtime: Runtime, request: RecordOutcome) -> OutcomeRes
     named = names(request.used_memory_ids)
     stored_in = scope.model_copy(update={"user_id": memory.user_id})
     key = memory.request_key
-    keyed = Keyed(stored_in, scope.user_id, key, ("outcome",)) if key else None
+    keyed = IdempotencyKey(stored_in, scope.user_id, key, ("outcome",)) if key else None
     # What a first call used may be gone when it is repeated: it gets its answer all the same.
     is_repeated = False
     if keyed and (named or runtime.gateway):
-        is_repeated = bool(await made_before(runtime.store, keyed))
+        is_repeated = bool(await stored_earlier(runtime.store, keyed))
     if not is_repeated:
         await _check_known(runtime, scope, named)
     recalled, degraded = await _recalled(runtime, scope, request.recall_id)
@@ -46,7 +46,7 @@ async def record_outcome(runtime: Runtime, request: RecordOutcome) -> OutcomeRes
     told: list[str] = []
     if not (is_repeated or request.outcome):
         memory, told = await _judged(runtime, memory)
-    embedding = embedding_of(runtime, [memory])
+    embedding = start_embedding(runtime, [memory])
     first, placed = await store_new(runtime, [memory], embedding, keyed)
     stored = first[0] if first else placed[0].memory
     _, without_vector = await embedding
@@ -103,7 +103,7 @@ def _memory(runtime: Runtime, request: RecordOutcome, scope: Scope) -> Memory:
         "request_key": request.idempotency_key or None,
         "reason": _GIVEN if request.outcome else None,
     }
-    text = compose(task, summary, lesson)
+    text = outcome_text(task, summary, lesson)
     if len(text) > most:
         raise InvalidInput(
             "task",

@@ -32,8 +32,14 @@ from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
-from mem_mcp.writing.identity import Placed, new_memory
-from mem_mcp.writing.insert import Embedding, Keyed, embedding_of, made_before, store_new
+from mem_mcp.writing.identity import Insertion, new_memory
+from mem_mcp.writing.insert import (
+    Embedding,
+    IdempotencyKey,
+    start_embedding,
+    store_new,
+    stored_earlier,
+)
 
 MOST_SIMILAR = 3
 _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
@@ -43,7 +49,7 @@ _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to re
 class _Checked:
     scope: Scope
     memories: list[Memory]
-    request: Keyed | None
+    request: IdempotencyKey | None
     degraded: list[str] = field(default_factory=list)
     contents: Sequence[Content] = ()
     """What each of several messages holds."""
@@ -70,7 +76,7 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
         checked = _without(runtime, checked, await _blindness(runtime, gateway))
     if gateway is not None:
         return await _read(runtime, gateway, request, checked)
-    embedding = embedding_of(runtime, checked.memories)
+    embedding = start_embedding(runtime, checked.memories)
     near, (first, placed) = await asyncio.gather(
         _similar(runtime, checked.scope, embedding, utc_now()),
         store_new(runtime, checked.memories, embedding, checked.request),
@@ -138,7 +144,7 @@ async def _read(
     with gateway.turn() as turn:
         if checked.pictures:
             # Before the model is paid for what an earlier call has stored.
-            if checked.request and (first := await made_before(runtime.store, checked.request)):
+            if checked.request and (first := await stored_earlier(runtime.store, checked.request)):
                 return RememberResult(
                     results=await _first_answer(runtime, checked.scope, first),
                     degraded=checked.degraded,
@@ -162,7 +168,7 @@ async def _read(
             except BaseException:
                 # Given up: a repeat would take what was read until now for the whole answer.
                 if learnt.begun and given.request and (kept := unread()):
-                    await store_new(runtime, kept, embedding_of(runtime, kept))
+                    await store_new(runtime, kept, start_embedding(runtime, kept))
                 raise
         else:
             note = f"the language model did not describe a picture, so all of it waits: {failure}"
@@ -170,7 +176,7 @@ async def _read(
     results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
     if learnt.left and not first:
         kept = unread()
-        embedding = embedding_of(runtime, kept)
+        embedding = start_embedding(runtime, kept)
         # What other parts added has the request's key already.
         keyed = None if any(one.event == "ADD" for one in results) else checked.request
         first, placed = await store_new(runtime, kept, embedding, keyed)
@@ -186,7 +192,7 @@ async def _written_down(
 ) -> RememberResult:
     """Store the procedure that a log shows; a log that is not read is stored whole, and waits."""
     (memory,), degraded = checked.memories, checked.degraded
-    if checked.request and (first := await made_before(runtime.store, checked.request)):
+    if checked.request and (first := await stored_earlier(runtime.store, checked.request)):
         return RememberResult(results=await _first_answer(runtime, checked.scope, first))
     with gateway.turn() as turn:
         try:
@@ -196,7 +202,7 @@ async def _written_down(
             dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
         else:
             memory = memory.model_copy(update=fields)
-    embedding = embedding_of(runtime, [memory])
+    embedding = start_embedding(runtime, [memory])
     first, placed = await store_new(runtime, [memory], embedding, checked.request)
     results = [_result(one, []) for one in placed]
     if first:
@@ -240,7 +246,7 @@ async def remember_many(runtime: Runtime, requests: Sequence[Remember]) -> Remem
 
 async def store_memories(runtime: Runtime, memories: Sequence[Memory]) -> RememberResult:
     """Store memories that have every field but their identity, in one batch and one commit."""
-    embedding = embedding_of(runtime, memories)
+    embedding = start_embedding(runtime, memories)
     _, placed = await store_new(runtime, memories, embedding)
     _, degraded = await embedding
     return RememberResult(results=[_result(one, []) for one in placed], degraded=degraded)
@@ -257,7 +263,7 @@ async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) 
     moment = made[0].recorded_at
     near = await similar(runtime, scope.user_id, known, moment, MOST_SIMILAR)
     return [
-        _result(Placed(memory, memory.event, is_new=False), some)
+        _result(Insertion(memory, memory.event, is_new=False), some)
         for memory, some in zip(made, near, strict=True)
     ]
 
@@ -272,7 +278,7 @@ async def _similar(
         return await similar(runtime, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
 
 
-def _result(one: Placed, near: list[Similar]) -> Remembered:
+def _result(one: Insertion, near: list[Similar]) -> Remembered:
     memory = one.memory
     return Remembered(
         memory_id=memory.memory_id,
@@ -288,7 +294,7 @@ def _check(
     settings = runtime.settings
     scope = request.scope(settings.user_id)
     key = request.idempotency_key or None
-    request_of = Keyed(scope, scope.user_id, key, KINDS) if key else None
+    request_of = IdempotencyKey(scope, scope.user_id, key, KINDS) if key else None
     fields = {
         "tags": names(request.tags),
         "metadata": request.metadata or {},

@@ -25,7 +25,7 @@ from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Version
 from mem_mcp.times import utc_now
-from mem_mcp.writing.versions import reworded, succeed
+from mem_mcp.writing.versions import next_version, with_embedding
 
 _AT_ONCE = 1_000
 # Failures of the model in a row after which it is left alone until the next time.
@@ -161,17 +161,17 @@ class _Work:
 
     async def _worded(self, row: Version, content: Content) -> tuple[Version, Version]:
         fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
-        vector, fields = await reworded(self._runtime, row, fields)
+        vector, fields = await with_embedding(self._runtime, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-        return succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
+        return next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
 
     async def _rewrite(self, row: Version, found: tuple[dict[str, Any], list[str]]) -> None:
         fields, dropped = found
         self.degraded += dropped
         if fields["text"] == row.memory.text:
             del fields["text"]
-        vector, fields = await reworded(self._runtime, row, fields)
+        vector, fields = await with_embedding(self._runtime, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-        closed, opened = succeed(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
+        closed, opened = next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.
         await self._runtime.store.apply([opened], close=[closed])

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from mem_mcp.api.stats import Learning, Stats
 from mem_mcp.errors import StoreError
 from mem_mcp.learning.signal_counts import trace_window
-from mem_mcp.learning.usage_stats import COLUMNS, learning
-from mem_mcp.logs.llm_calls import by_model, in_all
+from mem_mcp.learning.usage_stats import COLUMNS, learning_stats
+from mem_mcp.logs.llm_calls import by_model, total
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store, unfilled
@@ -46,7 +46,7 @@ async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
         data_bytes=store.size()[1] if store.processes else None,
         table_version=await store.version(),
         location=store.location,
-        learning=await learning(runtime, rows) if detailed else Learning(),
+        learning=await learning_stats(runtime, rows) if detailed else Learning(),
         **await _models(runtime) if detailed else {},
     )
 
@@ -72,5 +72,5 @@ async def _models(runtime: Runtime) -> dict[str, Any]:
     return {
         "models": by_model(asked),
         "models_days": window.days,
-        "models_today": in_all(today),
+        "models_today": total(today),
     }

@@ -13,7 +13,7 @@ from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import check_may_change, find
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.times import utc_now
-from mem_mcp.writing.versions import reworded, succeed
+from mem_mcp.writing.versions import next_version, with_embedding
 
 
 async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult:
@@ -37,8 +37,8 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
                 memory_id=old.memory.memory_id, event="NONE", version=old.memory.version
             )
         fields["reason"] = request.reason or None
-        vector, fields = await reworded(runtime, old, fields)
-        closed, opened = succeed(old, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
+        vector, fields = await with_embedding(runtime, old, fields)
+        closed, opened = next_version(old, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
         if await runtime.store.apply([opened], close=[closed]):
             return UpdateResult(
                 memory_id=opened.memory.memory_id, event="UPDATE", version=opened.memory.version

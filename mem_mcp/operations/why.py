@@ -10,13 +10,12 @@ from datetime import datetime
 from mem_mcp.api.explore import Why
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
 from mem_mcp.errors import InvalidInput, NotFound
-from mem_mcp.learning.signal_counts import shortened
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
-from mem_mcp.text import count_tokens
+from mem_mcp.text import count_tokens, one_line
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",
@@ -179,7 +178,7 @@ def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
     place, candidates = weighed.place, weighed.found.candidacy.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
-        text = shortened(candidates.texts[place.twin])
+        text = one_line(candidates.texts[place.twin])
         return f"It says the same as {twin}, which is better placed: {text}"
     if place.cause == "min_score":
         return f"Its score, {weighed.score:.2f}, was below min_score, {asked.min_score:.2f}."
@@ -208,7 +207,7 @@ def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
         last = place.better[-1]
         details.append(
             f"The last one taken before it scored {found.ranking.score[last]:.2f}: "
-            f"{shortened(candidates.texts[last])} ({candidates.memory_ids[last]})"
+            f"{one_line(candidates.texts[last])} ({candidates.memory_ids[last]})"
         )
     said = found.experience.tally(candidates.memory_ids[weighed.row])
     if said != Tally():

@@ -1,12 +1,11 @@
-"""Which memories answer a question: pure functions, `now` is an argument."""
+"""Ranking of candidate memories for a question. Pure functions: the current time is an argument."""
 
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
-from mem_mcp.ranking.feedback_boost import Marks, likeness
-from mem_mcp.ranking.rank import rank
-from mem_mcp.ranking.rerank import reranked
-from mem_mcp.ranking.select import select
+from mem_mcp.ranking.feedback_boost import FeedbackSignals, query_similarity
+from mem_mcp.ranking.rank import rank, reranked
+from mem_mcp.ranking.selection import select
 
 __all__ = [
-    "Candidates", "Marks", "Query", "Ranking", "likeness", "rank",
+    "Candidates", "FeedbackSignals", "Query", "Ranking", "query_similarity", "rank",
     "reranked", "select",
 ]  # fmt: skip

@@ -1,16 +1,18 @@
-"""What is ranked, and for which question."""
+"""The ranking's input and output: a query, its candidates, and their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mem_mcp.ranking.conversation_context import Neighbours, neighbours
-from mem_mcp.ranking.dense import Cloud
-from mem_mcp.ranking.entity_graph import Edge, Graph
-from mem_mcp.ranking.text_analysis import TermTable, table, terms
+from mem_mcp.ranking.arrays import Booleans, Floats, Integers, Vectors
+from mem_mcp.ranking.conversation_context import Neighbours, neighbours_in_runs
+from mem_mcp.ranking.dense import VectorSet
+from mem_mcp.ranking.entity_graph import Edge, EntityGraph
+from mem_mcp.ranking.text_analysis import TermTable, terms
+
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,43 +20,39 @@ class Query:
     """A question, its vector, and when it is asked."""
 
     text: str
-    vector: NDArray[np.float32] | None
-    """Its embedding, of any length other than 0; None where there is no embedder."""
+    vector: Vectors | None
+    """(d,) its embedding, not 0 but of any length; None without an embedder."""
     now: float
     """Epoch seconds."""
 
 
-QUESTION_MARKS = ("?", "\uff1f", "\u061f")
-
-
 @dataclass(frozen=True)
 class Candidates:
-    """The memories to rank, one per row, column by column (n rows).
+    """The n memories to rank, as columns.
 
-    What does not depend on the question is worked out at the first one.
+    What does not depend on the query is computed once, when a query first needs it.
     """
 
     memory_ids: Sequence[str]
     texts: Sequence[str]
-    vectors: NDArray[np.float32]
-    """(n, d); a row of NaN where a memory has no vector."""
+    vectors: Vectors
+    """(n, d) from the same embedder as the query's; a row of NaN for a memory without a vector."""
     run_ids: Sequence[str | None]
     """Unique across users and agents: equal ids mean the same conversation."""
-    positions: NDArray[np.int64]
-    """Place within the run, -1 for none; consecutive numbers are neighbours."""
+    positions: Integers
+    """Position within the run, -1 for none; consecutive numbers are neighbours."""
     actor_ids: Sequence[str | None]
-    """Who speaks."""
-    roles: Sequence[str | None]
+    """The speakers."""
     kinds: Sequence[str]
     entities: Sequence[Sequence[str]]
     labels: Sequence[str]
-    """What beside its text makes a memory another one: of an outcome its result and its tool."""
-    occurred_at: NDArray[np.float64]
+    """Memories with different labels are never duplicates: of an outcome its result and tool."""
+    occurred_at: Floats
     """Epoch seconds."""
-    recorded_at: NDArray[np.float64]
+    recorded_at: Floats
     """Epoch seconds."""
     relations: Sequence[Sequence[Edge]] = ()
-    """The edges that each memory supports; left out: none."""
+    """The relations that each memory states; left out for none."""
 
     def __post_init__(self) -> None:
         if not self.relations:
@@ -65,49 +63,49 @@ class Candidates:
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
-        """Where each memory stands."""
+        """The row of each memory_id."""
         return {memory_id: row for row, memory_id in enumerate(self.memory_ids)}
 
     @cached_property
     def terms(self) -> TermTable:
-        """What the texts say, term by term."""
-        return table([terms(text) for text in self.texts])
+        """The terms of the texts."""
+        return TermTable.of([terms(text) for text in self.texts])
 
     @cached_property
-    def cloud(self) -> Cloud:
-        """The vectors, ready to be compared with a question's."""
-        return Cloud.of(self.vectors)
+    def vector_set(self) -> VectorSet:
+        """The vectors, prepared for comparison with a query."""
+        return VectorSet.of(self.vectors)
 
     @cached_property
-    def near(self) -> Neighbours:
-        """Who stands beside whom in the runs."""
-        return neighbours(self.run_ids, self.positions, self.terms.lengths, self.vectors)
+    def neighbours(self) -> Neighbours:
+        """The neighbours of each memory in its run."""
+        return neighbours_in_runs(self.run_ids, self.positions, self.terms.lengths, self.vectors)
 
     @cached_property
-    def graph(self) -> Graph | None:
-        """What they say of entities; None where they say nothing."""
+    def graph(self) -> EntityGraph | None:
+        """The graph of their entities and relations; None if they have none."""
         if not any(self.entities) and not any(self.relations):
             return None
-        return Graph.of(self.entities, self.relations)
+        return EntityGraph.of(self.entities, self.relations)
 
     @cached_property
-    def asks(self) -> NDArray[np.bool_]:
+    def is_question(self) -> Booleans:
         """Whether each text ends with a question mark."""
-        return np.array([text.rstrip().endswith(QUESTION_MARKS) for text in self.texts], np.bool_)
+        return np.array([text.rstrip().endswith(_QUESTION_MARKS) for text in self.texts], np.bool_)
 
     @cached_property
-    def newest_first(self) -> NDArray[np.int64]:
-        """Rows by time of recording, then by id."""
+    def newest_first(self) -> Integers:
+        """Rows by time of recording, newest first, then by id."""
         return np.lexsort((np.array(self.memory_ids), -self.recorded_at))
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The candidates in order, and why."""
+    """The order and the scores of candidates."""
 
-    order: NDArray[np.int64]
-    """Rows of the candidates, best first; all of them."""
-    score: NDArray[np.float64]
-    """Per candidate, 0..1: absolute, so that it can be compared between queries."""
-    parts: Mapping[str, NDArray[np.float64]]
-    """What each part gave to each candidate's score; the parts add up to it."""
+    order: Integers
+    """(n,) rows of all candidates, best first."""
+    score: Floats
+    """(n,) 0..1 by row: absolute, so that scores of different queries can be compared."""
+    parts: Mapping[str, Floats]
+    """(n,) contributions to the scores, by name; they add up to `score`."""

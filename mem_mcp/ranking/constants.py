@@ -1,166 +1,178 @@
-"""Every constant of the ranking, each with how it was chosen.
+"""All constants of the ranking, each with the reason for its value.
 
-"LoCoMo", "lessons" and "intents" are the evaluation's data sets. "Alike" names a plateau: within it
-the results differ by less than the noise, and a round number was taken. Chosen by leaving out one
-conversation of LoCoMo at a time, all constants but `NAMED_SHARE` and the typicality stay as here.
+"LoCoMo", "lessons" and "intents" are the evaluation's data sets. "1 to 2 equal on LoCoMo" means:
+results in this range differ by less than the noise, and a round number in it was taken. Chosen
+without one of LoCoMo's conversations, all constants but `NAME_BOOST` and `TYPICALITY_RAMP` stay as
+they are.
+
+A `_RAMP` is a range (low, high) over which an effect grows linearly from none to all of it.
 """
+
+EPSILON = 1e-9
+"""Smallest divisor: keeps a division by 0 from happening."""
 
 BM25_K1 = 1.2
 """Saturation of a repeated term: the standard value of Robertson and Zaragoza (2009)."""
 
 BM25_B = 0.75
-"""Share of the length normalisation: standard; 0.5 alike on LoCoMo, worse on lessons."""
+"""Strength of length normalisation: the standard value; 0.5 equal on LoCoMo, worse on lessons."""
 
-QUERY_TERMS = 128
-"""Terms of a query that count, the weightiest first: bounds the cost of a very long query."""
+QUERY_TERMS_MAX = 128
+"""Query terms that are scored, of the greatest weight: bounds the cost of a very long query."""
 
 CENTRING_PRIOR = 10.0
-"""Candidates' worth of "no common direction" in the mean that is taken out of the vectors.
+"""Zero vectors that are added before the candidates' mean vector is taken.
 
-It matters for few candidates only: of one alone the mean would be all there is.
+They matter only where there are few candidates: a single one would be its own mean.
 """
 
-WORDS_AT_MOST = 1.2
-"""Weight of words, meaning having 1, where nothing speaks for meaning: 1 to 1.6 alike on LoCoMo."""
+LEXICAL_WEIGHT_MAX = 1.2
+"""Weight of the lexical score where nothing favours the dense one, whose weight is 1.
 
-WORDS_AT_LEAST = 0.2
-"""The same where the evidence for meaning is full: 0.1 to 0.3 alike on lessons and intents."""
+1 to 1.6 equal on LoCoMo.
+"""
 
-FEW_TERMS, MANY_TERMS = 8, 32
-"""Distinct query terms from which on words begin to lose to meaning, and have wholly lost.
+LEXICAL_WEIGHT_MIN = 0.2
+"""The same where the dense score is favoured most: 0.1 to 0.3 equal on lessons and intents."""
+
+QUERY_LENGTH_RAMP = 8, 32
+"""Distinct query terms over which the lexical weight falls.
 
 Questions have 3 to 8, issue reports 80.
 """
 
-ANOTHER_KIND, SAME_KIND = -1.0, 0.0
-"""Typicality range over which the query comes to count as the same kind of text as the candidates.
+TYPICALITY_RAMP = -1.0, 0.0
+"""Typicality of the query over which it comes to count as the same kind of text as the candidates.
 
-Issues among issues and messages among messages have about 0, questions about a chat -1.7.
+It is about 0 for issues among issues and messages among messages, and -1.7 for questions about a
+chat.
 """
 
-LIKE, ALIKE = 0.7, 0.9
-"""Cosine of the nearest candidate at which it begins to say, and says, the same as the query."""
+SAME_TEXT_RAMP = 0.7, 0.9
+"""Cosine of the nearest candidate over which it comes to count as the query in other words."""
 
-CLOSE, CLOSEST = 0.5, 0.8
-"""Mean cosine of the nearest few at which the alike begin to speak for each other, and fully do."""
+SMOOTHING_RAMP = 0.5, 0.8
+"""Mean cosine of the candidates nearest to the query over which scores come to be smoothed."""
 
-ALIKE_SHARE = 0.5
-"""Longest step towards the mean score of the alike.
+SMOOTHING_STEP_MAX = 0.5
+"""Longest step of a score towards the mean score of its neighbours, as a share of the distance.
 
 Gains 1 to 2 of nDCG@10 on intents at no cost in hits; 0.7 gains little more and costs hits.
 """
 
-ALIKE_NEIGHBOURS = 10
-"""Nearest candidates that speak for each: 10 and 20 alike on intents."""
+SMOOTHING_NEIGHBOURS = 10
+"""Neighbours that a score is smoothed with: 10 and 20 equal on intents."""
 
-ALIKE_POOL = 100
-"""Best candidates among which it is done; 200 gained nothing."""
+SMOOTHING_POOL = 100
+"""Best candidates that are smoothed: 200 gained nothing."""
 
-ALIKE_SHARPNESS = 10.0
-"""Weight of an alike candidate: exp(sharpness * (cosine - 1)); 5 and 10 alike, 20 worse."""
+SMOOTHING_SHARPNESS = 10.0
+"""Weight of a neighbour: exp(sharpness * (cosine - 1)); 5 and 10 equal, 20 worse."""
 
-NAMED_SHARE = 0.1
-"""What a memory gains by the one speaker, or an entity, that the query names.
+NAME_BOOST = 0.1
+"""Share of the best content score that a memory gains if the query names its speaker or entity.
 
 0.2 gains 0.5 points on LoCoMo, and loses 8 to 15 where the wrong one of two is named.
 """
 
-GRAPH_SHARE = 0.1
-"""What a memory gains at most, of the best content score, by the way over entities and relations
-from what the query names.
+GRAPH_BOOST = 0.1
+"""Share of the best content score that a memory gains at most by its connection, over entities and
+relations, with a name in the query.
 
-As much as `NAMED_SHARE`, whose evidence is of the same sort: a name, and not what is said of it. So
-much lifts a memory without a word of the query over those that fit it a little, and never over one
-that answers it. No data set of ours has relations; where no memory has any the gain is 0.
+The same as `NAME_BOOST`, since the evidence is of the same sort. It lifts a memory that shares no
+word with the query above those that fit the query a little, and never above one that answers it.
+None of our data sets has relations; without relations and entities the gain is 0.
 """
 
-SECOND_HOP = 0.5
-"""What of it is left two hops away."""
+SECOND_HOP_SHARE = 0.5
+"""Share of it that a memory two hops away gains."""
 
-NAME_WORDS = 4
+NAME_WORDS_MAX = 4
 """Words of the longest name that is looked up in a large scope."""
 
-NAMING_WORDS = 256
-"""Words of a query among which names are looked for, the first ones."""
+NAMING_WORDS_MAX = 256
+"""Words at the beginning of a query that are searched for names."""
 
 REPLY_SHARE = 0.1
-"""What a question in a conversation hands on to its reply: 0.05 to 0.15 alike on LoCoMo."""
+"""Share of a question's score that goes to its reply: 0.05 to 0.15 equal on LoCoMo."""
 
-REMARK_TERMS = 1.0
-"""Terms of a message in a conversation at which half its worth is gone: "Thanks!" tells little.
+SHORT_MESSAGE_TERMS = 1.0
+"""Terms at which a message in a conversation keeps half its score: "Thanks!" says little.
 
-0.5 to 2 alike on LoCoMo.
+0.5 to 2 equal on LoCoMo.
 """
 
-WHEN_SHARE = 0.1
-"""What a memory that tells a time gains on a question for one: 0.05 to 0.2 alike on LoCoMo."""
+TIME_BOOST = 0.1
+"""Share of its score that a memory with a time expression gains when the query asks for a time.
 
-RECENCY_SHARE = 0.03
-"""What a memory of this moment gains: enough to put the newer of two alike first, and no more.
+0.05 to 0.2 equal on LoCoMo.
+"""
 
-No data set of ours tests age; the bound keeps it from deciding between unlike memories.
+RECENCY_BOOST = 0.03
+"""Share of its score that a memory of this moment gains: puts the newer of two equal ones first.
+
+None of our data sets tests age; the bound keeps age from deciding between different memories.
 """
 
 DAY = 86_400.0
 RECENCY_HALF_LIFE = 30 * DAY
-"""Seconds in which that gain halves: a month, as other memory servers have it."""
+"""Seconds in which the gain by recency halves: a month, as in other memory servers."""
 
-HALF_LIVES = {"outcome": 90 * DAY, "procedure": 180 * DAY, "lesson": 365 * DAY}
-"""The same for kinds that stay true for longer: what worked, how it is done, what was learnt."""
+KIND_HALF_LIVES = {"outcome": 90 * DAY, "procedure": 180 * DAY, "lesson": 365 * DAY}
+"""The same for kinds that stay valid for longer."""
 
-PSEUDO_MARKS, PSEUDO_MARKS_HERE = 5.0, 2.0
-"""Marks that say nothing and are added to those given, in general and for a question.
+PSEUDO_COUNT, PSEUDO_COUNT_HERE = 5.0, 2.0
+"""Neutral feedback signals that are added, in general and for similar queries.
 
 This and the next three were chosen on LoCoMo's feedback simulation: questions whose answer had been
 marked as helpful gain 2 of MRR, and where all marks are wrong 2 are lost over all. Stronger ones
 gain more there, and harm answers that were marked as unhelpful for another question.
 """
 
-LIKENESS_POWER = 6.0
-"""Power of the cosine of two questions by which a mark for one counts for the other."""
+QUERY_SIMILARITY_POWER = 6.0
+"""Power of the cosine of two queries that says how much feedback on one counts for the other."""
 
-USEFUL_SHARE = 0.15
-"""What a memory gains or loses at most, of its own score, by how useful it has been in general."""
+FEEDBACK_BOOST = 0.15
+"""Share of its score that a memory gains or loses at most by all its feedback."""
 
-USEFUL_HERE_SHARE = 0.1
-"""What it gains or loses at most, of the best score, for questions like this one."""
+FEEDBACK_BOOST_HERE = 0.1
+"""Share of the best score that it gains or loses at most by feedback on similar queries."""
 
-STRANGERS, COMPANIONS = 0.05, 0.15
-"""Mean cosine of neighbours at which a run begins to be a conversation, and fully is one.
+COHERENCE_RAMP = 0.05, 0.15
+"""Mean cosine of neighbours over which a run comes to count as a conversation.
 
-In LoCoMo it is 0.18 to 0.28; of texts in random order it is 0.
+It is 0.18 to 0.28 in LoCoMo, and 0 for texts in random order.
 """
 
 COHERENCE_SAMPLE = 128
-"""Pairs of neighbours looked at to tell whether a run is a conversation."""
+"""Pairs of neighbours that this mean is taken of."""
 
 COHERENCE_PRIOR = 10.0
-"""Pairs of usual neighbours that are added to those seen, so that short runs keep their context."""
+"""Pairs of usual neighbours that are added to the sample, so that short runs keep their context."""
 
 CONTEXT_TERMS = 40.0
-"""Mean terms of two messages at which each counts half in the other's window.
+"""Mean length of two messages, in terms, at which each has weight 0.5 in the other's window.
 
-25 to 80 alike on LoCoMo (13 a turn); with six turns joined into one (80) windows must be faint.
+25 to 80 equal on LoCoMo (13 a turn); with six turns joined into one (80) weights must be small.
 """
 
-LIKENESS_OF_NEIGHBOURS = 0.2
-"""Usual cosine of two messages that follow each other, after centring (LoCoMo)."""
+NEIGHBOUR_COSINE = 0.2
+"""Usual cosine of two consecutive messages after centring (LoCoMo)."""
 
-RERANK_SHARE = 0.6
-"""Of a score that a reranking model's relevance makes up, where one is configured (a choice, not
-measured: it was made without such a model)."""
+RERANK_WEIGHT = 0.6
+"""Weight of a reranking model's relevance, where one is configured; not measured with any."""
 
 DUPLICATE_COSINE = 0.97
-"""From this cosine on two memories say the same (different numbers or negations: not)."""
+"""Least cosine of two memories that say the same, if numbers, names and negations are equal."""
 
-REMARK_WORDS = 4
-"""A message of so few words lives by its context, and repeats nobody."""
+REMARK_WORDS_MAX = 4
+"""Words of a message that is never a duplicate: it depends on its context."""
 
-CACHED_TEXTS = 50_000
-"""Texts whose terms are kept: the candidates of many recalls."""
+CACHED_TEXTS_MAX = 50_000
+"""Texts whose terms are cached: the candidates of many recalls."""
 
-CACHED_CHARACTERS = 20_000_000
-"""Characters of the texts whose terms are kept: bounds the cache where texts are long."""
+CACHED_CHARACTERS_MAX = 20_000_000
+"""Characters of these texts: bounds the cache where texts are long."""
 
-LONGEST_WORD = 64
+WORD_CHARACTERS_MAX = 64
 """Characters of a word that count: a longer one is data, not language."""

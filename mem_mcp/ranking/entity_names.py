@@ -1,4 +1,4 @@
-"""Names of entities: when two are the same, and what a text may be naming."""
+"""Names of entities: when two are equal, and which phrases of a text may be names."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from mem_mcp.ranking.constants import NAME_WORDS, NAMING_WORDS
+from mem_mcp.ranking.constants import NAME_WORDS_MAX, NAMING_WORDS_MAX
 from mem_mcp.ranking.text_analysis import STOP_WORDS
 
 ALIASES = frozenset(
@@ -16,83 +16,86 @@ ALIASES = frozenset(
         "is known as", "is same as", "is the same as", "known as", "same as",
     }
 )  # fmt: skip
-"""Relations, as `key` writes them, that say that two names are of one entity."""
+"""Relations between two names of one entity, as `name_key` folds them."""
 
-# The characters of scripts without spaces are words of their own, since nothing tells where a name
-# ends there. "C", "C++" and "C#" are three names; "Node.js" and "node js" are one.
+# In scripts without spaces each character is a word, since nothing marks the end of a name. "C",
+# "C++" and "C#" are three names; "Node.js" and "node js" are one.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]|[\u0300-\u036f])+[+#]*")
-_LONGEST_ACRONYM = 5
+_ACRONYM_CHARACTERS_MAX = 5
 _POSSESSIVE = re.compile(r"['\u2019]s(?![^\W_])", re.IGNORECASE)
 
 
 class Phrase(NamedTuple):
-    """Words of a text that may be a name."""
+    """Consecutive words of a text that may be a name."""
 
     key: str
+    """As `name_key` folds it."""
     spelled: str
-    """As they stand there, without a possessive 's at the end."""
+    """As in the text, without a possessive 's at the end."""
     possessive: bool
-    """Whether one follows."""
+    """Whether a possessive 's follows."""
     words: int
+    """How many words there are."""
 
 
 @lru_cache(maxsize=50_000)
-def key(name: str) -> str:
-    """Return what all spellings of a name have in common.
+def name_key(name: str) -> str:
+    """Return the form in which names are compared.
 
     Compatibility forms, case, white space, punctuation and a possessive 's are folded: "New-York",
-    "new  york" and "New York's" are one name. Accents are kept.
+    "new  york" and "New York's" are equal. Accents are kept.
     """
     text = unicodedata.normalize("NFKC", name)
     words = [text[start:end].casefold() for start, end in _spans(text)]
-    return " ".join(words) or " ".join(text.casefold().split())  # a name of signs is what it is
+    return " ".join(words) or " ".join(text.casefold().split())  # a name without letters and digits
 
 
-def phrases(text: str, most: int = NAME_WORDS) -> list[list[Phrase]]:
-    """Return what a text may be naming.
+def phrases(text: str, max_words: int = NAME_WORDS_MAX) -> list[list[Phrase]]:
+    """Return the phrases of a text that may be names.
 
     Args:
-        text: any; of a very long one its first NAMING_WORDS words count.
-        most: words of the longest name.
+        text: Any text; of a very long one only the first NAMING_WORDS_MAX words count.
+        max_words: Words of the longest phrase.
 
     Returns:
         For each word the phrases that begin with it, longest first.
     """
     text = unicodedata.normalize("NFKC", text)
-    spans = _spans(text)[:NAMING_WORDS]
+    spans = _spans(text)[:NAMING_WORDS_MAX]
     words = [text[start:end].casefold() for start, end in spans]
-    found = []
+    by_first_word = []
     for first, (start, _) in enumerate(spans):
         here = []
-        for last in range(min(first + most, len(spans)) - 1, first - 1, -1):
+        for last in range(min(first + max_words, len(spans)) - 1, first - 1, -1):
             end = spans[last][1]
             if last == first and not _is_name(text[start:end]):
                 continue
             possessive = _POSSESSIVE.match(text, end) is not None
             folded = " ".join(words[first : last + 1])
             here.append(Phrase(folded, text[start:end], possessive, last + 1 - first))
-        found.append(here)
-    return found
+        by_first_word.append(here)
+    return by_first_word
 
 
 def spellings(name: str) -> Iterator[str]:
-    """Yield the ways in which a name is likely to be written, itself first."""
+    """Yield the likely spellings of a name, itself first."""
     yield name
-    plain = key(name)
-    yield plain
-    yield plain.title()
+    folded = name_key(name)
+    yield folded
+    yield folded.title()
     yield name.lower()
-    if len(name) <= _LONGEST_ACRONYM:
+    if len(name) <= _ACRONYM_CHARACTERS_MAX:
         yield name.upper()
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end of each word; a possessive 's is none."""
     if "'" in text or "\u2019" in text:
-        text = _POSSESSIVE.sub("  ", text)  # as long as what it replaces
+        text = _POSSESSIVE.sub("  ", text)  # of the same length, so that the spans stay right
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def _is_name(word: str) -> bool:
-    """Tell "US" and "IT" from "us" and "it"."""
+    """Return whether a single word may be a name: "US" and "IT" may, "us" and "it" may not."""
     return word.casefold() not in STOP_WORDS or (len(word) > 1 and word.isupper())

@@ -1,64 +1,67 @@
-"""How useful memories have been: in general, and for questions like this one."""
+"""Feedback in the ranking: how useful memories were, in general and for similar queries."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mem_mcp.ranking.constants import LIKENESS_POWER, PSEUDO_MARKS, PSEUDO_MARKS_HERE
-
-Column = NDArray[np.float64]
-_TINY = 1e-9
+from mem_mcp.ranking.arrays import Floats, Integers, Vectors
+from mem_mcp.ranking.constants import PSEUDO_COUNT, PSEUDO_COUNT_HERE, QUERY_SIMILARITY_POWER
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What was said of candidates after they had been used (m marks)."""
+class FeedbackSignals:
+    """Ratings of candidates, and outcomes of tasks that used them (m signals)."""
 
-    rows: NDArray[np.int64]
-    """(m,) the candidate of each."""
-    weights: Column
+    rows: Integers
+    """(m,) the candidate that each is about."""
+    weights: Floats
     """(m,) above 0 for help, below 0 for harm."""
-    vectors: NDArray[np.float32]
-    """(m, d) normalised vectors of the questions they were used for; NaN where there is none."""
+    vectors: Vectors
+    """(m, d) normalised vectors of the queries that the memories were used for; NaN for none."""
 
 
-def usefulness(marks: Marks, size: int, query: NDArray[np.float32] | None) -> tuple[Column, Column]:
-    """Return how useful each candidate has been, in general and for questions like this one.
+def usefulness(signals: FeedbackSignals, size: int, query: Vectors | None) -> tuple[Floats, Floats]:
+    """Return how useful each candidate was: in general, and for queries similar to this one.
 
-    Both are means of the marks' weights, shrunk towards 0 by marks that say nothing (PSEUDO_MARKS),
-    so that one mark moves little and disagreeing ones cancel. In the second each mark counts by the
-    likeness of its question to this one.
+    Both are means of the signals' weights, shrunk towards 0 by neutral signals (`PSEUDO_COUNT`), so
+    that a single signal has little effect and contradicting ones cancel. In the second mean each
+    signal counts by the similarity of its query to this one.
 
     Args:
-        marks: of the candidates.
-        size: candidates.
-        query: (d,) normalised vector of the question; None where there is none.
+        signals: Of the candidates.
+        size: Number of candidates.
+        query: (d,) normalised vector of this query; None if there is none.
 
     Returns:
-        Two columns (size,), each above -1 and below 1 where weights are at most 1.
+        Two columns (size,), each above -1 and below 1 if no weight is beyond 1.
     """
-    everywhere = np.ones(marks.weights.size)
-    here = likeness(marks.vectors, query)
+    everywhere = np.ones(signals.weights.size)
+    here = query_similarity(signals.vectors, query)
     return (
-        _shrunk(marks, size, everywhere, PSEUDO_MARKS),
-        _shrunk(marks, size, here, PSEUDO_MARKS_HERE),
+        _shrunk_mean(signals, size, everywhere, PSEUDO_COUNT),
+        _shrunk_mean(signals, size, here, PSEUDO_COUNT_HERE),
     )
 
 
-def likeness(vectors: NDArray[np.float32], query: NDArray[np.float32] | None) -> Column:
-    """Return how alike questions are to another: the cosine to the power LIKENESS_POWER, 0..1.
+def query_similarity(vectors: Vectors, query: Vectors | None) -> Floats:
+    """Return (m,) the cosine of each query to this one to the power QUERY_SIMILARITY_POWER, 0..1.
 
     It is 0 where a vector is missing.
+
+    Args:
+        vectors: (m, d) normalised; NaN for none.
+        query: (d,) normalised; None for none.
     """
     if query is None or not vectors.size:
         return np.zeros(len(vectors))
     cosines = np.nan_to_num(vectors @ query, nan=0.0)
-    return np.asarray(np.clip(cosines, 0.0, 1.0).astype(np.float64) ** LIKENESS_POWER)
+    return np.asarray(np.clip(cosines, 0.0, 1.0).astype(np.float64) ** QUERY_SIMILARITY_POWER)
 
 
-def _shrunk(marks: Marks, size: int, counts: Column, pseudo_marks: float) -> Column:
-    weights = marks.weights * counts
-    total = np.bincount(marks.rows, weights, minlength=size)
-    evidence = np.bincount(marks.rows, np.abs(weights), minlength=size)
-    return np.asarray(total / (evidence + pseudo_marks))
+def _shrunk_mean(
+    signals: FeedbackSignals, size: int, shares: Floats, pseudo_count: float
+) -> Floats:
+    weights = signals.weights * shares
+    total = np.bincount(signals.rows, weights, minlength=size)
+    evidence = np.bincount(signals.rows, np.abs(weights), minlength=size)
+    return np.asarray(total / (evidence + pseudo_count))

@@ -1,144 +1,177 @@
-"""The one entry: from a question and its candidates to their order and scores."""
+"""From a query and its candidates to their order and scores."""
+
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
-from mem_mcp.ranking.calibration import level
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.constants import (
-    GRAPH_SHARE,
-    NAMED_SHARE,
-    RECENCY_SHARE,
-    REMARK_TERMS,
+    EPSILON,
+    FEEDBACK_BOOST,
+    FEEDBACK_BOOST_HERE,
+    GRAPH_BOOST,
+    NAME_BOOST,
+    RECENCY_BOOST,
     REPLY_SHARE,
-    USEFUL_HERE_SHARE,
-    USEFUL_SHARE,
-    WHEN_SHARE,
+    RERANK_WEIGHT,
+    SHORT_MESSAGE_TERMS,
+    TIME_BOOST,
 )
-from mem_mcp.ranking.conversation_context import SPANS, Neighbours, window, window_cosines
-from mem_mcp.ranking.dense import nearness
-from mem_mcp.ranking.feedback_boost import Marks, usefulness
-from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
+from mem_mcp.ranking.conversation_context import WINDOWS, Neighbours, window, window_cosines
+from mem_mcp.ranking.dense import dense_scores
+from mem_mcp.ranking.feedback_boost import FeedbackSignals, usefulness
+from mem_mcp.ranking.fusion import absolute_level, lexical_weight, scaled_dense, scaled_lexical
 from mem_mcp.ranking.name_boosts import (
-    about_the_named,
-    by_the_speaker,
-    entities_named,
-    speakers_named,
+    about_named_entity,
+    by_named_speaker,
+    named_entities,
+    named_speakers,
 )
-from mem_mcp.ranking.recency import freshness
-from mem_mcp.ranking.score_smoothing import by_the_alike
-from mem_mcp.ranking.text_analysis import names, terms
-from mem_mcp.ranking.times import asks_for_time, tell_time
+from mem_mcp.ranking.score_smoothing import smoothing
+from mem_mcp.ranking.temporal import asks_for_time, mentions_time, recency
+from mem_mcp.ranking.text_analysis import name_words, terms
 
-Column = NDArray[np.float64]
-Parts = dict[str, Column]
+Parts = dict[str, Floats]
 
 _DIGITS = 6
-_TINY = 1e-9
+_LOGIT_MAX = 50  # keeps exp() from overflowing
 
 
-def rank(query: Query, candidates: Candidates, marks: Marks | None = None) -> Ranking:
+def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None = None) -> Ranking:
     """Order all candidates by how well they answer the query.
 
     Args:
-        query: The question; its vector and the candidates' come from one embedder.
-        candidates: Every memory that may be an answer, and their neighbours in their runs.
-        marks: What feedback and outcomes say of them.
+        query: The question.
+        candidates: All memories that may answer it, and their neighbours in conversations.
+        signals: Feedback on the candidates.
 
     Returns:
-        The order and the absolute scores. Equal scores stand newest first, then by id, so that the
-        candidates' own order does not matter.
+        The order, and absolute scores. Equal scores are ordered newest first, then by id: the
+        order of the candidates does not matter.
     """
     if not len(candidates):
         return Ranking(np.zeros(0, np.int64), np.zeros(0), {})
-    named = speakers_named(query.text, candidates.actor_ids)
-    asked = terms(query.text, without=frozenset().union(*map(names, named)))
-    matches = match(asked, candidates.terms)
-    found = nearness(query.vector, candidates.cloud)
-    near = candidates.near
-    weight = weight_of_words(asked.ids.size, found.typical, found.nearest)
-    parts = _by_content(weight, matches, found.centred, near)
-    parts["reply"] = _handed_on(_sum(parts), candidates)
-    parts["alike"] = by_the_alike(_sum(parts), found.plain, candidates.vectors)
+    speakers = named_speakers(query.text, candidates.actor_ids)
+    query_terms = terms(query.text, without=frozenset().union(*map(name_words, speakers)))
+    matches = match(query_terms, candidates.terms)
+    dense = dense_scores(query.vector, candidates.vector_set)
+    weight = lexical_weight(query_terms.ids.size, dense.typicality, dense.max_cosine)
+    parts = _content(weight, matches, dense.centred, candidates.neighbours)
+    parts["reply"] = _reply_transfer(_sum(parts), candidates)
+    parts["alike"] = smoothing(_sum(parts), dense.cosines, candidates.vectors)
     content = _sum(parts)
+    best, positive = content.max(), np.maximum(content, 0.0)
     if asks_for_time(query.text):
-        parts["time"] = WHEN_SHARE * content * tell_time(candidates.terms)
-    about = about_the_named(entities_named(query.text, candidates.entities), candidates.entities)
-    meant = np.maximum(by_the_speaker(named, candidates.actor_ids), about)
-    fresh = freshness(candidates.occurred_at, query.now, candidates.kinds)
-    parts["recency"] = RECENCY_SHARE * np.maximum(content, 0.0) * fresh
-    parts["people"] = NAMED_SHARE * content.max() * meant
-    parts["graph"] = GRAPH_SHARE * max(float(content.max()), 0.0) * _linked(query, candidates)
-    # The best candidate has this score, unless marks move it.
-    scale = level(found.plain, coverage(matches)) / max(float(_sum(parts).max()), _TINY)
-    if marks is not None and marks.rows.size:
-        general, here = usefulness(marks, len(candidates), query.vector)
-        share = {
-            "useful": USEFUL_SHARE * np.maximum(content, 0.0) * general,
-            "useful_here": USEFUL_HERE_SHARE * content.max() * here,
+        parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
+    entities = named_entities(query.text, candidates.entities)
+    named = np.maximum(
+        by_named_speaker(speakers, candidates.actor_ids),
+        about_named_entity(entities, candidates.entities),
+    )
+    recent = recency(candidates.occurred_at, query.now, candidates.kinds)
+    parts["recency"] = RECENCY_BOOST * positive * recent
+    parts["people"] = NAME_BOOST * best * named
+    parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
+    # The best candidate gets the absolute level as its score, unless feedback moves it.
+    level = absolute_level(dense.cosines, coverage(matches))
+    scale = level / max(float(_sum(parts).max()), EPSILON)
+    if signals is not None and signals.rows.size:
+        general, here = usefulness(signals, len(candidates), query.vector)
+        boosts = {
+            "useful": FEEDBACK_BOOST * positive * general,
+            "useful_here": FEEDBACK_BOOST_HERE * best * here,
         }
-        parts |= _bounded(share, _sum(parts), scale)
-    return _absolute(parts, scale, candidates)
+        parts |= _within_range(boosts, _sum(parts), scale)
+    total = _sum(parts)
+    score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
+    order = _best_first(score, candidates.newest_first)
+    return Ranking(order, score, {name: part * scale for name, part in parts.items()})
 
 
-def _by_content(weight: float, matches: Matches, cosines: Column, near: Neighbours) -> Parts:
-    """Mix words and meaning over the message itself and over its windows, all alike."""
+def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) -> Ranking:
+    """Mix a reranking model's relevance into the scores.
+
+    Args:
+        ranking: Ours.
+        rows: The candidates that the model read; the others count as irrelevant.
+        relevance: Of each of these, higher is better. Unless all are in 0..1 they are logits.
+
+    Returns:
+        Scores in 0..1; equal ones keep their order.
+    """
+    fraction = np.zeros(ranking.score.size)
+    fraction[list(rows)] = _fractions(np.asarray(relevance, np.float64))
+    score = np.round((1 - RERANK_WEIGHT) * ranking.score + RERANK_WEIGHT * fraction, _DIGITS)
+    parts = {name: (1 - RERANK_WEIGHT) * part for name, part in ranking.parts.items()}
+    parts["rerank"] = RERANK_WEIGHT * fraction
+    return Ranking(_best_first(score, ranking.order), score, parts)
+
+
+def _content(weight: float, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:
+    """Mix lexical and dense scores; the context part averages over the message and its windows."""
     best = attainable(matches)
-    words = scale_of_words(bm25(matches), best)
-    meaning = scale_of_meaning(cosines, words)
-    mixes = [weight * words + meaning]
-    known = np.nan_to_num(cosines)
-    for span in SPANS if any(side.weight.any() for side in near.values()) else ():
-        said = scale_of_words(bm25(_widened(matches, span, near)), best)
-        meant = np.where(np.isnan(cosines), np.nan, window_cosines(known, span, near))
-        mixes.append(weight * said + scale_of_meaning(meant, said))
+    lexical = scaled_lexical(bm25(matches), best)
+    dense = scaled_dense(cosines, lexical)
+    mixes = [weight * lexical + dense]
+    filled = np.nan_to_num(cosines)
+    has_context = any(neighbour.weight.any() for neighbour in neighbours.values())
+    for distances in WINDOWS if has_context else ():
+        counts, lengths = (
+            window(values, distances, neighbours) for values in (matches.counts, matches.lengths)
+        )
+        widened = Matches(counts, lengths, matches.weights, matches.absent)
+        near_lexical = scaled_lexical(bm25(widened), best)
+        near_cosines = window_cosines(filled, distances, neighbours)
+        near_dense = scaled_dense(np.where(np.isnan(cosines), np.nan, near_cosines), near_lexical)
+        mixes.append(weight * near_lexical + near_dense)
     return {
-        "words": weight * words,
-        "meaning": meaning,
+        "words": weight * lexical,
+        "meaning": dense,
         "context": np.mean(mixes, axis=0) - mixes[0],
     }
 
 
-def _linked(query: Query, candidates: Candidates) -> Column:
+def _reply_transfer(scores: Floats, candidates: Candidates) -> Floats:
+    """Return what each message of a conversation gains and loses.
+
+    A question transfers a share to its reply, since the repeated question does not answer the
+    query. A message of few words loses most of its score, which it owes to its context.
+    """
+    before, after = candidates.neighbours[-1], candidates.neighbours[1]
+    transfer = REPLY_SHARE * scores * candidates.is_question
+    rest = scores - transfer * after.weight
+    in_conversation = np.maximum(before.weight, after.weight)
+    lengths = candidates.terms.lengths
+    lost = in_conversation * SHORT_MESSAGE_TERMS / (SHORT_MESSAGE_TERMS + lengths)
+    kept = rest * (1 - lost)
+    return np.asarray(kept + before.of(transfer) - scores)
+
+
+def _connection(query: Query, candidates: Candidates) -> Floats:
     graph = candidates.graph
     return np.zeros(len(candidates)) if graph is None else graph.nearness(query.text)
 
 
-def _widened(matches: Matches, span: tuple[int, ...], near: Neighbours) -> Matches:
-    counts, lengths = (window(each, span, near) for each in (matches.counts, matches.lengths))
-    return Matches(counts, lengths, matches.weights, matches.absent)
+def _within_range(boosts: Parts, scores: Floats, scale: float) -> Parts:
+    """Shorten boosts so that the scores with them stay in 0..1 and the parts still add up."""
+    boost = _sum(boosts)
+    room = np.clip((scores + boost) * scale, 0.0, 1.0) / max(scale, EPSILON) - scores
+    share = np.divide(room, boost, out=np.zeros_like(boost), where=np.abs(boost) > EPSILON)
+    return {name: column * np.clip(share, 0.0, 1.0) for name, column in boosts.items()}
 
 
-def _handed_on(scores: Column, candidates: Candidates) -> Column:
-    """Return what each message of a conversation gives and gets.
-
-    A question hands on to its reply, since who asks the same does not answer it; and a remark of
-    few words owes its score to its context.
-    """
-    near = candidates.near
-    given = REPLY_SHARE * scores * candidates.asks
-    left = scores - given * near[1].weight
-    talk = np.maximum(near[-1].weight, near[1].weight)
-    kept = left * (1 - talk * REMARK_TERMS / (REMARK_TERMS + candidates.terms.lengths))
-    return np.asarray(kept + near[-1].of(given) - scores)
+def _best_first(score: Floats, rows: Integers) -> Integers:
+    """Sort rows by score; those with equal scores keep their order."""
+    return rows[np.argsort(-score[rows], kind="stable")]
 
 
-def _bounded(share: Parts, without: Column, scale: float) -> Parts:
-    """Cut what marks give to what a score of 0..1 has room for, so that its parts add up to it."""
-    moved = _sum(share)
-    room = np.clip((without + moved) * scale, 0.0, 1.0) / max(scale, _TINY) - without
-    part = np.divide(room, moved, out=np.zeros_like(moved), where=np.abs(moved) > _TINY)
-    return {name: column * np.clip(part, 0.0, 1.0) for name, column in share.items()}
+def _fractions(relevance: Floats) -> Floats:
+    if ((relevance >= 0) & (relevance <= 1)).all():
+        return relevance
+    return np.asarray(1 / (1 + np.exp(-np.clip(relevance, -_LOGIT_MAX, _LOGIT_MAX))))
 
 
-def _absolute(parts: Parts, scale: float, candidates: Candidates) -> Ranking:
-    total = _sum(parts)
-    score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
-    newest = candidates.newest_first
-    order = newest[np.argsort(-score[newest], kind="stable")]
-    return Ranking(order, score, {name: part * scale for name, part in parts.items()})
-
-
-def _sum(parts: Parts) -> Column:
+def _sum(parts: Parts) -> Floats:
     return np.asarray(np.sum(list(parts.values()), axis=0))

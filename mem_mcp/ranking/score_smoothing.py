@@ -1,58 +1,53 @@
-"""Answers that are alike speak for each other."""
+"""Score smoothing: similar candidates raise or lower each other's scores."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mem_mcp.ranking.arrays import Floats, Vectors
 from mem_mcp.ranking.constants import (
-    ALIKE_NEIGHBOURS,
-    ALIKE_POOL,
-    ALIKE_SHARE,
-    ALIKE_SHARPNESS,
     CENTRING_PRIOR,
-    CLOSE,
-    CLOSEST,
+    EPSILON,
+    SMOOTHING_NEIGHBOURS,
+    SMOOTHING_POOL,
+    SMOOTHING_RAMP,
+    SMOOTHING_SHARPNESS,
+    SMOOTHING_STEP_MAX,
 )
 from mem_mcp.ranking.fusion import ramp
 
-_TINY = 1e-9
 
+def smoothing(scores: Floats, cosines: Floats, vectors: Vectors) -> Floats:
+    """Return what each candidate gains or loses by the scores of its nearest neighbours.
 
-def by_the_alike(
-    scores: NDArray[np.float64], cosines: NDArray[np.float64], vectors: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Return what each of the best candidates gains or loses by those most like it.
-
-    It is a step of its score towards the mean score of its nearest among the best candidates
-    (smoothing over the graph of nearest neighbours; Diaz 2005, "Regularizing ad hoc retrieval
-    scores"). The step is long only where many candidates are close to the query: there they are
-    many ways of saying the same, and elsewhere each says something of its own.
+    Each of the best candidates moves towards the mean score of its neighbours among them (Diaz
+    2005, "Regularizing ad hoc retrieval scores"). The step is long only where many candidates are
+    close to the query: there they are paraphrases of each other, and elsewhere they are not.
 
     Args:
         scores: (n,) so far.
-        cosines: (n,) plain, to the query; NaN where there is no vector.
-        vectors: (n, d)
+        cosines: (n,) to the query, not centred; NaN for a candidate without a vector.
+        vectors: (n, d) of the candidates.
     """
     gains = np.zeros_like(scores)
-    known = np.flatnonzero(~np.isnan(cosines))
-    if known.size <= ALIKE_NEIGHBOURS:
+    embedded = np.flatnonzero(~np.isnan(cosines))
+    if embedded.size <= SMOOTHING_NEIGHBOURS:
         return gains
-    closest = np.partition(cosines[known], -ALIKE_NEIGHBOURS)[-ALIKE_NEIGHBOURS:].mean()
-    share = ALIKE_SHARE * ramp(float(closest), CLOSE, CLOSEST)
-    if share == 0:
+    nearest = np.partition(cosines[embedded], -SMOOTHING_NEIGHBOURS)[-SMOOTHING_NEIGHBOURS:]
+    step = SMOOTHING_STEP_MAX * ramp(float(nearest.mean()), *SMOOTHING_RAMP)
+    if step == 0:
         return gains
-    best = known[np.argsort(-scores[known], kind="stable")[:ALIKE_POOL]]
-    mean = vectors[known].sum(axis=0) / (known.size + CENTRING_PRIOR)
-    weights = _likeness(vectors[best] - mean)
-    smooth = weights @ scores[best] / np.maximum(weights.sum(axis=1), _TINY)
-    gains[best] = share * (smooth - scores[best])
+    best = embedded[np.argsort(-scores[embedded], kind="stable")[:SMOOTHING_POOL]]
+    mean = vectors[embedded].sum(axis=0) / (embedded.size + CENTRING_PRIOR)
+    weights = _neighbour_weights(vectors[best] - mean)
+    smooth = weights @ scores[best] / np.maximum(weights.sum(axis=1), EPSILON)
+    gains[best] = step * (smooth - scores[best])
     return gains
 
 
-def _likeness(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the weight of each row's nearest others, 0 for the rest."""
-    units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
+def _neighbour_weights(rows: Vectors) -> Floats:
+    """Return (n, n) weights: of each row's nearest neighbours, and 0 for the others."""
+    units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), EPSILON)
     cosines = (units @ units.T).astype(np.float64)
     np.fill_diagonal(cosines, -1.0)
-    nearest = np.partition(cosines, -ALIKE_NEIGHBOURS, axis=1)[:, -ALIKE_NEIGHBOURS]
-    weights = np.exp(ALIKE_SHARPNESS * (cosines - 1))
+    nearest = np.partition(cosines, -SMOOTHING_NEIGHBOURS, axis=1)[:, -SMOOTHING_NEIGHBOURS]
+    weights = np.exp(SMOOTHING_SHARPNESS * (cosines - 1))
     return np.where(cosines >= nearest[:, None], weights, 0.0)

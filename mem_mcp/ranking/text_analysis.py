@@ -1,4 +1,4 @@
-"""Text to terms: the units that lexical scores count."""
+"""Text analysis: from texts to the terms that lexical scores count."""
 
 import hashlib
 import re
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import Stemmer
-from numpy.typing import NDArray
 
-from mem_mcp.ranking.constants import CACHED_CHARACTERS, CACHED_TEXTS, LONGEST_WORD
+from mem_mcp.ranking.arrays import Floats, Integers
+from mem_mcp.ranking.constants import CACHED_CHARACTERS_MAX, CACHED_TEXTS_MAX, WORD_CHARACTERS_MAX
 
 _STOP_WORDS = """
 a about after again ain all also am an and any are aren as at be because been before being but by
@@ -27,7 +27,7 @@ whom whose why will with won would wouldn you your yours
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 _ACCENTS = re.compile("[\u0300-\u036f]")
-# The marks of Indic, Thai and Arabic script belong to their words, but are no \w.
+# Combining marks of Indic, Thai and Arabic scripts are part of a word, but \w excludes them.
 _WORD = re.compile("[\\w\u0610-\u061a\u064b-\u065f\u0900-\u0eff\u1000-\u109f\u1780-\u17ff]+")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -39,55 +39,55 @@ _stemmers = threading.local()
 
 
 class Terms(NamedTuple):
-    """The terms of one text."""
+    """The t distinct terms of one text."""
 
-    ids: NDArray[np.int64]
-    """Distinct terms, as hashes."""
-    counts: NDArray[np.float64]
-    """How often each occurs."""
+    ids: Integers
+    """(t,) their hashes."""
+    counts: Floats
+    """(t,) occurrences of each."""
     length: float
-    """How many there are in all."""
+    """Occurrences in all."""
 
 
 class TermTable(NamedTuple):
-    """The terms of many texts, end to end."""
+    """The terms of n texts, concatenated (m distinct terms of a text in all)."""
 
-    ids: NDArray[np.int64]
-    """Each text's distinct terms, one text after the other."""
-    counts: NDArray[np.float64]
-    """How often each occurs in its text."""
-    rows: NDArray[np.int64]
-    """The text of each."""
-    lengths: NDArray[np.float64]
-    """Terms of each text in all."""
+    ids: Integers
+    """(m,) each text's distinct terms, text by text."""
+    counts: Floats
+    """(m,) occurrences of each in its text."""
+    rows: Integers
+    """(m,) the text of each."""
+    lengths: Floats
+    """(n,) terms of each text in all."""
 
-
-def table(texts: Sequence[Terms]) -> TermTable:
-    """Lay the terms of texts end to end."""
-    sizes = [text.ids.size for text in texts]
-    return TermTable(
-        np.concatenate([np.zeros(0, np.int64), *(text.ids for text in texts)]),
-        np.concatenate([np.zeros(0), *(text.counts for text in texts)]),
-        np.repeat(np.arange(len(texts)), sizes),
-        np.array([text.length for text in texts], dtype=np.float64),
-    )
+    @classmethod
+    def of(cls, texts: Sequence[Terms]) -> "TermTable":
+        """Concatenate the terms of texts."""
+        sizes = [text.ids.size for text in texts]
+        return cls(
+            np.concatenate([np.zeros(0, np.int64), *(text.ids for text in texts)]),
+            np.concatenate([np.zeros(0), *(text.counts for text in texts)]),
+            np.repeat(np.arange(len(texts)), sizes),
+            np.array([text.length for text in texts], dtype=np.float64),
+        )
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text` as they stand, after Unicode compatibility folding."""
+    """Return the words of a text, unchanged but for Unicode compatibility folding."""
     return _WORD.findall(text if text.isascii() else _fold(text))
 
 
-def names(text: str) -> frozenset[str]:
-    """Return the distinct words of `text`, case folded and unstemmed, as names are compared."""
+def name_words(text: str) -> frozenset[str]:
+    """Return the distinct words of a text, case folded and unstemmed, to compare names by."""
     return frozenset(word.casefold() for word in words(text))
 
 
 def terms(text: str, without: frozenset[str] = frozenset()) -> Terms:
-    """Return what `text` says, term by term: stemmed, without stop words.
+    """Return the terms of a text: stemmed words without stop words.
 
-    Identifiers (snake_case, CamelCase) count whole and by their parts; scripts that are written
-    without spaces count by characters and pairs of characters.
+    An identifier (snake_case, CamelCase) gives a term for the whole and one for each part. Scripts
+    without spaces give a term for each character and each pair of characters.
 
     Args:
         text: Any text.
@@ -99,8 +99,8 @@ def terms(text: str, without: frozenset[str] = frozenset()) -> Terms:
 
 
 def _fold(text: str) -> str:
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFKC", bare)
+    without_accents = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return unicodedata.normalize("NFKC", without_accents)
 
 
 def _count(text: str, without: frozenset[str]) -> Terms:
@@ -113,21 +113,18 @@ def _count(text: str, without: frozenset[str]) -> Terms:
 
 
 def _term_ids(text: str, without: frozenset[str]) -> Iterator[int]:
-    plain = text.isascii()
-    identifiers = _IDENTIFIER.search(text) is not None
+    is_plain = text.isascii() and not _IDENTIFIER.search(text)
     for word in words(text):
         if without and word.casefold() in without:
             continue
-        if plain and not identifiers:
-            term = _term_id(word)
+        for piece in (word,) if is_plain else _pieces(word):
+            term = _term_id(piece[:WORD_CHARACTERS_MAX])
             if term is not None:
                 yield term
-        else:
-            found = map(_term_id, _pieces(word))
-            yield from (term for term in found if term is not None)
 
 
 def _pieces(word: str) -> Iterator[str]:
+    """Yield the parts of a word that become terms: characters, pairs and parts of identifiers."""
     for part in _UNSPACED.split(word) if not word.isascii() else (word,):
         if _UNSPACED.match(part):
             yield from part
@@ -138,12 +135,9 @@ def _pieces(word: str) -> Iterator[str]:
                 yield from (piece for piece in _PART.findall(part) if piece != part)
 
 
-def _term_id(word: str) -> int | None:
-    return _stem_id(word[:LONGEST_WORD])
-
-
 @lru_cache(maxsize=100_000)
-def _stem_id(word: str) -> int | None:
+def _term_id(word: str) -> int | None:
+    """Return the hash of a word's stem; None for a stop word."""
     folded = word.casefold()
     if folded in STOP_WORDS:
         return None
@@ -152,38 +146,37 @@ def _stem_id(word: str) -> int | None:
 
 
 def _stemmer() -> Stemmer.Stemmer:
-    # One for each thread: a stemmer keeps state while it works.
+    # One for each thread: a stemmer is not thread-safe.
     if not hasattr(_stemmers, "english"):
         _stemmers.english = Stemmer.Stemmer("english")
     return _stemmers.english
 
 
 class _TermCache:
-    """The terms of the texts seen last, bounded by their number and by their characters."""
+    """The terms of the texts used last (LRU), bounded by their number and their characters."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Terms] = OrderedDict()
+        self._entries: OrderedDict[str, Terms] = OrderedDict()
         self._characters = 0
         self._lock = threading.Lock()
 
     def get(self, text: str) -> Terms:
         with self._lock:
-            found = self._kept.get(text)
-            if found is not None:
-                self._kept.move_to_end(text)
-                return found
-        counted = _count(text, frozenset())
+            if (cached := self._entries.get(text)) is not None:
+                self._entries.move_to_end(text)
+                return cached
+        terms_of_text = _count(text, frozenset())
         with self._lock:
-            self._keep(text, counted)
-        return counted
+            self._put(text, terms_of_text)
+        return terms_of_text
 
-    def _keep(self, text: str, counted: Terms) -> None:
-        if text in self._kept:
+    def _put(self, text: str, terms_of_text: Terms) -> None:
+        if text in self._entries:
             return
-        self._kept[text] = counted
+        self._entries[text] = terms_of_text
         self._characters += len(text)
-        while len(self._kept) > CACHED_TEXTS or self._characters > CACHED_CHARACTERS:
-            dropped, _ = self._kept.popitem(last=False)
+        while len(self._entries) > CACHED_TEXTS_MAX or self._characters > CACHED_CHARACTERS_MAX:
+            dropped, _ = self._entries.popitem(last=False)
             self._characters -= len(dropped)
 
 

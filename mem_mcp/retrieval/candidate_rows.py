@@ -25,7 +25,7 @@ COLUMNS = (
 """What ranking and its answer need of a row."""
 # Turned into Python's own values for every candidate; the rest only for those that answer.
 _RANKED = (
-    "memory_id", "text", "kind", "user_id", "run_id", "actor_id", "role", "position", "entities",
+    "memory_id", "text", "kind", "user_id", "run_id", "actor_id", "position", "entities",
     "outcome_type", "tool_name",
 )  # fmt: skip
 
@@ -89,7 +89,6 @@ def _laid_out(rows: pa.Table) -> Candidates:
         run_ids=run_ids,
         positions=np.asarray(positions, dtype=np.int64),
         actor_ids=columns["actor_id"],
-        roles=columns["role"],
         kinds=columns["kind"],
         entities=columns["entities"],
         labels=[

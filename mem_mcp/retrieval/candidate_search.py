@@ -48,7 +48,7 @@ async def gather(
     (vector,), _ = await embedding
     with span("search"):
         limit = runtime.settings.recall.pool
-        favoured = (await known).favoured(vector)
+        favoured = (await known).boosted_by_feedback(vector)
         store, rows = runtime.store, runtime.scopes.at_least(runtime.store, view)
         found_rows = await _nearest(store, query, vector, view, limit, favoured, rows)
         return CandidateTable.of(found_rows)

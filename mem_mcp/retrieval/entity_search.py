@@ -9,8 +9,8 @@ from heapq import nsmallest
 
 import pyarrow as pa
 
-from mem_mcp.ranking.entity_graph import Graph
-from mem_mcp.ranking.entity_names import key, phrases, spellings
+from mem_mcp.ranking.entity_graph import EntityGraph
+from mem_mcp.ranking.entity_names import name_key, phrases, spellings
 from mem_mcp.retrieval.candidate_rows import edges
 from mem_mcp.retrieval.row_filters import every
 from mem_mcp.store import Filters, Store
@@ -32,8 +32,8 @@ async def named(store: Store, query: str, visible: Filters, columns: Sequence[st
 
     The index knows whole names, as they are stored, so the likely spellings of every few words that
     follow each other are looked up. That misses a name of mixed case or with other punctuation than
-    in the question ("iPhone" for "iphone"), one of more than NAME_WORDS words, and what stands in
-    relations alone; where its words are in the text, the search by words still finds the memory.
+    in the question ("iPhone" for "iphone"), one of more than NAME_WORDS_MAX words, and what stands
+    in relations alone; where its words are in the text, the search by words still finds the memory.
 
     Args:
         store: where the rows are.
@@ -66,8 +66,8 @@ async def led_to(
     lists, relations = rows["entities"].to_pylist(), edges(rows["relations"])
     if not any(lists) and not any(relations):
         return rows.slice(0, 0)
-    graph = Graph.of(lists, relations)
-    names = graph.beside(query, _MOST_ENTITIES, _MOST_SPOKEN_OF)
+    graph = EntityGraph.of(lists, relations)
+    names = graph.nearby_names(query, _MOST_ENTITIES, _MOST_SPOKEN_OF)
     return await speaking_of(store, names, visible, columns) if names else rows.slice(0, 0)
 
 
@@ -91,7 +91,7 @@ async def speaking_of(
         columns: to return; entities and relations among them.
         most: rows of each of the two reads.
     """
-    wanted = {key(name) for name in names}
+    wanted = {name_key(name) for name in names}
     listed, told = await asyncio.gather(
         _listing(store, (one for name in names for one in spellings(name)), visible, columns, most),
         store.matching(" ".join(dict.fromkeys(names)), visible, columns, limit=most),
@@ -119,8 +119,10 @@ async def _listing(
 
 def _touching(rows: pa.Table, wanted: set[str]) -> list[bool]:
     return [
-        any(key(name) in wanted for name in some)
-        or any(key(end) in wanted for source, _, target in relations for end in (source, target))
+        any(name_key(name) in wanted for name in some)
+        or any(
+            name_key(end) in wanted for source, _, target in relations for end in (source, target)
+        )
         for some, relations in zip(
             rows["entities"].to_pylist(), edges(rows["relations"]), strict=True
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.ranking import Candidates, Ranking, select
-from mem_mcp.ranking.diversity import Chosen
+from mem_mcp.ranking.selection import DistinctMemories
 from mem_mcp.text import count_tokens
 
 Cause = Literal["min_score", "limit", "duplicate", "max_tokens"]
@@ -76,6 +76,6 @@ def placement(
 
 
 def _same(candidates: Candidates, one: int, other: int) -> bool:
-    chosen = Chosen(candidates)
-    chosen.add(one)
-    return not chosen.add(other)
+    distinct = DistinctMemories(candidates)
+    distinct.add(one)
+    return not distinct.add(other)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mem_mcp.api.models import GLOBAL_USER, Scope, Tally
 from mem_mcp.logs.feedback import Rating, Ratings
-from mem_mcp.ranking import Candidates, Marks, likeness
+from mem_mcp.ranking import Candidates, FeedbackSignals, query_similarity
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.row_filters import RowFilter, every, view
 from mem_mcp.retrieval.scope_cache import ScopeCache
@@ -59,22 +59,22 @@ class Experience:
         self._words = words
         self._vectors = vectors
         self._weights = np.array([WEIGHTS[word] for word in words], np.float64)
-        self._last: tuple[Candidates, Marks] | None = None
+        self._last: tuple[Candidates, FeedbackSignals] | None = None
 
-    def marks(self, candidates: Candidates) -> Marks:
+    def marks(self, candidates: Candidates) -> FeedbackSignals:
         """Return the marks of some candidates."""
         if self._last is not None and self._last[0] is candidates:
             return self._last[1]
         rows = candidates.row_of
         found = np.array([rows.get(one, -1) for one in self._memory_ids], np.int64)
         known = np.flatnonzero(found >= 0)
-        marks = Marks(found[known], self._weights[known], self._vectors[known])
+        marks = FeedbackSignals(found[known], self._weights[known], self._vectors[known])
         self._last = (candidates, marks)
         return marks
 
-    def favoured(self, vector: Vector | None) -> list[str]:
+    def boosted_by_feedback(self, vector: Vector | None) -> list[str]:
         """Return the memories that helped most with questions like one, best first."""
-        alike = likeness(self._vectors, vector)
+        alike = query_similarity(self._vectors, vector)
         worth: Counter[str] = Counter()
         for row in np.flatnonzero(alike >= _LEAST_LIKENESS).tolist():
             worth[self._memory_ids[row]] += self._weights[row] * alike[row]

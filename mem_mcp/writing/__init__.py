@@ -1,1 +1,1 @@
-"""From new memories to versions in the store."""
+"""Writing: from new memories to versions in the store."""

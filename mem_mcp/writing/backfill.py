@@ -1,4 +1,4 @@
-"""What has no vector yet: stored while the embedder could not work, or made by another one."""
+"""Backfill of vectors: for what was stored without one, or embedded by another embedder."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ import numpy as np
 from mem_mcp.llm import BATCH
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, fill, from_arrow, unfilled
-from mem_mcp.writing.identity import spoken
+from mem_mcp.writing.memory_text import embedded_text
 
 AT_ONCE = 500
 """Versions of one commit."""
-_SPOKEN = ("version_id", "text", "actor_id")
+_COLUMNS = ("version_id", "text", "actor_id")
 
 
 async def embed_missing(runtime: Runtime) -> tuple[int, list[str]]:
-    """Embed every version without a vector, and the questions of feedback.
+    """Embed all versions without a vector, and the questions of feedback without one.
 
     Returns:
-        How many versions have a vector now that had none, and why not all have.
+        How many versions got a vector, and why others did not.
     """
     embedded, degraded = await embed_versions(runtime)
     return embedded, degraded or await _embed_questions(runtime)
 
 
 async def embed_versions(
-    runtime: Runtime, told: Callable[[int], None] = lambda _: None, *, trusting: bool = True
+    runtime: Runtime, on_progress: Callable[[int], None] = lambda _: None, *, trusting: bool = True
 ) -> tuple[int, list[str]]:
-    """Embed every version without a vector.
+    """Embed all versions without a vector.
 
     Args:
         runtime: what to work with.
-        told: called with how many are done.
-        trusting: as `unfilled` takes it.
+        on_progress: called after each commit with how many versions got a vector so far.
+        trusting: passed on to `unfilled`.
 
     Returns:
-        How many have a vector now that had none, and why not all have.
+        How many versions got a vector, and why others did not.
     """
     embedded, store = 0, runtime.store
-    while (rows := await unfilled(store, _SPOKEN, limit=AT_ONCE, trusting=trusting)).num_rows:
+    while (rows := await unfilled(store, _COLUMNS, limit=AT_ONCE, trusting=trusting)).num_rows:
         memories = [row.memory for row in from_arrow(rows)]
-        vectors, degraded = await _embedded(runtime, [spoken(memory) for memory in memories])
+        vectors, degraded = await _embed(runtime, [embedded_text(memory) for memory in memories])
         if vectors:
-            done = [memory.version_id for memory in memories[: len(vectors)]]
-            await fill(store, done, np.stack(vectors))
+            ids = [memory.version_id for memory in memories[: len(vectors)]]
+            await fill(store, ids, np.stack(vectors))
             embedded += len(vectors)
-            told(embedded)
+            on_progress(embedded)
         if degraded:
             return embedded, degraded
     return embedded, []
 
 
-async def _embedded(runtime: Runtime, texts: Sequence[str]) -> tuple[list[Vector], list[str]]:
-    """Return the vectors of the first texts, and why not all have one.
+async def _embed(runtime: Runtime, texts: Sequence[str]) -> tuple[list[Vector], list[str]]:
+    """Return the vectors of the first texts, and why others have none.
 
-    Each part of them has a model's whole time to answer; together they may take longer.
+    The embedder's time limit holds for each batch, not for all of them together.
     """
-    made: list[Vector] = []
+    vectors: list[Vector] = []
     for start in range(0, len(texts), BATCH):
-        vectors, degraded = await runtime.embed(texts[start : start + BATCH])
+        batch, degraded = await runtime.embed(texts[start : start + BATCH])
         if degraded:
-            return made, degraded
-        made += [vector for vector in vectors if vector is not None]
-    return made, []
+            return vectors, degraded
+        vectors += [vector for vector in batch if vector is not None]
+    return vectors, []
 
 
 async def _embed_questions(runtime: Runtime) -> list[str]:
@@ -73,6 +73,6 @@ async def _embed_questions(runtime: Runtime) -> list[str]:
     queries = dict(zip(*(rows[name].to_pylist() for name in ("question", "query")), strict=True))
     if not queries:
         return []
-    vectors, degraded = await _embedded(runtime, [*queries.values()])
+    vectors, degraded = await _embed(runtime, [*queries.values()])
     await log.fill("question", [*queries][: len(vectors)], vectors)
     return degraded

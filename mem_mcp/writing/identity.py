@@ -1,7 +1,4 @@
-"""Memories on their way into the store: identity, duplicates and places in a run.
-
-`remember` and import share what stands here.
-"""
+"""Identity of new memories: their ids, their duplicates, and their positions in a run."""
 
 from __future__ import annotations
 
@@ -12,29 +9,41 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mem_mcp.api.models import Event, Memory, Scope
-from mem_mcp.retrieval.row_filters import every
-from mem_mcp.store import Store
-from mem_mcp.text import content_hash, digest, said_by
+from mem_mcp.store import Filters, Store
+from mem_mcp.text import content_hash, digest
 
-DEDUPLICATED = ("fact", "procedure", "lesson")
-_SEEN = ("active", "pending", "probation", "hidden")
-_KEY_COLUMNS = (
+_DEDUPLICATED_KINDS = ("fact", "procedure", "lesson")
+_LIVE_STATUSES = ("active", "pending", "probation", "hidden")
+_COLUMNS = (
     "version_id", "memory_id", "version", "kind", "user_id", "agent_id", "run_id", "position",
     "content_hash", "status", "superseded_at", "expires_at", "recorded_at", "text",
 )  # fmt: skip
+_Run = tuple[str, str | None]
+"""User and run of a message."""
+_Key = tuple[Any, ...]
+"""What two memories have in common if one is a duplicate of the other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """What becomes of a new memory: itself with its identity, or the one that says the same."""
+class Insertion:
+    """What becomes of a new memory."""
 
     memory: Memory
+    """The new memory with its ids, or the stored one that it is a duplicate of."""
     event: Event
     is_new: bool
+    """Whether a row has to be written."""
 
 
 def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:  # noqa: ANN401
-    """Return the first version of a memory whose identity is still to be found."""
+    """Return the first version of a memory; `assign_ids` gives it its ids.
+
+    Args:
+        scope: of the memory; its user is the actor, too.
+        text: of the memory.
+        now: transaction time, and when it happened unless `occurred_at` is given.
+        fields: any others.
+    """
     fields.setdefault("occurred_at", now)
     return Memory(
         version_id="",
@@ -52,50 +61,51 @@ def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:
     )
 
 
-def spoken(memory: Memory) -> str:
-    """Return what is embedded: a message counts with who says it."""
-    return said_by(memory.actor_id, memory.text)
-
-
-async def place(
+async def assign_ids(
     store: Store,
     memories: Sequence[Memory],
     now: datetime,
     written: Collection[tuple[str, datetime]] = (),
-) -> list[Placed]:
-    """Give new memories their ids, find those already stored, and number messages.
+) -> list[Insertion]:
+    """Give new memories their ids, find their stored duplicates, and number messages.
 
-    Messages without a position go on from the last one of their run, so whoever appends keeps
-    other processes from it (`store.alone`) until the rows are written.
+    Messages without a position continue their run. The caller must hold `store.alone("append")`
+    until the rows are written, so that no other process takes the same positions.
 
     Args:
-        store: where.
-        memories: what is to be added.
+        store: where to look for duplicates.
+        memories: what is to be inserted.
         now: transaction time.
-        written: version_id and time of rows that this call wrote itself when it lost the race for
-            others of them.
+        written: version_id and recorded_at of rows that this call wrote in an earlier attempt,
+            which failed for others of its rows. They are reported as added.
     """
-    numbered = await _number(store, memories)
-    stored = await _stored_alike(store, numbered)
-    placed: list[Placed] = []
+    numbered = await _numbered(store, memories)
+    stored = await _possible_duplicates(store, numbered)
+    insertions: list[Insertion] = []
     for index, memory in enumerate(numbered):
         key = _key(memory)
-        alike = stored.setdefault(key, []) if key else []
-        twin = next((row for row in alike if _is_live(row, now)), None)
-        if twin is not None:
-            ours = (twin.version_id, twin.recorded_at) in written
-            placed.append(Placed(twin, "ADD" if ours else "NONE", is_new=False))
+        same_key = stored.setdefault(key, []) if key else []
+        duplicate = next((one for one in same_key if _is_live(one, now)), None)
+        if duplicate is not None:
+            is_ours = (duplicate.version_id, duplicate.recorded_at) in written
+            insertions.append(Insertion(duplicate, "ADD" if is_ours else "NONE", is_new=False))
             continue
-        memory_id = _new_id(key, {row.memory_id for row in alike})
-        # Within a batch, rows keep their order: lists sort by this time.
-        new = _new(memory, memory_id, now + timedelta(microseconds=index))
-        alike.append(new.memory)
-        placed.append(new)
-    return placed
+        memory_id = _new_id(key, {one.memory_id for one in same_key})
+        identity = {
+            "memory_id": memory_id,
+            "version_id": f"{memory_id}.{memory.version}",
+            # Lists sort by this time: the rows of a batch keep their order.
+            "recorded_at": now + timedelta(microseconds=index),
+        }
+        new = memory.model_copy(update=identity)
+        same_key.append(new)
+        insertions.append(Insertion(new, "ADD", is_new=True))
+    return insertions
 
 
-async def _number(store: Store, memories: Sequence[Memory]) -> list[Memory]:
-    last: dict[tuple[str, str | None], int] = {}
+async def _numbered(store: Store, memories: Sequence[Memory]) -> list[Memory]:
+    """Return the memories with a position for each message."""
+    last: dict[_Run, int] = {}
     numbered: list[Memory] = []
     for memory in memories:
         run = _run(memory)
@@ -104,21 +114,28 @@ async def _number(store: Store, memories: Sequence[Memory]) -> list[Memory]:
             continue
         if run not in last:
             given = [other.position for other in memories if _run(other) == run]
-            stored = await _last_position(store, *run)
-            last[run] = max([stored, *(place for place in given if place is not None)])
+            stored = await _last_position(store, run)
+            last[run] = max([stored, *(position for position in given if position is not None)])
         last[run] += 1
         numbered.append(memory.model_copy(update={"position": last[run]}))
     return numbered
 
 
-def _run(memory: Memory) -> tuple[str, str | None] | None:
+def _run(memory: Memory) -> _Run | None:
     return (memory.user_id, memory.run_id) if memory.kind == "message" else None
 
 
-async def _last_position(store: Store, user_id: str, run_id: str | None) -> int:
-    run = {"run_id": run_id} if run_id is not None else {"run_id": {"exists": False}}
+def _messages_of(run: _Run) -> Filters:
+    """Return the filter for the messages of a run."""
+    user_id, run_id = run
+    run_condition = {"exists": False} if run_id is None else run_id
+    return {"user_id": user_id, "run_id": run_condition, "kind": "message"}
+
+
+async def _last_position(store: Store, run: _Run) -> int:
+    """Return the highest position in a run; -1 if it is empty."""
     rows = await store.read(
-        every({"user_id": user_id, "kind": "message", "position": {"exists": True}}, run),
+        {**_messages_of(run), "position": {"exists": True}},
         columns=["position"],
         order=[("position", False)],
         limit=1,
@@ -126,38 +143,30 @@ async def _last_position(store: Store, user_id: str, run_id: str | None) -> int:
     return rows[0].memory.position if rows and rows[0].memory.position is not None else -1
 
 
-async def _stored_alike(
+async def _possible_duplicates(
     store: Store, memories: Sequence[Memory]
-) -> dict[tuple[Any, ...] | None, list[Memory]]:
-    hashes = {memory.content_hash for memory in memories if memory.kind in DEDUPLICATED}
-    conditions: list[dict[str, Any]] = []
-    if hashes:
-        conditions.append({"content_hash": {"in": sorted(hashes)}})
-    places: dict[tuple[str, str | None], list[int | None]] = {}
+) -> dict[_Key | None, list[Memory]]:
+    """Read the stored versions, also those no longer live, that have the key of a new memory."""
+    hashes = {memory.content_hash for memory in memories if memory.kind in _DEDUPLICATED_KINDS}
+    conditions: list[Filters] = [{"content_hash": {"in": sorted(hashes)}}] if hashes else []
+    positions: dict[_Run, list[int | None]] = {}
     for memory in memories:
         if (run := _run(memory)) is not None:
-            places.setdefault(run, []).append(memory.position)
+            positions.setdefault(run, []).append(memory.position)
     conditions += [
-        {
-            "user_id": user_id,
-            "run_id": {"exists": False} if run_id is None else run_id,
-            "kind": "message",
-            "position": {"in": positions},
-        }
-        for (user_id, run_id), positions in places.items()
+        {**_messages_of(run), "position": {"in": numbers}} for run, numbers in positions.items()
     ]
-    alike: dict[tuple[Any, ...] | None, list[Memory]] = {}
-    if hashes and not places and not await store.count(conditions[0]):
-        return {}  # the usual case, told by one index
-    if conditions:
-        for row in await store.read({"OR": conditions}, columns=_KEY_COLUMNS):
-            alike.setdefault(_key(row.memory), []).append(row.memory)
-    return alike
+    if not conditions or (hashes and not positions and not await store.count(conditions[0])):
+        return {}  # in the usual case a look at one index tells it
+    by_key: dict[_Key | None, list[Memory]] = {}
+    for row in await store.read({"OR": conditions}, columns=_COLUMNS):
+        by_key.setdefault(_key(row.memory), []).append(row.memory)
+    return by_key
 
 
-def _key(memory: Memory) -> tuple[Any, ...] | None:
-    """Return what two memories share when one is the other's duplicate; None if nothing can."""
-    if memory.kind in DEDUPLICATED:
+def _key(memory: Memory) -> _Key | None:
+    """Return what a memory shares with its duplicates; None if it cannot have any."""
+    if memory.kind in _DEDUPLICATED_KINDS:
         return (memory.kind, memory.user_id, memory.agent_id, memory.content_hash)
     if memory.kind == "message":
         return (memory.kind, memory.user_id, memory.run_id, memory.position)
@@ -165,20 +174,12 @@ def _key(memory: Memory) -> tuple[Any, ...] | None:
 
 
 def _is_live(memory: Memory, now: datetime) -> bool:
-    expired = memory.expires_at is not None and memory.expires_at <= now
-    return memory.superseded_at is None and memory.status in _SEEN and not expired
+    is_expired = memory.expires_at is not None and memory.expires_at <= now
+    return memory.superseded_at is None and memory.status in _LIVE_STATUSES and not is_expired
 
 
-def _new(memory: Memory, memory_id: str, now: datetime) -> Placed:
-    identity = {
-        "memory_id": memory_id,
-        "version_id": f"{memory_id}.{memory.version}",
-        "recorded_at": now,
-    }
-    return Placed(memory.model_copy(update=identity), "ADD", is_new=True)
-
-
-def _new_id(key: tuple[Any, ...] | None, taken: set[str]) -> str:
+def _new_id(key: _Key | None, taken: set[str]) -> str:
+    """Return an id that follows from the key, so that two writers of one memory collide."""
     if key is None:
         return secrets.token_hex(16)
     generation = 0

@@ -1,4 +1,4 @@
-"""Storing new memories: once, in one commit, and only once for a repeated request."""
+"""Inserting new memories: in one commit, and only once for a repeated request."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Store, Vector, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
-from mem_mcp.writing.identity import Placed, place, spoken
+from mem_mcp.writing.identity import Insertion, assign_ids
+from mem_mcp.writing.memory_text import embedded_text
 
 Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
+"""The vectors of memories in the making, and why some are missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """A caller's name for a request; the same key means the same request within its scope."""
+class IdempotencyKey:
+    """A caller's key of a request: within its scope the same key means the same request."""
 
     scope: Scope
-    """Of the memories that it makes."""
+    """Of the memories that the request stores."""
     actor: str
-    """User who asks."""
+    """The user who asks."""
     key: str
     kinds: Sequence[Kind]
-    """What such a request makes: other tools have keys of their own."""
+    """Of the memories that the request stores; other tools have keys of their own."""
 
 
-def embedding_of(runtime: Runtime, memories: Sequence[Memory]) -> Embedding:
-    """Begin to embed memories."""
-    return asyncio.create_task(runtime.embed([spoken(memory) for memory in memories]))
+def start_embedding(runtime: Runtime, memories: Sequence[Memory]) -> Embedding:
+    """Embed memories in a task of its own."""
+    return asyncio.create_task(runtime.embed([embedded_text(memory) for memory in memories]))
 
 
 @unbroken
@@ -42,18 +44,19 @@ async def store_new(
     runtime: Runtime,
     memories: Sequence[Memory],
     embedding: Embedding,
-    request: Keyed | None = None,
-) -> tuple[list[Memory], list[Placed]]:
+    request: IdempotencyKey | None = None,
+) -> tuple[list[Memory], list[Insertion]]:
     """Write new memories in one commit.
 
     Args:
         runtime: what to work with.
-        memories: with every field but their identity.
+        memories: with every field but their ids.
         embedding: of the same memories.
-        request: how the caller names this request, to repeat it safely.
+        request: makes a repeated call return what the first one stored.
 
     Returns:
-        The memories that an earlier call with the same key made, else what became of each.
+        The memories that an earlier call with the same key stored; if there are none, what became
+        of each memory.
 
     Raises:
         WriteConflict: other writers kept winning; nothing was stored.
@@ -61,39 +64,39 @@ async def store_new(
     store = runtime.store
     appends = any(memory.kind == "message" and memory.position is None for memory in memories)
     if takes_turns := appends or request is not None:
-        await embedding  # others wait for the turn: nothing long is done in it
+        await embedding  # before the lock, which is held for short work only
     written: set[tuple[str, datetime]] = set()
     for _ in range(WRITE_ATTEMPTS):
-        # Who goes on from a run's last position, or may repeat a request, waits for its turn.
+        # Only one writer at a time appends to runs, or stores what a request may repeat.
         async with store.alone("append") if takes_turns else nullcontext():
-            if request and (first := await made_before(store, request)):
+            if request and (first := await stored_earlier(store, request)):
                 await store.settle()
                 return first, []
             with span("place"):
                 seen = store.newest
-                placed = await place(store, memories, utc_now(), written)
+                insertions = await assign_ids(store, memories, utc_now(), written)
             vectors, _ = await embedding
-            add = new_rows(placed, vectors)
-            if not add:
+            rows = new_rows(insertions, vectors)
+            if not rows:
                 await store.settle()
-                return [], placed
-            written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
-            if await store.apply(add, seen=seen):
-                return [], placed
+                return [], insertions
+            written |= {(row.memory.version_id, row.memory.recorded_at) for row in rows}
+            if await store.apply(rows, seen=seen):
+                return [], insertions
     raise WriteConflict("others keep storing the same memories; try again")
 
 
-def new_rows(placed: Sequence[Placed], vectors: Sequence[Vector | None]) -> list[Version]:
-    """Return the rows of those memories that are new."""
+def new_rows(insertions: Sequence[Insertion], vectors: Sequence[Vector | None]) -> list[Version]:
+    """Return the rows to write: of each memory that is not stored yet, with its vector."""
     return [
         Version(one.memory, vector)
-        for one, vector in zip(placed, vectors, strict=True)
+        for one, vector in zip(insertions, vectors, strict=True)
         if one.is_new
     ]
 
 
-async def made_before(store: Store, request: Keyed) -> list[Memory]:
-    """Return what an earlier call of the same request made; empty for the first."""
+async def stored_earlier(store: Store, request: IdempotencyKey) -> list[Memory]:
+    """Return the memories that an earlier call of the same request stored, oldest first."""
     same = {name: value or {"exists": False} for name, value in request.scope.model_dump().items()}
     rows = await store.read(
         {

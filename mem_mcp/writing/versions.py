@@ -1,4 +1,4 @@
-"""Closing one version and opening the next, in one commit."""
+"""Versions: the next version of a memory closes the one before it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from mem_mcp.api.models import Event, Memory, Scope
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.text import content_hash
-from mem_mcp.writing.identity import spoken
+from mem_mcp.writing.memory_text import embedded_text
 
 
-def succeed(
+def next_version(
     old: Version,
     event: Event,
     scope: Scope,
@@ -21,15 +21,15 @@ def succeed(
     fields: dict[str, Any],
     vector: Vector | None,
 ) -> tuple[Version, Version]:
-    """Return the closed old version and the one that follows it.
+    """Return the old version, closed, and the next one; both belong into one commit.
 
     Args:
         old: the current version, with every field.
-        event: what makes the new one.
+        event: why there is a next one.
         scope: who asks.
-        now: transaction time; moved behind the old version's where clocks disagree.
-        fields: what differs in the new version.
-        vector: the new version's.
+        now: transaction time; where clocks disagree, a time after the old version's is taken.
+        fields: the fields of the next version that differ; `reason` is None unless it is given.
+        vector: of the next version.
     """
     moment = max(now, old.memory.recorded_at + timedelta(microseconds=1))
     version = old.memory.version + 1
@@ -49,27 +49,29 @@ def succeed(
     return Version(closed, old.vector), Version(opened, vector)
 
 
-def end(
+def deletion(
     old: Version, scope: Scope, now: datetime, reason: str | None = None
 ) -> tuple[Version, Version]:
-    """Return the closed old version and the one that says that the memory is no more."""
-    # The version that ends keeps its source, which may be megabytes.
+    """Return the old version, closed, and a last one that says that the memory is deleted."""
+    # The last version goes without the source, which may be megabytes; the old one keeps it.
     fields = {"status": "deleted", "reason": reason, "source": None}
-    return succeed(old, "DELETE", scope, now, fields=fields, vector=None)
+    return next_version(old, "DELETE", scope, now, fields=fields, vector=None)
 
 
-async def reworded(
+async def with_embedding(
     runtime: Runtime, old: Version, fields: dict[str, Any]
 ) -> tuple[Vector | None, dict[str, Any]]:
-    """Return the vector of the version that follows, and its fields with what depends on the text.
+    """Return the vector of the next version, and its fields with the hash of a new text.
 
     Args:
         runtime: what to work with.
-        old: the current version.
-        fields: what differs in the new one.
+        old: the current version; its vector stays if the text does.
+        fields: the fields of the next version that differ.
     """
     if "text" not in fields:
         return old.vector, fields
     text = fields["text"]
-    (vector,), _ = await runtime.embed([spoken(old.memory.model_copy(update={"text": text}))])
+    (vector,), _ = await runtime.embed(
+        [embedded_text(old.memory.model_copy(update={"text": text}))]
+    )
     return vector, {**fields, "content_hash": content_hash(text)}

@@ -25,7 +25,7 @@ from mem_mcp.errors import InvalidInput, MemError, NotFound
 from mem_mcp.learning.briefing import HEAD, briefing
 from mem_mcp.logs import feedback as ratings_module
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.ranking.feedback_boost import Marks, usefulness
+from mem_mcp.ranking.feedback_boost import FeedbackSignals, usefulness
 from mem_mcp.retrieval import feedback_signals as experience_module
 from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
@@ -189,7 +189,7 @@ async def test_a_thousand_marks_are_one_commit_and_their_order_counts(memory: As
     assert [one.previous for one in given_.results[800:804]] == [
         None, "POSITIVE", "NEGATIVE", None,
     ]  # fmt: skip
-    memory._runtime.ratings._kept.clear()  # as another process reads it
+    memory._runtime.ratings._cache.clear()  # as another process reads it
     latest = await memory._runtime.ratings.latest(frozenset({"default"}))
     assert latest[known[0], "default", None, ""].rating == "NEGATIVE"
 
@@ -332,7 +332,7 @@ async def test_the_later_word_counts_also_when_the_clock_went_back(
     await memory.give_feedback(
         items=[{"memory_id": known, "feedback": w} for w in ("", "NEGATIVE")]
     )
-    memory._runtime.ratings._kept.clear()  # as another process reads it
+    memory._runtime.ratings._cache.clear()  # as another process reads it
     marked = await found(memory, known)
     assert marked is not None
     assert marked.marks is not None
@@ -591,7 +591,7 @@ def test_usefulness_is_bounded_and_never_nothing(given_marks: Any, with_vector: 
     vectors = np.full((len(given_marks), 3), np.nan, np.float32)
     vectors[::2] = [1, 0, 0]
     query = np.array([1, 0, 0], np.float32) if with_vector else None
-    for part in usefulness(Marks(rows, weights, vectors), 5, query):
+    for part in usefulness(FeedbackSignals(rows, weights, vectors), 5, query):
         assert part.shape == (5,)
         assert np.isfinite(part).all()
         assert (np.abs(part) < 1).all()
@@ -610,7 +610,7 @@ async def test_a_thousand_raters_move_a_memory_by_no_more_than_the_cap(memory: A
             rating=word,
             reason=None,
             query=QUESTION,
-            question=ratings_module.question_of(QUESTION),
+            question=ratings_module.question_key(QUESTION),
             user_id="default",
             agent_id=f"a{number}",
             vector=None,

@@ -14,7 +14,7 @@ from mem_mcp.api.models import Recalled, RecallResult
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.learning.tool_stats import wilson
 from mem_mcp.text import count_tokens
-from mem_mcp.writing.memory_text import compose, parts
+from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 
 pytestmark = pytest.mark.anyio
 
@@ -171,7 +171,7 @@ async def test_a_global_outcome_reaches_everybody(memory: AsyncMemory):
     [("a", "", ""), ("a\nb", "c", "d"), ("a", "", "d\nLesson-like"), ("a", "c", "")],
 )
 def test_an_outcome_text_is_read_back_in_parts(task: str, summary: str, lesson: str):
-    assert parts(compose(task, summary, lesson)) == (task, summary, lesson)
+    assert outcome_parts(outcome_text(task, summary, lesson)) == (task, summary, lesson)
 
 
 # recall_lessons

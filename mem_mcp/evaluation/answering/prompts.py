@@ -14,7 +14,7 @@ from mem_mcp.prompts.conversation import stamp
 from mem_mcp.prompts.delimiters import IS_DATA, block
 from mem_mcp.prompts.response import Answer
 from mem_mcp.prompts.template import asking
-from mem_mcp.writing.identity import spoken
+from mem_mcp.writing.memory_text import embedded_text
 
 _ANSWER = """\
 You answer a question about people from messages that they sent each other.
@@ -97,4 +97,4 @@ def _talks(turns: Sequence[Memory]) -> list[str]:
 
 def _line(turn: Memory) -> str:
     # In one line, so that no text passes for a line of another speaker.
-    return " ".join(spoken(turn).split())
+    return " ".join(embedded_text(turn).split())

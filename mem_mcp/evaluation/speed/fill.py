@@ -21,7 +21,8 @@ from mem_mcp.memory import AsyncMemory
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store, Vector, Version, open_store
 from mem_mcp.times import utc_now
-from mem_mcp.writing.identity import new_memory, spoken
+from mem_mcp.writing.identity import new_memory
+from mem_mcp.writing.memory_text import embedded_text
 
 _BATCH = 1_000
 _BULK = 10_000
@@ -123,7 +124,7 @@ async def _rows(
     corpus: Corpus, numbers: Sequence[int], size: int, embedder: Embedder
 ) -> list[Version]:
     memories = list(_memories(corpus, numbers, size))
-    vectors = await embedder.embed([spoken(memory) for memory in memories])
+    vectors = await embedder.embed([embedded_text(memory) for memory in memories])
     return [Version(*row) for row in zip(memories, vectors, strict=True)]
 
 

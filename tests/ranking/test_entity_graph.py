@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from candidate_builder import build
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import Candidates, Query, rank
-from mem_mcp.ranking.constants import GRAPH_SHARE
-from mem_mcp.ranking.entity_graph import Graph, Names
-from mem_mcp.ranking.entity_names import key, phrases
+from mem_mcp.ranking import Query, rank
+from mem_mcp.ranking.constants import GRAPH_BOOST
+from mem_mcp.ranking.entity_graph import EntityGraph, EntityNames
+from mem_mcp.ranking.entity_names import name_key, phrases
 
 NOW = 1_800_000_000.0
 NAMES = ("Ann", "ann", "Ann's", "Acme", "New York", "New-York", "李雷", "C++", "US", "🙂", "", " ")
@@ -23,25 +24,6 @@ edges = st.lists(st.tuples(names, st.sampled_from(RELATIONS), names), max_size=3
 texts = st.lists(names | st.sampled_from(["where", "is", "tea?"]), max_size=6).map(" ".join)
 
 
-def build(said, entities=None, relations=(), vectors=None):
-    n = len(said)
-    return Candidates(
-        memory_ids=[f"m{row}" for row in range(n)],
-        texts=said,
-        vectors=np.full((n, 4), np.nan, np.float32) if vectors is None else vectors,
-        run_ids=[None] * n,
-        positions=np.full(n, -1),
-        actor_ids=[None] * n,
-        roles=[None] * n,
-        kinds=["fact"] * n,
-        entities=entities or [()] * n,
-        labels=[""] * n,
-        occurred_at=np.zeros(n),
-        recorded_at=np.zeros(n),
-        relations=relations,
-    )
-
-
 @st.composite
 def memories(draw):
     n = draw(st.integers(1, 8))
@@ -49,7 +31,8 @@ def memories(draw):
 
 
 def of(some):
-    return build(*([one[part] for one in some] for part in range(3)))
+    said, entities, relations = ([one[part] for one in some] for part in range(3))
+    return build(said, entities=entities, relations=relations)
 
 
 @given(memories(), texts)
@@ -61,7 +44,7 @@ def test_it_is_a_number_within_its_cap(some, question):
     content = sum(ranking.parts[name] for name in ("words", "meaning", "context", "reply", "alike"))
     assert np.isfinite(graph).all()
     assert (graph >= 0).all()
-    assert graph.max() <= GRAPH_SHARE * max(content.max(), 0.0) + 1e-12
+    assert graph.max() <= GRAPH_BOOST * max(content.max(), 0.0) + 1e-12
     if candidates.graph is not None:
         near = candidates.graph.nearness(question)
         assert ((near >= 0) & (near <= 1)).all()
@@ -99,9 +82,9 @@ def test_without_entities_it_is_zero_and_changes_nothing(said, question, seed):
 @settings(max_examples=300)
 @example("\u0130stanbul")
 def test_a_name_means_itself(name):
-    assert key(key(name)) == key(name)
-    if key(name):
-        assert Names([[name]], []).of(name) == key(name)
+    assert name_key(name_key(name)) == name_key(name)
+    if name_key(name):
+        assert EntityNames([[name]], []).of(name) == name_key(name)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +100,12 @@ def test_a_name_means_itself(name):
     ],
 )
 def test_spellings_of_one_name(one, other):
-    assert key(one) == key(other)
+    assert name_key(one) == name_key(other)
 
 
 def test_names_that_only_look_alike_stay_apart():
-    assert len({key(name) for name in ("C", "C++", "C#")}) == 3
-    assert key("Ann") != key("Anna")
+    assert len({name_key(name) for name in ("C", "C++", "C#")}) == 3
+    assert name_key("Ann") != name_key("Anna")
 
 
 @pytest.mark.parametrize(
@@ -138,20 +121,20 @@ def test_names_that_only_look_alike_stay_apart():
     ],
 )
 def test_what_a_question_names(question, named):
-    known = Names([["Ann", "New York", "York", "US", "李雷", "New"]], [])
+    known = EntityNames([["Ann", "New York", "York", "US", "李雷", "New"]], [])
     assert known.in_text(question) == named
 
 
 def test_aliases_are_one_entity_whatever_their_order():
     told = [[("Bill", "Also known as", "William")], [("William", "is called", "Billy")]]
     for some in (told, told[::-1]):
-        known = Names([["Bob"]], some)
+        known = EntityNames([["Bob"]], some)
         assert len({known.of(name) for name in ("Bill", "William", "billy's")}) == 1
         assert known.of("Bob") == "bob"
 
 
 def test_one_hop_counts_full_and_two_half_and_three_nothing():
-    graph = Graph.of(
+    graph = EntityGraph.of(
         [[], [], [], []],
         [
             [("Ann", "works at", "Acme")],
@@ -168,7 +151,7 @@ def test_one_hop_counts_full_and_two_half_and_three_nothing():
 
 
 def test_entities_that_a_memory_lists_are_a_way_as_relations_are():
-    graph = Graph.of([["Ann", "Acme"], ["Acme"], ["Bo"]], [[], [], []])
+    graph = EntityGraph.of([["Ann", "Acme"], ["Acme"], ["Bo"]], [[], [], []])
     assert (graph.nearness("Ann") > 0).tolist() == [True, True, False]
 
 

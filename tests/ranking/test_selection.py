@@ -2,29 +2,12 @@
 
 import numpy as np
 import pytest
+from candidate_builder import build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import Candidates, Ranking, select
+from mem_mcp.ranking import Ranking, select
 from mem_mcp.text import count_tokens
-
-
-def build(texts, vectors=None, kinds=None, actor_ids=None):
-    n = len(texts)
-    return Candidates(
-        memory_ids=[f"m{row}" for row in range(n)],
-        texts=texts,
-        vectors=np.full((n, 2), np.nan, np.float32) if vectors is None else np.float32(vectors),
-        run_ids=[None] * n,
-        positions=np.full(n, -1),
-        actor_ids=actor_ids or [None] * n,
-        roles=[None] * n,
-        kinds=kinds or ["fact"] * n,
-        entities=[()] * n,
-        labels=[""] * n,
-        occurred_at=np.zeros(n),
-        recorded_at=np.zeros(n),
-    )
 
 
 def in_turn(n):
@@ -81,7 +64,7 @@ def test_what_a_vector_hardly_sees_keeps_statements_apart(one, other):
 
 
 def test_remarks_in_a_conversation_are_never_duplicates():
-    candidates = build(["Yes, sure!", "Yes, sure!"], [[1, 0], [1, 0]], ["message"] * 2)
+    candidates = build(["Yes, sure!", "Yes, sure!"], [[1, 0], [1, 0]], kinds=["message"] * 2)
     assert chosen(candidates) == [0, 1]
 
 
@@ -90,8 +73,8 @@ def test_long_messages_are_duplicates_only_word_for_word_from_one_speaker():
     candidates = build(
         [said, said, said, said + " today"],
         [[1, 0]] * 4,
-        ["message"] * 4,
-        ["Ann", "Ann", "Bo", "Ann"],
+        kinds=["message"] * 4,
+        actor_ids=["Ann", "Ann", "Bo", "Ann"],
     )
     assert chosen(candidates) == [0, 2, 3]
 

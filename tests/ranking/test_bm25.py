@@ -1,13 +1,13 @@
-"""Text to terms, and BM25 over them."""
+"""Text analysis, and BM25 over its terms."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import text_analysis as terms_module
+from mem_mcp.ranking import text_analysis
 from mem_mcp.ranking.bm25 import attainable, bm25, coverage, match
-from mem_mcp.ranking.text_analysis import names, table, terms
+from mem_mcp.ranking.text_analysis import TermTable, name_words, terms
 
 
 def shared(one, other):
@@ -15,7 +15,7 @@ def shared(one, other):
 
 
 def scores(query, *texts):
-    return bm25(match(terms(query), table([terms(text) for text in texts])))
+    return bm25(match(terms(query), TermTable.of([terms(text) for text in texts])))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_any_text_has_consistent_terms(text):
     assert len(found.ids) == len(found.counts) == len(set(found.ids.tolist()))
     assert found.counts.sum() == found.length
     assert found is terms(text)
-    assert all(name == name.casefold() for name in names(text))
+    assert all(name == name.casefold() for name in name_words(text))
 
 
 def test_words_can_be_left_out_of_a_text():
@@ -56,16 +56,16 @@ def test_words_can_be_left_out_of_a_text():
 
 
 def test_the_cache_forgets_by_number_and_by_size(monkeypatch):
-    monkeypatch.setattr(terms_module, "CACHED_TEXTS", 3)
-    monkeypatch.setattr(terms_module, "CACHED_CHARACTERS", 100)
-    cache = terms_module._TermCache()
+    monkeypatch.setattr(text_analysis, "CACHED_TEXTS_MAX", 3)
+    monkeypatch.setattr(text_analysis, "CACHED_CHARACTERS_MAX", 100)
+    cache = text_analysis._TermCache()
     for text in ("one", "two", "three", "four"):
         cache.get(text)
-    assert list(cache._kept) == ["two", "three", "four"]
+    assert list(cache._entries) == ["two", "three", "four"]
     cache.get("x" * 98)
-    assert list(cache._kept) == ["x" * 98]
+    assert list(cache._entries) == ["x" * 98]
     cache.get("y" * 101)
-    assert not cache._kept
+    assert not cache._entries
     assert cache._characters == 0
 
 
@@ -87,7 +87,7 @@ def test_no_words_no_score():
 
 def test_coverage_is_the_share_of_the_query_that_a_text_has():
     matches = match(
-        terms("zeppelin tea"), table([terms("zeppelin with tea"), terms("tea"), terms("")])
+        terms("zeppelin tea"), TermTable.of([terms("zeppelin with tea"), terms("tea"), terms("")])
     )
     found = coverage(matches)
     assert found[0] == pytest.approx(1.0)
@@ -100,7 +100,7 @@ def test_coverage_is_the_share_of_the_query_that_a_text_has():
     st.text("ab ", max_size=9),
 )
 def test_no_text_scores_more_than_can_be_attained(texts, query):
-    matches = match(terms(query), table([terms(text) for text in texts]))
+    matches = match(terms(query), TermTable.of([terms(text) for text in texts]))
     assert (bm25(matches) <= attainable(matches) + 1e-9).all()
     assert np.isfinite(bm25(matches)).all()
 
@@ -108,6 +108,6 @@ def test_no_text_scores_more_than_can_be_attained(texts, query):
 def test_of_a_long_query_the_rarest_terms_are_kept():
     common = [f"word{i}" for i in range(300)]
     texts = [terms(" ".join(common))] * 4 + [terms("zeppelin")]
-    matches = match(terms(" ".join([*common, "zeppelin"])), table(texts))
+    matches = match(terms(" ".join([*common, "zeppelin"])), TermTable.of(texts))
     assert matches.counts.shape == (5, 128)
     assert matches.counts[4].sum() == 1

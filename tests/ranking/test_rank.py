@@ -4,12 +4,12 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from candidate_builder import DIMENSIONS, build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem_mcp.ranking import Candidates, Query, rank
 
-DIMENSIONS = 8
 NAMES = (None, "Ann", "Bo", "李雷")
 TEXTS = (
     "Ann likes tea",
@@ -22,34 +22,6 @@ TEXTS = (
     "a the",
 )
 NOW = 1_800_000_000.0
-
-
-def build(
-    texts,
-    vectors=None,
-    run_ids=None,
-    positions=None,
-    actor_ids=None,
-    recorded_at=None,
-    memory_ids=None,
-):
-    n = len(texts)
-    none = [None] * n
-    times = np.zeros(n) if recorded_at is None else np.array(recorded_at, dtype=np.float64)
-    return Candidates(
-        memory_ids=memory_ids or [f"m{row}" for row in range(n)],
-        texts=texts,
-        vectors=np.full((n, DIMENSIONS), np.nan, np.float32) if vectors is None else vectors,
-        run_ids=run_ids or none,
-        positions=np.array([-1] * n if positions is None else positions, dtype=np.int64),
-        actor_ids=actor_ids or none,
-        roles=none,
-        kinds=["fact"] * n,
-        entities=[()] * n,
-        labels=[""] * n,
-        occurred_at=times,
-        recorded_at=times,
-    )
 
 
 def unit(seed, n):
@@ -67,10 +39,10 @@ def cases(draw):
     candidates = build(
         draw(st.lists(text, min_size=n, max_size=n)),
         vectors,
-        draw(st.lists(st.sampled_from([None, "r1", "r2"]), min_size=n, max_size=n)),
-        draw(st.lists(st.integers(-1, 5), min_size=n, max_size=n)),
-        draw(st.lists(st.sampled_from(NAMES), min_size=n, max_size=n)),
-        draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)),
+        run_ids=draw(st.lists(st.sampled_from([None, "r1", "r2"]), min_size=n, max_size=n)),
+        positions=draw(st.lists(st.integers(-1, 5), min_size=n, max_size=n)),
+        actor_ids=draw(st.lists(st.sampled_from(NAMES), min_size=n, max_size=n)),
+        times=draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)),
     )
     vector = draw(st.sampled_from([None, unit(7, 1)[0], np.zeros(DIMENSIONS, np.float32)]))
     return Query(draw(text), vector, NOW), candidates
@@ -110,7 +82,7 @@ def test_the_order_of_the_candidates_does_not_matter(case, random):
 
 
 def test_equal_scores_stand_newest_first_and_then_by_id():
-    candidates = build(["tea"] * 4, recorded_at=[1, 2, 2, 0], memory_ids=["d", "c", "b", "a"])
+    candidates = build(["tea"] * 4, times=[1, 2, 2, 0], memory_ids=["d", "c", "b", "a"])
     assert rank(Query("tea", None, NOW), candidates).order.tolist() == [2, 1, 0, 3]
 
 
@@ -170,10 +142,10 @@ def chat(*lines, coherent=True):
         vectors = vectors * 0.3 + np.repeat(unit(8, 1 + n // 4), 4, axis=0)[:n]
     return build(
         [text for _, text in lines],
-        vectors.astype(np.float32),
-        ["run"] * n,
-        list(range(n)),
-        [speaker for speaker, _ in lines],
+        vectors,
+        run_ids=["run"] * n,
+        positions=range(n),
+        actor_ids=[speaker for speaker, _ in lines],
     )
 
 

@@ -1,25 +1,23 @@
-"""The ranking's parts, each alone."""
+"""The parts of a score, each alone."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.ranking.calibration import level
 from mem_mcp.ranking.constants import RECENCY_HALF_LIFE
-from mem_mcp.ranking.conversation_context import neighbours, window, window_cosines
-from mem_mcp.ranking.dense import Cloud, nearness
-from mem_mcp.ranking.fusion import scale_of_meaning, scale_of_words, weight_of_words
+from mem_mcp.ranking.conversation_context import neighbours_in_runs, window, window_cosines
+from mem_mcp.ranking.dense import VectorSet, dense_scores
+from mem_mcp.ranking.fusion import absolute_level, lexical_weight, scaled_dense, scaled_lexical
 from mem_mcp.ranking.name_boosts import (
-    about_the_named,
-    by_the_speaker,
-    entities_named,
-    speakers_named,
+    about_named_entity,
+    by_named_speaker,
+    named_entities,
+    named_speakers,
 )
-from mem_mcp.ranking.recency import freshness
-from mem_mcp.ranking.score_smoothing import by_the_alike
-from mem_mcp.ranking.text_analysis import table, terms
-from mem_mcp.ranking.times import asks_for_time, tell_time
+from mem_mcp.ranking.score_smoothing import smoothing
+from mem_mcp.ranking.temporal import asks_for_time, mentions_time, recency
+from mem_mcp.ranking.text_analysis import TermTable, terms
 
 
 def rows(n, seed=0):
@@ -29,34 +27,36 @@ def rows(n, seed=0):
 def near(run_ids, positions, lengths=None):
     n = len(run_ids)
     lengths = np.zeros(n) if lengths is None else np.array(lengths, dtype=np.float64)
-    return neighbours(run_ids, np.array(positions), lengths, np.full((n, 2), np.nan, np.float32))
+    return neighbours_in_runs(
+        run_ids, np.array(positions), lengths, np.full((n, 2), np.nan, np.float32)
+    )
 
 
 def test_cosines_ignore_the_length_of_vectors():
     vectors = rows(5)
-    found = nearness(vectors[2] * 9, Cloud.of(vectors))
-    assert found.plain[2] == pytest.approx(1.0, abs=1e-6)
-    assert found.plain.argmax() == found.centred.argmax() == 2
+    found = dense_scores(vectors[2] * 9, VectorSet.of(vectors))
+    assert found.cosines[2] == pytest.approx(1.0, abs=1e-6)
+    assert found.cosines.argmax() == found.centred.argmax() == 2
 
 
 def test_what_all_candidates_have_in_common_counts_for_nothing():
     vectors = rows(200) + 5
-    found = nearness(rows(1, seed=1)[0] + 5, Cloud.of(vectors))
-    assert found.plain.min() > 0.8
+    found = dense_scores(rows(1, seed=1)[0] + 5, VectorSet.of(vectors))
+    assert found.cosines.min() > 0.8
     assert abs(found.centred.mean()) < 0.2
 
 
 def test_the_typical_query_is_one_of_the_candidates_kind():
     vectors = rows(200) + 1
     assert (
-        nearness(vectors[0], Cloud.of(vectors[1:])).typical
-        > nearness(rows(1)[0], Cloud.of(vectors)).typical
+        dense_scores(vectors[0], VectorSet.of(vectors[1:])).typicality
+        > dense_scores(rows(1)[0], VectorSet.of(vectors)).typicality
     )
 
 
 def test_no_vectors_no_nearness():
     for query, vectors in ((None, rows(2)), (rows(1)[0], rows(2) * np.nan), (rows(1)[0], rows(0))):
-        assert np.isnan(nearness(query, Cloud.of(vectors)).plain).all()
+        assert np.isnan(dense_scores(query, VectorSet.of(vectors)).cosines).all()
 
 
 def test_neighbours_are_of_the_same_run_at_the_next_position():
@@ -93,62 +93,62 @@ def test_without_neighbours_a_window_is_the_message_itself():
 
 def test_one_named_speaker_is_told_from_none_and_from_two():
     actors = ["Ann Lee", "Bo", None, "Ann Lee"]
-    assert speakers_named("what did ann say?", actors) == {"Ann Lee"}
-    assert by_the_speaker(frozenset({"Ann Lee"}), actors).tolist() == [1, 0, 0, 1]
-    assert not by_the_speaker(speakers_named("Ann and Bo?", actors), actors).any()
-    assert not by_the_speaker(speakers_named("and annual?", actors), actors).any()
-    assert not by_the_speaker(frozenset({"Bo"}), ["Bo", "Bo"]).any()
+    assert named_speakers("what did ann say?", actors) == {"Ann Lee"}
+    assert by_named_speaker(frozenset({"Ann Lee"}), actors).tolist() == [1, 0, 0, 1]
+    assert not by_named_speaker(named_speakers("Ann and Bo?", actors), actors).any()
+    assert not by_named_speaker(named_speakers("and annual?", actors), actors).any()
+    assert not by_named_speaker(frozenset({"Bo"}), ["Bo", "Bo"]).any()
 
 
 def test_a_memory_about_a_named_entity_is_told_from_the_others():
     entities = [["New York", "Ann"], [], ["York"], ["", "?"]]
-    assert entities_named("Where in new york?", entities) == {"New York", "York"}
-    assert about_the_named(frozenset({"York"}), entities).tolist() == [0, 0, 1, 0]
-    assert not about_the_named(frozenset({"York"}), [["York"], ["York"]]).any()
-    assert not about_the_named(frozenset(), entities).any()
+    assert named_entities("Where in new york?", entities) == {"New York", "York"}
+    assert about_named_entity(frozenset({"York"}), entities).tolist() == [0, 0, 1, 0]
+    assert not about_named_entity(frozenset({"York"}), [["York"], ["York"]]).any()
+    assert not about_named_entity(frozenset(), entities).any()
 
 
 def test_words_weigh_less_in_long_queries_and_in_those_that_are_like_the_candidates():
-    asked = weight_of_words(4, -3.0, 0.5)
-    assert weight_of_words(80, -3.0, 0.5) < asked
-    assert weight_of_words(4, 0.5, 0.5) < asked
-    assert weight_of_words(4, -3.0, 1.0) < asked
+    asked = lexical_weight(4, -3.0, 0.5)
+    assert lexical_weight(80, -3.0, 0.5) < asked
+    assert lexical_weight(4, 0.5, 0.5) < asked
+    assert lexical_weight(4, -3.0, 1.0) < asked
 
 
 @given(st.lists(st.floats(0, 50), min_size=1, max_size=9), st.floats(0, 100))
 def test_words_are_brought_to_the_scale_of_cosines(scores, attainable):
-    scaled = scale_of_words(np.array(scores), attainable)
+    scaled = scaled_lexical(np.array(scores), attainable)
     assert ((scaled >= 0) & (scaled <= 1 + 1e-9)).all()
 
 
 def test_meaning_is_filled_in_from_words_where_there_is_no_vector():
     cosines = np.array([0.5, np.nan, -0.1])
-    found = scale_of_meaning(cosines, np.array([0.2, 0.4, 0.0]))
+    found = scaled_dense(cosines, np.array([0.2, 0.4, 0.0]))
     np.testing.assert_allclose(found, [0.6, 0.6, 0.0])
-    assert scale_of_meaning(np.array([np.nan]), np.array([1.0])).tolist() == [0.0]
+    assert scaled_dense(np.array([np.nan]), np.array([1.0])).tolist() == [0.0]
 
 
 def test_many_alike_candidates_lift_one_that_scored_low_alone():
     centre = np.ones(16, np.float32)
     vectors = np.concatenate([centre + 0.2 * rows(20), rows(60, seed=1)])
-    cosines = nearness(centre, Cloud.of(vectors)).plain
+    cosines = dense_scores(centre, VectorSet.of(vectors)).cosines
     scores = cosines.copy()
     scores[3] = 0.1
-    gains = by_the_alike(scores, cosines, vectors)
+    gains = smoothing(scores, cosines, vectors)
     assert gains[3] > 0.1
     assert np.abs(gains[20:]).max() < np.abs(gains[:20]).max()
 
 
 def test_candidates_far_from_the_query_do_not_speak_for_each_other():
-    assert not by_the_alike(np.ones(30), np.full(30, 0.3), rows(30)).any()
-    assert not by_the_alike(np.ones(3), np.ones(3), rows(3)).any()
-    assert not by_the_alike(np.ones(3), np.full(3, np.nan), rows(3) * np.nan).any()
+    assert not smoothing(np.ones(30), np.full(30, 0.3), rows(30)).any()
+    assert not smoothing(np.ones(3), np.ones(3), rows(3)).any()
+    assert not smoothing(np.ones(3), np.full(3, np.nan), rows(3) * np.nan).any()
 
 
 def test_the_level_is_of_one_and_the_same_candidate():
-    assert level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
-    assert level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.6)
-    assert level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
+    assert absolute_level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
+    assert absolute_level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.6)
+    assert absolute_level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
 
 
 def test_questions_for_a_time_and_texts_that_tell_one_are_known():
@@ -156,8 +156,8 @@ def test_questions_for_a_time_and_texts_that_tell_one_are_known():
     assert asks_for_time("in which year was that")
     assert not asks_for_time("What did Ann do when it rained?")
     assert not asks_for_time("whenever possible, use tabs")
-    told = tell_time(
-        table([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
+    told = mentions_time(
+        TermTable.of([terms(text) for text in ("two weeks ago", "", "Fridays", "in 2019", "daily")])
     )
     assert told.tolist() == [1, 0, 1, 1, 0]
 
@@ -165,5 +165,5 @@ def test_questions_for_a_time_and_texts_that_tell_one_are_known():
 def test_of_equal_memories_the_newer_comes_first_by_a_bounded_gain():
     now, month = 1e9, RECENCY_HALF_LIFE
     times = np.array([now, now - month, now - 2 * month, now + month])
-    fresh = freshness(times, now, ["fact"] * 4)
+    fresh = recency(times, now, ["fact"] * 4)
     assert fresh.tolist() == [1.0, 0.5, 0.25, 1.0]
