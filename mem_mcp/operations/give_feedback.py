@@ -66,7 +66,9 @@ async def _stored(
     before = await runtime.ratings.latest(frozenset(entry.owner for entry in entries))
     entries = _in_order(entries, before)
     await runtime.ratings.add(entries)
-    touched = affected(entries, before, known)
+    # Read again: another call may have hidden one since, seeing only what was stored until then.
+    now = await visible(runtime.store, scope, {entry.memory_id for entry in entries})
+    touched = affected(entries, before, {**known, **now})
     if touched:
         await sync_hidden(runtime, scope, touched)
     return before
