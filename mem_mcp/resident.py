@@ -1,6 +1,6 @@
-"""What the process holds of the machine's memory, and giving back what it no longer needs.
+"""Resident memory of this process: return to the system what is no longer needed.
 
-Every open client of a person is a process of its own, so what one holds counts many times.
+Each client runs a process of its own, so the memory of one process counts many times.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ _MAPS = Path("/proc/self/maps")
 
 
 def give_back() -> None:
-    """Return free memory and unused code to the system, which takes about 5 ms; Linux only.
+    """Return free heap pages and library code to the system. Takes about 5 ms; Linux only.
 
-    Free pages of the heap are returned. The code of the libraries is unmapped: most of it was for
-    their import alone, and what runs again is found in the page cache at once.
+    Most library code runs only at import. What runs again comes from the page cache at once.
     """
     libc = _libc()
     if libc is None:
         return
     libc.malloc_trim(0)
     for start, length in _code():
-        # Nothing is lost: code is never written to.
+        # Code pages are never written to, so nothing is lost.
         libc.madvise(start, length, _MADV_DONTNEED)
 
 
@@ -35,7 +34,7 @@ def _libc() -> ctypes.CDLL | None:
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
-    if not hasattr(libc, "malloc_trim"):  # it is not glibc
+    if not hasattr(libc, "malloc_trim"):  # not glibc
         return None
     libc.malloc_trim.argtypes = [ctypes.c_size_t]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -43,10 +42,10 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def _code() -> Iterator[tuple[int, int]]:
-    """Yield start and length of the libraries' code that is mapped from files."""
+    """Yield start address and length of each mapping of library code."""
     try:
         lines = _MAPS.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # without /proc
+    except OSError:  # no /proc
         return
     for line in lines:
         addresses, permissions, _, _, _, *path = line.split(maxsplit=5)

@@ -1,7 +1,7 @@
-"""Where the time goes: spans of the product's own steps.
+"""Spans: how long each step takes.
 
-Each is an OpenTelemetry span, which costs next to nothing until the process is run with an SDK that
-exports them (`opentelemetry-instrument mem-mcp serve`); nothing leaves the machine by itself.
+Each is an OpenTelemetry span. It costs next to nothing until the process runs with an SDK that
+exports spans (`opentelemetry-instrument mem-mcp serve`); by itself nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _recording: ContextVar[list[Span] | None] = ContextVar("recording", default=None
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One step that was done."""
+    """One step, after it has ended."""
 
     name: str
     started: float
-    """Seconds of `time.perf_counter`."""
+    """Value of `time.perf_counter`, in seconds."""
     seconds: float
 
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """Mark what is done inside as one step."""
+    """Open a span around the body of a `with` statement."""
     with _tracer.start_as_current_span(name):
         started = time.perf_counter()
         try:
@@ -43,7 +43,7 @@ def span(name: str) -> Iterator[None]:
 
 @contextmanager
 def recording() -> Iterator[list[Span]]:
-    """Collect the spans of what is done inside, also by tasks started there, as they end."""
+    """Yield a list that collects the spans of the body and of the tasks it starts, as they end."""
     spans: list[Span] = []
     token = _recording.set(spans)
     try:

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-from mem_mcp import settings_file
 from mem_mcp.cli.commands import Json
 from mem_mcp.cli.output import show
-from mem_mcp.config import LLMSettings, load_settings, setting_names, variable
+from mem_mcp.config import LLMSettings, load_settings, setting_names, settings_file, variable
 
 SECRET = ("auth.tokens",)
 

@@ -1,12 +1,11 @@
-"""The only door to LiteLLM: structured answers, vectors and rerankings, within limits and a budget.
+"""LLM calls through LiteLLM: structured answers, embeddings and rerankings, within limits.
 
-Importing this package loads nothing: the library, which takes seconds, comes with the first call
-or with `Gateway.warm`.
+Importing this package does not import LiteLLM, which takes seconds. The first call or
+`Gateway.warm` does.
 """
 
-from mem_mcp.llm.deadline import Turn
 from mem_mcp.llm.gateway import Completion, Gateway
 from mem_mcp.llm.response_parsing import BATCH
-from mem_mcp.llm.usage import Call, Ledger, Usage
+from mem_mcp.llm.usage import Call, Ledger, Turn, Usage
 
 __all__ = ["BATCH", "Call", "Completion", "Gateway", "Ledger", "Turn", "Usage"]

@@ -1,4 +1,4 @@
-"""One request to a model: within the limits, with retries, counted, its failure explained."""
+"""Send one request to a model: within the limits, with retries, and count its usage."""
 
 from __future__ import annotations
 
@@ -12,61 +12,65 @@ from typing import Any
 
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMError, LLMRateLimited, LLMUnavailable
-from mem_mcp.llm import litellm_api, model_info
-from mem_mcp.llm.deadline import Turn
-from mem_mcp.llm.error_mapping import Asked, explain
+from mem_mcp.llm import litellm_api
+from mem_mcp.llm.error_mapping import FailedRequest, explain
 from mem_mcp.llm.rate_limits import Breaker, Pace, check_budget
-from mem_mcp.llm.usage import Call, Kind, Ledger, Usage
+from mem_mcp.llm.usage import Call, Kind, Ledger, Turn, Usage
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent to a model."""
+class ModelRequest:
+    """A request to a model."""
 
     kind: Kind
     model: str
-    """As LiteLLM names it."""
+    """Model as LiteLLM names it."""
     api_base: str
-    """Address of its server; empty: the provider's own."""
+    """Address of the model's server; empty: the provider's own."""
     tokens: int
-    """About how many it sends."""
+    """Estimate of the tokens that are sent."""
     arguments: Mapping[str, Any]
-    """The method's further ones."""
+    """Further arguments of LiteLLM's function for this kind."""
 
     @property
     def name(self) -> str:
-        """The model at its address."""
+        """Name of the model together with its address."""
         return f"{self.model} {self.api_base}".strip()
 
 
-class Route:
-    """The way to every model that one set of settings allows.
+class Dispatcher:
+    """Sends requests to models within the limits of the settings.
 
-    Retries with backoff, the provider's Retry-After and the time of an attempt are LiteLLM's
-    Router's. Its circuit breaker is switched off: it never opens for failures that the library
-    calls APIConnectionError, which is what a stopped Ollama gives.
+    LiteLLM's Router does the retries with backoff, obeys Retry-After and bounds the time of an
+    attempt. Its own circuit breaker is off, because it never opens for APIConnectionError, which
+    is what a stopped Ollama raises.
+
+    Args:
+        settings: limits, retries and timeouts.
+        ledger: counts the usage; the daily budgets apply to it.
+        on_call: is called with each request after it has ended; must not raise.
     """
 
     def __init__(
-        self, settings: LLMSettings, ledger: Ledger, noted: Callable[[Call], None]
+        self, settings: LLMSettings, ledger: Ledger, on_call: Callable[[Call], None]
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._noted = noted
+        self._on_call = on_call
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._pace = Pace(settings)
         self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
-        self._known: set[str] = set()
+        self._deployed: set[str] = set()
         self._litellm: Any = None
         self._router: Any = None
 
-    async def send(self, turn: Turn, request: Request) -> Any:  # noqa: ANN401 - the library's own
-        """Send a request, count it in the turn, and return the library's response.
+    async def send(self, turn: Turn, request: ModelRequest) -> Any:  # noqa: ANN401 - LiteLLM's type
+        """Send a request, add its usage to the turn, and return LiteLLM's response.
 
         Raises:
-            LLMError: why there is no response.
+            LLMError: there is no response; the subclass says why.
         """
         await self._open()
         async with self._slots:
@@ -76,13 +80,13 @@ class Route:
                 raise LLMUnavailable(
                     "open", f"{request.model} kept failing; it is tried again in {seconds:.0f} s"
                 )
-            taken = await self._pace.pass_with(request.tokens)
+            reserved = await self._pace.reserve(request.tokens)
             self._count(turn, Usage(calls=1))
             notes: dict[str, Any] = {}
             used, failure = Usage(), None
             started = time.perf_counter()
             try:
-                with span("llm"), _watching(breaker, turn):
+                with span("llm"), _reporting_to(breaker, turn):
                     response = await self._call(request, notes)
                 used = _used(response)
             except (LLMError, asyncio.CancelledError) as error:
@@ -94,12 +98,12 @@ class Route:
                     self._pace.requests.take(1)
                 used += Usage(retries=retries, seconds=time.perf_counter() - started)
                 self._count(turn, used)
-                self._noted(Call(request.model, request.kind, used, failure, utc_now()))
-            taken.amount = used.tokens
+                self._on_call(Call(request.model, request.kind, used, failure, utc_now()))
+            reserved.amount = used.tokens
             return response
 
     async def close(self) -> None:
-        """Leave the library; the connections close with the last who uses it."""
+        """Close the Router; the last user of LiteLLM closes its connections."""
         if self._router is not None:
             # LiteLLM before 1.110 calls it discard.
             name = "retire" if hasattr(self._router, "retire") else "discard"
@@ -110,7 +114,7 @@ class Route:
     async def _open(self) -> None:
         if self._router is None:
             library = await litellm_api.enter()
-            if self._router is not None:  # another call was faster
+            if self._router is not None:  # another task made it meanwhile
                 await litellm_api.leave()
                 return
             self._litellm = library
@@ -120,26 +124,27 @@ class Route:
                 disable_cooldowns=True,
             )
 
-    async def _call(self, request: Request, notes: dict[str, Any]) -> Any:  # noqa: ANN401 - the library's own
+    async def _call(self, request: ModelRequest, notes: dict[str, Any]) -> Any:  # noqa: ANN401 - LiteLLM's type
         try:
-            if request.name not in self._known:
-                self._add(request)
-            # The Router notes in the metadata how often it tried.
+            if request.name not in self._deployed:
+                self._deploy(request)
+            # The Router writes the number of retries into the metadata.
             return await getattr(self._router, f"a{request.kind}")(
                 model=request.name, metadata=notes, drop_params=True, **request.arguments
             )
-        except Exception as error:  # noqa: BLE001 - its adapters also raise bare KeyErrors and such
-            keys = model_info.key_variables(self._litellm, request.model)
-            asked = Asked(request.model, request.api_base, self._settings.timeout_seconds, keys)
-            # Not as the cause: a traceback would show the provider's own text.
-            raise explain(error, asked) from None
+        except Exception as error:  # noqa: BLE001 - LiteLLM's adapters also raise KeyError and the like
+            keys = litellm_api.key_variables(self._litellm, request.model)
+            timeout = self._settings.timeout_seconds
+            failed = FailedRequest(request.model, request.api_base, timeout, keys)
+            # Without a cause: a traceback would show the provider's own text.
+            raise explain(error, failed) from None
 
-    def _add(self, request: Request) -> None:
+    def _deploy(self, request: ModelRequest) -> None:
         parameters = {"model": request.model}
         if request.api_base:
             parameters["api_base"] = request.api_base
-            if model_info.missing_keys(self._litellm, request.model):
-                # A server of one's own mostly wants no key, but the library does.
+            if litellm_api.missing_keys(self._litellm, request.model):
+                # LiteLLM demands a key also for a local server that needs none.
                 parameters["api_key"] = "none"
         types = self._litellm.types.router
         self._router.add_deployment(
@@ -147,7 +152,7 @@ class Route:
                 model_name=request.name, litellm_params=types.LiteLLM_Params(**parameters)
             )
         )
-        self._known.add(request.name)
+        self._deployed.add(request.name)
 
     def _count(self, turn: Turn, usage: Usage) -> None:
         turn.add(usage)
@@ -155,17 +160,17 @@ class Route:
 
 
 @contextmanager
-def _watching(breaker: Breaker, turn: Turn) -> Iterator[None]:
+def _reporting_to(breaker: Breaker, turn: Turn) -> Iterator[None]:
     try:
         yield
     except (LLMUnavailable, LLMRateLimited):
         breaker.failed()
         raise
     except LLMError:
-        breaker.worked()  # it answered, if only to say no
+        breaker.worked()  # the model answered, even if it refused
         raise
     except asyncio.CancelledError:
-        if turn.over:  # else it is the caller who lost interest
+        if turn.over:  # else the caller has given up
             breaker.failed()
         raise
     breaker.worked()
@@ -177,11 +182,11 @@ def _reason(error: BaseException, turn: Turn) -> str:
     return error.reason if isinstance(error, LLMUnavailable) else type(error).__name__
 
 
-def _used(response: Any) -> Usage:  # noqa: ANN401 - the library's own object
+def _used(response: Any) -> Usage:  # noqa: ANN401 - LiteLLM's type
     usage = getattr(response, "usage", None)
     return Usage(
         input_tokens=getattr(usage, "prompt_tokens", None) or 0,
         output_tokens=getattr(usage, "completion_tokens", None) or 0,
-        # Models without a price come out at 0.
-        cost_usd=response._hidden_params.get("response_cost") or None,  # noqa: SLF001 - nowhere else
+        # A model without a price has a cost of 0.
+        cost_usd=response._hidden_params.get("response_cost") or None,  # noqa: SLF001 - nowhere public
     )

@@ -1,4 +1,4 @@
-"""LiteLLM's exceptions in the words of ours, without what a provider's text may hold."""
+"""Map LiteLLM's exceptions to LLMError, without secrets that a provider's text may hold."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _CONNECTION = re.compile(
     r"|server disconnected|name or service not known|nodename nor servname)"
 )
 _KEY_WANTED = re.compile(r"(?i:api[-_ ]?key)")
-# The library knows these by a few providers' exact words only.
+# LiteLLM recognises these only by the exact words of a few providers.
 _TOO_LONG = re.compile(r"(?i:context_length_exceeded|context (length|window)|prompt is too long)")
 _FILTERED = re.compile(r"(?i:content_policy_violation|content_filter|content management policy)")
 _NOT_FETCHED = re.compile(r"Image URL download is disabled")
 _REJECTED = {400, 413, 422}
-# Not every provider's has a class of its own.
+# Classes for errors of providers for which LiteLLM has no class.
 _BY_STATUS = {
     **dict.fromkeys(_REJECTED, "BadRequestError"),
     401: "AuthenticationError",
@@ -48,7 +48,7 @@ _BY_STATUS = {
 }
 _PREFIX = re.compile(r"^(?:litellm\.\w+: *|\w+(?:Error|Exception)(?: -|:) *)+")
 _NO_KEY = "{model} needs a key; set {keys}"
-_TOLD: dict[str, tuple[Callable[[str], LLMError], str]] = {
+_ERRORS: dict[str, tuple[Callable[[str], LLMError], str]] = {
     "AuthenticationError": (LLMAuthError, "the provider of {model} refused the key in {keys}"),
     "PermissionDeniedError": (LLMAuthError, "the key in {keys} may not use {model}"),
     "ContextWindowExceededError": (LLMContextTooLong, "too long for the context window of {model}"),
@@ -67,59 +67,58 @@ _TOLD: dict[str, tuple[Callable[[str], LLMError], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The request that failed: model, address, timeout and the variables of its keys."""
+class FailedRequest:
+    """What an error message says of the request that failed."""
 
     model: str
     api_base: str
     timeout: float
-    """Seconds."""
+    """Timeout in seconds."""
     keys: Sequence[str]
-    """Variables that hold its provider's key, or should."""
+    """Environment variables that hold, or should hold, the provider's key."""
 
 
-def explain(error: Exception, asked: Asked) -> LLMError:
-    """Return what to raise instead of an exception of the library."""
+def explain(error: Exception, request: FailedRequest) -> LLMError:
+    """Return the LLMError to raise in place of an exception of LiteLLM."""
     text = str(error)
     facts = {
-        "model": asked.model,
-        "timeout": asked.timeout,
-        "keys": " or ".join(asked.keys) or "the environment",  # Gemini's takes either of two
-        # The library puts names of classes before what the provider said, and advice after it.
+        "model": request.model,
+        "timeout": request.timeout,
+        "keys": " or ".join(request.keys) or "the environment",  # Gemini takes either of two
+        # LiteLLM puts class names before the provider's text, and advice after it.
         "said": scrub(_PREFIX.sub("", text).partition("\n")[0]),
     }
     if _NOT_FETCHED.search(text):
-        return LLMRejected(f"{asked.model} does not fetch pictures by address; send their data")
-    told = [_TOLD[name] for name in _names(error) if name in _TOLD]
-    wants_key = _KEY_WANTED.search(text) or (told and told[0][0] is LLMAuthError)
-    if wants_key and asked.keys and not any(key in os.environ for key in asked.keys):
+        return LLMRejected(f"{request.model} does not fetch pictures by address; send their data")
+    kind, message = next((_ERRORS[name] for name in _names(error) if name in _ERRORS), (None, ""))
+    wants_key = _KEY_WANTED.search(text) or kind is LLMAuthError
+    if wants_key and request.keys and not any(key in os.environ for key in request.keys):
         return LLMAuthError(_NO_KEY.format(**facts))
-    if told:
-        kind, message = told[0]
+    if kind:
         return kind(message.format(**facts))
     if _CONNECTION.search(text):
-        where = scrub(asked.api_base) or "its provider"
-        return LLMUnavailable("connection", f"{asked.model} cannot be reached at {where}")
+        where = scrub(request.api_base) or "its provider"
+        return LLMUnavailable("connection", f"{request.model} cannot be reached at {where}")
     status = getattr(error, "status_code", None)
     what = f"status {status}" if status else type(error).__name__
-    return LLMUnavailable("server", f"{asked.model} failed ({what})")
+    return LLMUnavailable("server", f"{request.model} failed ({what})")
 
 
 def _names(error: Exception) -> Iterator[str]:
-    """Name what happened, most specific first; as the library's classes, which would need it."""
+    """Yield names of LiteLLM's classes for an error, most specific first."""
     status = getattr(error, "status_code", None)
     if status in _REJECTED:
-        said = f"{error} {getattr(error, 'code', '')}"
-        if _TOO_LONG.search(said):
+        text = f"{error} {getattr(error, 'code', '')}"
+        if _TOO_LONG.search(text):
             yield "ContextWindowExceededError"
-        if _FILTERED.search(said):
+        if _FILTERED.search(text):
             yield "ContentPolicyViolationError"
     yield from (each.__name__ for each in type(error).__mro__)
     yield _BY_STATUS.get(status or 0, "")
 
 
 def scrub(text: str) -> str:
-    """Return a text in one line, shortened, and with nothing in it that may be a secret."""
+    """Return a text as one line of 200 characters at most, without what may be a secret."""
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST_SECRET and _SECRET_VARIABLE.search(name):
             text = text.replace(value, "…")

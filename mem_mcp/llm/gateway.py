@@ -1,4 +1,4 @@
-"""The gateway: messages in, a validated answer out."""
+"""The gateway: messages in, a validated answer out; texts in, vectors or scores out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from mem_mcp.errors import (
     LLMRejected,
     LLMUnavailable,
 )
-from mem_mcp.llm import litellm_api, model_info, response_parsing, structured_output
-from mem_mcp.llm.deadline import Turn, turn
-from mem_mcp.llm.dispatch import Request, Route
-from mem_mcp.llm.structured_output import Answer, Format, Message, Question, Unusable
-from mem_mcp.llm.usage import PROCESS, Call, Ledger, Usage
+from mem_mcp.llm import litellm_api, response_parsing, structured_output
+from mem_mcp.llm.dispatch import Dispatcher, ModelRequest
+from mem_mcp.llm.structured_output import Answer, AnswerRequest, Format, Message, UnusableAnswer
+from mem_mcp.llm.usage import PROCESS, Call, Ledger, Turn, Usage, open_turn
 
 _log = logging.getLogger(__name__)
 _CHARACTERS_PER_TOKEN = 4
@@ -34,17 +33,21 @@ class Completion(Generic[Answer]):
 
     answer: Answer
     usage: Usage
-    """Of everything that was asked for it, failed attempts included."""
+    """Usage of all requests for this answer, including failed ones."""
     model: str
-    """Which model answered: the configured one, or a fallback."""
+    """The model that answered: the configured one, or a fallback."""
 
 
 class Gateway:
-    """Every use of a language model, within the settings' limits.
+    """Calls models within the limits of the settings.
 
-    Belongs to one event loop. Making it costs nothing; LiteLLM is imported by the first call, or
-    by `warm`. The budget is counted in `ledger`, which is the process's unless another is given;
-    `noted` is told of every request when it has ended, and must not raise.
+    It belongs to one event loop. Making one costs nothing: the first call, or `warm`, imports
+    LiteLLM.
+
+    Args:
+        settings: model, limits, retries and timeouts.
+        ledger: counts the usage; the daily budgets apply to it.
+        noted: is called with each request after it has ended; must not raise.
     """
 
     def __init__(
@@ -56,28 +59,28 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._route = Route(settings, ledger, noted)
-        self._forms: dict[str, Format] = {}
+        self._dispatcher = Dispatcher(settings, ledger, noted)
+        self._formats: dict[str, Format] = {}
 
     async def warm(self) -> None:
-        """Import LiteLLM, in a thread: for when nobody waits."""
+        """Import LiteLLM in a thread, before the first call needs it."""
         await litellm_api.litellm()
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._route.close()
+        await self._dispatcher.close()
 
     @property
     def usage(self) -> Usage:
-        """What was used since the process began, where the ledger is the process's."""
+        """Usage that the ledger has counted."""
         return self._ledger.total
 
     def turn(self) -> AbstractContextManager[Turn]:
-        """Open a turn, for all that one tool call asks: it shares one deadline and is summed up.
+        """Open a turn: the calls inside share one deadline, and their usage is summed.
 
-        The deadline ends calls to the model only, not what else is done inside.
+        The deadline ends calls to models only, nothing else.
         """
-        return turn(self._settings.deadline_seconds)
+        return open_turn(self._settings.deadline_seconds)
 
     async def complete(
         self,
@@ -86,34 +89,35 @@ class Gateway:
         *,
         max_output_tokens: int | None = None,
     ) -> Completion[Answer]:
-        """Ask for an answer of a given form.
+        """Return an answer of a given form, from the configured model or a fallback.
 
         Args:
-            messages: as OpenAI's API has them; parts of a content may be images.
-            answer: the form. Flat models without defaults or dicts fit most providers.
-            max_output_tokens: longest answer; None is the setting's.
+            messages: messages of OpenAI's chat API; contents may have image parts.
+            answer: model class of the answer. Flat ones without defaults or dicts suit most
+                providers.
+            max_output_tokens: length of the longest answer; None for the setting.
 
         Raises:
-            LLMError: no usable answer, from the fallbacks neither; told of the first model.
+            LLMError: no model gave a usable answer; the error is that of the first model.
         """
         if not self._settings.model:
             raise LLMUnavailable("unconfigured", "no language model is configured; set llm.model")
         tokens = max_output_tokens or self._settings.max_output_tokens
-        question = Question(messages, answer, tokens)
-        async with self._share() as share:
+        request = AnswerRequest(messages, answer, tokens)
+        async with self._within_deadline() as turn:
             failures: list[LLMError] = []
-            # Not the Router's fallbacks: those take a refused form for a failure, and the first
-            # model would never be asked in words.
+            # The Router's own fallbacks would take a refused format for a failure, and never try
+            # the next format with the first model.
             for model in (self._settings.model, *self._settings.fallbacks):
                 try:
-                    found = await self._climb(share, model, question)
+                    found = await self._in_best_format(turn, model, request)
                 except (LLMRefused, LLMBudgetSpent):
                     raise
                 except LLMError as error:
                     _log.info("%s", error)
                     failures.append(error)
                 else:
-                    return Completion(found, share.usage, model)
+                    return Completion(found, turn.usage, model)
             raise failures[0]
 
     async def embed(
@@ -122,77 +126,74 @@ class Gateway:
         """Return one vector for each text, in order.
 
         Args:
-            texts: as many as there are; they are sent in batches.
-            model: as LiteLLM names it.
+            texts: any number of texts; they are sent in batches.
+            model: embedding model as LiteLLM names it.
             api_base: address of its server; empty: the provider's own.
 
         Raises:
-            LLMError: not all of them could be made.
+            LLMError: a vector could not be made.
         """
-        found: list[list[float]] = []
-        async with self._share() as share:
+        vectors: list[list[float]] = []
+        async with self._within_deadline() as turn:
             for start in range(0, len(texts), response_parsing.BATCH):
                 batch = list(texts[start : start + response_parsing.BATCH])
-                request = Request("embedding", model, api_base, _about(batch), {"input": batch})
-                response = await self._route.send(share, request)
-                found += response_parsing.embeddings(response.data, len(batch), model)
-        return found
+                arguments = {"input": batch}
+                request = ModelRequest("embedding", model, api_base, _estimate(batch), arguments)
+                response = await self._dispatcher.send(turn, request)
+                vectors += response_parsing.embeddings(response.data, len(batch), model)
+        return vectors
 
     async def rerank(
         self, query: str, documents: Sequence[str], model: str, *, api_base: str = ""
     ) -> list[float]:
-        """Return how relevant each document is to a query, in order; higher is better.
+        """Return the relevance of each document to a query, in order; higher is better.
 
         Args:
             query: a question.
-            documents: what may answer it.
-            model: as LiteLLM names it.
+            documents: texts that may answer it.
+            model: reranking model as LiteLLM names it.
             api_base: address of its server; empty: the provider's own.
 
         Raises:
-            LLMError: not all of them could be scored.
+            LLMError: a document could not be scored.
         """
         arguments = {"query": query, "documents": [*documents], "top_n": len(documents)}
-        request = Request("rerank", model, api_base, _about([query, *documents]), arguments)
-        async with self._share() as share:
-            response = await self._route.send(share, request)
+        tokens = _estimate([query, *documents])
+        request = ModelRequest("rerank", model, api_base, tokens, arguments)
+        async with self._within_deadline() as turn:
+            response = await self._dispatcher.send(turn, request)
         return response_parsing.relevances(response.results, len(documents), model)
 
     async def context_window(self) -> int | None:
-        """Return how many tokens the configured model reads; None where LiteLLM does not know."""
-        library = await litellm_api.litellm()
-        return model_info.context_window(library, self._settings.model)
+        """Return the most tokens that the configured model reads; None if LiteLLM does not know."""
+        return litellm_api.context_window(await litellm_api.litellm(), self._settings.model)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text for the configured model; an estimate for unknown ones."""
-        library = await litellm_api.litellm()
-        return await asyncio.to_thread(
-            model_info.count_tokens, library, self._settings.model, texts
-        )
+        """Return the tokens of each text for the configured model; an estimate for unknown ones."""
+        library, model = await litellm_api.litellm(), self._settings.model
+        return await asyncio.to_thread(litellm_api.count_tokens, library, model, texts)
 
     async def missing_keys(self, model: str) -> list[str]:
-        """Return the environment variables that a model's provider wants and that are not set.
+        """Return the environment variables that a model's provider needs and that are not set.
 
-        A hint, not a check: a server of one's own may need none, and an unknown model has none.
+        This is only a hint: a local server may need no key, and unknown models have no variables.
         """
-        library = await litellm_api.litellm()
-        return model_info.missing_keys(library, model)
+        return litellm_api.missing_keys(await litellm_api.litellm(), model)
 
     async def sees(self) -> bool:
-        """Whether the configured model reads images; the setting wins over what LiteLLM knows."""
+        """Return whether the configured model reads images: the setting, else LiteLLM's answer."""
         if self._settings.vision is not None:
             return self._settings.vision
-        library = await litellm_api.litellm()
-        return model_info.sees(library, self._settings.model)
+        return litellm_api.sees(await litellm_api.litellm(), self._settings.model)
 
     @asynccontextmanager
-    async def _share(self) -> AsyncIterator[Turn]:
-        with self.turn() as share:
+    async def _within_deadline(self) -> AsyncIterator[Turn]:
+        with self.turn() as turn:
             try:
-                if share.over:
+                if turn.over:
                     raise TimeoutError
-                async with asyncio.timeout_at(share.ends):
-                    yield share
+                async with asyncio.timeout_at(turn.ends):
+                    yield turn
             except TimeoutError:
                 seconds = self._settings.deadline_seconds
                 raise LLMUnavailable(
@@ -200,42 +201,43 @@ class Gateway:
                     f"the model gave no answer within {seconds:g} s (llm.deadline_seconds)",
                 ) from None
 
-    async def _climb(self, share: Turn, model: str, question: Question[Answer]) -> Answer:
-        known = self._forms.get(model, Format.SCHEMA)
-        forms = list(Format)[list(Format).index(known) :]
-        for form in forms[:-1]:
+    async def _in_best_format(
+        self, turn: Turn, model: str, request: AnswerRequest[Answer]
+    ) -> Answer:
+        known = self._formats.get(model, Format.SCHEMA)
+        *formats, last = list(Format)[list(Format).index(known) :]
+        for form in formats:
             with suppress(LLMRejected):
-                return await self._ask(share, model, question, form)
-        return await self._ask(share, model, question, forms[-1])
+                return await self._with_second_attempt(turn, model, request, form)
+        return await self._with_second_attempt(turn, model, request, last)
 
-    async def _ask(
-        self, share: Turn, model: str, question: Question[Answer], form: Format
+    async def _with_second_attempt(
+        self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format
     ) -> Answer:
         try:
-            found = await self._answer(share, model, question, form)
-        except Unusable as unusable:
+            answer = await self._answer(turn, model, request, form)
+        except UnusableAnswer as first:
             try:
-                found = await self._answer(share, model, question.again(unusable), form)
-            except Unusable as still:
+                answer = await self._answer(turn, model, request.again(first), form)
+            except UnusableAnswer as second:
                 raise LLMBadOutput(
-                    f"{model} gave no usable answer, also when asked again: {still.problem}"
+                    f"{model} gave no usable answer, also when asked again: {second.problem}"
                 ) from None
-        self._forms[model] = form
-        return found
+        self._formats[model] = form
+        return answer
 
     async def _answer(
-        self, share: Turn, model: str, question: Question[Answer], form: Format
+        self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format
     ) -> Answer:
         settings = self._settings
-        request = Request(
-            "completion",
-            model,
-            settings.api_base if model == settings.model else "",
-            _about(_texts(question.messages)),
-            {**structured_output.request(question, form), "temperature": settings.temperature},
+        api_base = settings.api_base if model == settings.model else ""
+        tokens = _estimate(_texts(request.messages))
+        arguments = structured_output.arguments(request, form)
+        arguments["temperature"] = settings.temperature
+        response = await self._dispatcher.send(
+            turn, ModelRequest("completion", model, api_base, tokens, arguments)
         )
-        response = await self._route.send(share, request)
-        return structured_output.read(response, question.answer)
+        return structured_output.read(response, request.answer)
 
 
 def _texts(messages: Sequence[Message]) -> Iterator[str]:
@@ -247,5 +249,6 @@ def _texts(messages: Sequence[Message]) -> Iterator[str]:
             yield from (part.get("text", "") for part in content)
 
 
-def _about(texts: Iterable[str]) -> int:
+def _estimate(texts: Iterable[str]) -> int:
+    """Return about how many tokens some texts have."""
     return sum(map(len, texts)) // _CHARACTERS_PER_TOKEN

@@ -1,24 +1,25 @@
-"""LiteLLM itself: imported late, in a thread, and kept quiet."""
+"""LiteLLM itself: imported late, in a thread, and kept quiet; and what it knows of models."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 from urllib.request import getproxies
 
 Library = Any
-"""The library. Imported by name and untyped: its types are a million lines to check."""
+"""The LiteLLM module. It is imported by name, since mypy would check a million lines of types."""
 
-# Both of the first two: which of them keeps the library off the network depends on its version.
+# Which of the first two keeps the library off the network depends on its version.
 _BEFORE_IMPORT = {
     "LITELLM_OFFLINE_MODE": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env into this process
+    "LITELLM_MODE": "PRODUCTION",  # else it loads any .env file into this process
     "LITELLM_LOG": "ERROR",
-    # Else it fetches the pictures whose addresses it is given, for providers that do not.
+    # Else it downloads pictures by their URL for providers that do not.
     "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 _LOOPBACK = "localhost,127.0.0.1,::1"
@@ -29,8 +30,8 @@ _users = 0
 
 
 async def litellm() -> Library:
-    """Return the library; the first call of the process takes seconds, off the event loop."""
-    # Not sys.modules: there it stands from the moment its import begins.
+    """Return LiteLLM. The first call in a process imports it in a thread, which takes seconds."""
+    # Not from sys.modules, which has it from the moment its import begins.
     return _library or await asyncio.to_thread(_load)
 
 
@@ -41,12 +42,12 @@ def _load() -> Library:
     _spare_loopback()
     library: Library = import_module("litellm")
     library.suppress_debug_info = True  # else it prints advice to stdout
-    library.disable_hf_tokenizer_download = True  # else it asks huggingface.co to count tokens
+    library.disable_hf_tokenizer_download = True  # else counting tokens asks huggingface.co
     library.DEFAULT_MAX_RETRIES = 0  # else its OpenAI embeddings retry each of our retries
     for name in _LOGGERS:
-        # What fails is raised; its log lines would repeat the provider's own text.
+        # Errors are raised to us; the log lines would repeat the provider's own text.
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    # What both leave until first use would then hold up the event loop for most of a second.
+    # Both load parts at first use, which would block the event loop for most of a second.
     import_module("openai.resources")
     types = library.types.router
     types.Deployment(model_name="", litellm_params=types.LiteLLM_Params(model=""))
@@ -55,7 +56,7 @@ def _load() -> Library:
 
 
 def _spare_loopback() -> None:
-    """Reach models on this machine directly: a proxy would look for them on its own."""
+    """Exclude this machine from the proxy, which would look for models on its own loopback."""
     if not set(getproxies()) - {"no"}:
         return
     name = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"  # the former wins
@@ -64,17 +65,55 @@ def _spare_loopback() -> None:
 
 async def enter() -> Library:
     """Return LiteLLM and count one more user; call `leave` when done."""
-    global _users  # noqa: PLW0603 - its connections are the process's
+    global _users  # noqa: PLW0603 - the connections are shared by the process
     library = await litellm()
     _users += 1
     return library
 
 
 async def leave() -> None:
-    """Close the connections of the library once nobody uses it."""
-    global _users  # noqa: PLW0603 - its connections are the process's
+    """Count one user less; the last one closes LiteLLM's connections."""
+    global _users  # noqa: PLW0603 - the connections are shared by the process
     _users -= 1
     if _library is not None and not _users:
         await _library.close_litellm_async_clients()
-        # It would hand the closed clients to the next who asks.
+        # Else the next user gets the closed clients.
         _library.in_memory_llm_clients_cache.flush_cache()
+
+
+def missing_keys(library: Library, model: str) -> list[str]:
+    """Return the environment variables that a model's provider needs and that are not set."""
+    missing: list[str] = library.validate_environment(model)["missing_keys"]
+    # Addresses have defaults or come from the settings.
+    return [name for name in missing if not name.endswith("_API_BASE")]
+
+
+def key_variables(library: Library, model: str) -> list[str]:
+    """Return the environment variables that hold, or should hold, the key of a model's provider."""
+    if missing := missing_keys(library, model):
+        return missing
+    try:
+        provider = library.get_llm_provider(model)[1]
+    except library.exceptions.BadRequestError:
+        return []
+    usual = f"{provider.upper()}_API_KEY"
+    return [usual] if usual in os.environ else []
+
+
+def context_window(library: Library, model: str) -> int | None:
+    """Return the most tokens that a model reads; None if LiteLLM does not know."""
+    try:
+        known = library.get_model_info(model)
+    except library.exceptions.ModelNotMappedError:
+        return None
+    return known.get("max_input_tokens") or None
+
+
+def count_tokens(library: Library, model: str, texts: Sequence[str]) -> list[int]:
+    """Return the tokens of each text; an estimate if the model's tokenizer is not known."""
+    return [library.token_counter(model=model, text=text) for text in texts]
+
+
+def sees(library: Library, model: str) -> bool:
+    """Return whether LiteLLM knows that a model reads images."""
+    return bool(library.supports_vision(model))

@@ -1,4 +1,4 @@
-"""How much may be asked: at once, in a minute, in a day, and of a model that keeps failing."""
+"""Limits on requests: a minute, a day, and for a model that keeps failing."""
 
 from __future__ import annotations
 
@@ -14,70 +14,76 @@ from mem_mcp.llm.usage import Usage
 
 MINUTE = 60.0
 FAILURES = 3
-"""Calls that fail one after the other, each with its retries, before a model is left alone."""
+"""Calls that fail in a row, each with its retries, before the breaker opens."""
 COOLDOWN = 20.0
-"""Seconds for which it is left alone before one call tries it again."""
+"""Seconds until an open breaker lets one call try again."""
 
 Clock = Callable[[], float]
 
 
 @dataclass(slots=True)
-class Taken:
-    """Something taken from a window; `amount` may be corrected afterwards."""
+class Reservation:
+    """An amount taken from a window; it may be corrected once the true amount is known."""
 
     at: float
     amount: int
 
 
-class Window:
-    """At most `limit` in any minute; 0 is no bound."""
+class MinuteWindow:
+    """A bound on the sum of the amounts taken within any minute.
+
+    Args:
+        limit: the bound; 0 for none.
+        clock: returns seconds.
+    """
 
     def __init__(self, limit: int, clock: Clock = time.monotonic) -> None:
         self._limit = limit
         self._clock = clock
-        self._taken: deque[Taken] = deque()
+        self._reservations: deque[Reservation] = deque()
 
     def wait(self, amount: int) -> float:
-        """Return the seconds until so much may be taken; what exceeds the limit waits for all."""
+        """Return the seconds until an amount may be taken; more than the limit waits for all."""
         now = self._clock()
-        while self._taken and self._taken[0].at + MINUTE <= now:
-            self._taken.popleft()
-        excess = sum(taken.amount for taken in self._taken) + min(amount, self._limit) - self._limit
+        while self._reservations and self._reservations[0].at + MINUTE <= now:
+            self._reservations.popleft()
+        taken = sum(each.amount for each in self._reservations)
+        excess = taken + min(amount, self._limit) - self._limit
         if not self._limit or excess <= 0:
             return 0.0
-        for taken in self._taken:
-            excess -= taken.amount
+        for reservation in self._reservations:
+            excess -= reservation.amount
             if excess <= 0:
                 break
-        return taken.at + MINUTE - now
+        return reservation.at + MINUTE - now
 
-    def take(self, amount: int) -> Taken:
-        """Take so much now."""
-        taken = Taken(self._clock(), amount)
+    def take(self, amount: int) -> Reservation:
+        """Take an amount now."""
+        reservation = Reservation(self._clock(), amount)
         if self._limit:
-            self._taken.append(taken)
-        return taken
+            self._reservations.append(reservation)
+        return reservation
 
 
 class Pace:
-    """Requests and tokens a minute: who would exceed them waits, first come, first served."""
+    """The bounds on requests and tokens a minute; requests that wait keep their order."""
 
     def __init__(self, settings: LLMSettings) -> None:
-        self.requests = Window(settings.requests_per_minute)
-        self.tokens = Window(settings.tokens_per_minute)
+        self.requests = MinuteWindow(settings.requests_per_minute)
+        self.tokens = MinuteWindow(settings.tokens_per_minute)
         self._turnstile = asyncio.Lock()
 
-    async def pass_with(self, tokens: int) -> Taken:
-        """Wait until one more request with so many tokens may go; return its tokens, to correct."""
+    async def reserve(self, tokens: int) -> Reservation:
+        """Wait until a request may be sent; return its tokens, to be corrected by its response."""
         async with self._turnstile:
-            while seconds := max(self.requests.wait(1), self.tokens.wait(tokens)):  # noqa: ASYNC110 - how long is known
+            while seconds := max(self.requests.wait(1), self.tokens.wait(tokens)):  # noqa: ASYNC110 - waits for a known time
                 await asyncio.sleep(seconds)
             self.requests.take(1)
             return self.tokens.take(tokens)
 
 
 class Breaker:
-    """Leaves a model alone that keeps failing: closed, then open, then half-open for one call."""
+    """A circuit breaker for one model: closed, open after failures, half-open for one call."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
@@ -85,29 +91,29 @@ class Breaker:
         self._until = clock()
 
     def enter(self) -> float:
-        """Return 0 to a call that may go, else the seconds for which none may."""
+        """Return 0 if a call may be made, else the seconds until one may."""
         if self._failures < FAILURES:
             return 0.0
         if (left := self._until - self._clock()) > 0:
             return left
-        self._until = self._clock() + COOLDOWN  # half-open: the others wait for this one's outcome
+        self._until = self._clock() + COOLDOWN  # half-open: further calls wait for the outcome
         return 0.0
 
     def worked(self) -> None:
-        """Note an answer: close."""
+        """Note an answer: the breaker closes."""
         self._failures = 0
 
     def failed(self) -> None:
-        """Note a failure: open when it is one of several in a row."""
+        """Note a failure: the breaker opens after FAILURES in a row."""
         self._failures += 1
         self._until = self._clock() + COOLDOWN
 
 
 def check_budget(settings: LLMSettings, today: Usage) -> None:
-    """Refuse a call when the day's budget is spent.
+    """Check that the day's budget is not spent.
 
     Raises:
-        LLMBudgetSpent: names the setting.
+        LLMBudgetSpent: it is; the message names the setting.
     """
     for name, limit, used in (
         ("calls_per_day", settings.calls_per_day, today.calls + today.retries),

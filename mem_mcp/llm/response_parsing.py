@@ -1,4 +1,4 @@
-"""Vectors and relevance scores as providers send them: checked, and in the order asked. Pure."""
+"""Check the vectors and relevance scores of a response and put them in order. Pure."""
 
 from __future__ import annotations
 
@@ -9,63 +9,63 @@ from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, TypeAdapter, Va
 from mem_mcp.errors import LLMBadOutput
 
 BATCH = 96
-"""Texts in one request: what the strictest of the common providers takes."""
+"""Texts in one request: the bound of the strictest common provider."""
 
 _Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(from_attributes=True)  # the library sends dicts or objects
+class _IndexedRow(BaseModel):
+    model_config = ConfigDict(from_attributes=True)  # LiteLLM returns dicts or objects
 
     index: Annotated[int, Strict()]
 
 
-class _Embedded(_Row):
+class _EmbeddingRow(_IndexedRow):
     embedding: Annotated[list[_Number], Strict()]
 
 
-class _Scored(_Row):
+class _ScoreRow(_IndexedRow):
     relevance_score: _Number
 
 
-Row = TypeVar("Row", bound=_Row)
-_EMBEDDED = TypeAdapter(list[_Embedded])
-_SCORED = TypeAdapter(list[_Scored])
+Row = TypeVar("Row", bound=_IndexedRow)
+_EMBEDDINGS = TypeAdapter(list[_EmbeddingRow])
+_SCORES = TypeAdapter(list[_ScoreRow])
 
 
 def embeddings(rows: object, count: int, model: str) -> list[list[float]]:
-    """Return the vector of each text, ordered by the rows' index.
+    """Return the vector of each text, in the order of the rows' index.
 
     Args:
-        rows: as the provider sent them.
-        count: how many there must be.
-        model: what to name in an error.
+        rows: rows of the response.
+        count: number of texts that were sent.
+        model: name for the error message.
 
     Raises:
-        LLMBadOutput: an index is missing or comes twice, or a row has no vector.
+        LLMBadOutput: an index is missing or repeated, or a row has no vector.
     """
-    return [row.embedding for row in _in_order(_EMBEDDED, rows, count, model)]
+    return [row.embedding for row in _in_order(_EMBEDDINGS, rows, count, model)]
 
 
 def relevances(rows: object, count: int, model: str) -> list[float]:
-    """Return how relevant each text is, ordered by the rows' index; see `embeddings`.
+    """Return the relevance of each text, in the order of the rows' index; see `embeddings`.
 
     Raises:
-        LLMBadOutput: an index is missing or comes twice, or a row has no number.
+        LLMBadOutput: an index is missing or repeated, or a row has no number.
     """
-    return [row.relevance_score for row in _in_order(_SCORED, rows, count, model)]
+    return [row.relevance_score for row in _in_order(_SCORES, rows, count, model)]
 
 
 def _in_order(form: TypeAdapter[list[Row]], rows: object, count: int, model: str) -> list[Row]:
     try:
-        found = form.validate_python(rows)
+        parsed = form.validate_python(rows)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
         raise LLMBadOutput(
             f"{model} answered in another form ({place}: {first['msg']}); use another model"
         ) from None
-    by_index = {row.index: row for row in found}
-    if len(found) != count or by_index.keys() != set(range(count)):
-        raise LLMBadOutput(f"{model} answered {len(found)} of {count} texts; use another model")
+    by_index = {row.index: row for row in parsed}
+    if len(parsed) != count or by_index.keys() != set(range(count)):
+        raise LLMBadOutput(f"{model} answered {len(parsed)} of {count} texts; use another model")
     return [by_index[index] for index in range(count)]

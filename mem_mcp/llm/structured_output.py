@@ -1,4 +1,4 @@
-"""Structured answers: three ways to ask for one, and how to read what comes back. Pure."""
+"""Structured output: three ways to request a JSON answer, and how to parse it. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from mem_mcp.errors import LLMRefused
 
 Message = Mapping[str, Any]
-"""A message as OpenAI's API has it; its content is a text or a list of text and image parts."""
+"""A message of OpenAI's chat API; its content is a text or a list of text and image parts."""
 Answer = TypeVar("Answer", bound=BaseModel)
 
 _ASK = "Answer with one JSON object that fits this JSON schema, and with nothing else:\n"
@@ -24,85 +24,90 @@ _MOST_PROBLEMS = 5
 
 
 class Format(Enum):
-    """How an answer's form is asked for, best first; a provider may refuse all but the last."""
+    """How the schema of an answer is sent, best first; a provider may refuse all but the last."""
 
     SCHEMA = "the schema itself"
     JSON = "JSON mode, with the schema in the prompt"
     TEXT = "the schema in the prompt alone"
 
 
-class Unusable(Exception):
-    """An answer that cannot be read."""
+class UnusableAnswer(Exception):
+    """A response holds no valid answer.
 
-    def __init__(self, problem: str, said: str = "", *, cut: bool = False) -> None:
+    Args:
+        problem: what is wrong, without the text of the answer.
+        text: the answer; empty if there is none.
+        cut: whether the answer was cut at its longest allowed length.
+    """
+
+    def __init__(self, problem: str, text: str = "", *, cut: bool = False) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.said = said
-        """What the model answered; empty where there is nothing to show it."""
+        self.text = text
         self.cut = cut
-        """It was longer than it was allowed to be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[Answer]):
-    """What is asked of a model."""
+class AnswerRequest(Generic[Answer]):
+    """Messages to a model, and the form of the answer that they request."""
 
     messages: Sequence[Message]
     answer: type[Answer]
-    """The form of the answer."""
+    """Model class of the answer."""
     tokens: int
-    """Longest answer."""
+    """Length of the longest answer, in tokens."""
 
-    def again(self, unusable: Unusable) -> Question[Answer]:
-        """Return the question to ask after an answer that cannot be used."""
-        if unusable.cut:
+    def again(self, failure: UnusableAnswer) -> AnswerRequest[Answer]:
+        """Return the request to send after an unusable answer."""
+        if failure.cut:
             return replace(self, tokens=self.tokens * 2)
-        if not unusable.said:
+        if not failure.text:
             return self
-        complaint = f"This cannot be used: {unusable.problem}. {_ASK}{schema(self.answer)}"
-        said = {"role": "assistant", "content": unusable.said}
-        messages = [*self.messages, said, {"role": "user", "content": complaint}]
+        complaint = f"This cannot be used: {failure.problem}. {_ASK}{schema(self.answer)}"
+        answer = {"role": "assistant", "content": failure.text}
+        messages = [*self.messages, answer, {"role": "user", "content": complaint}]
         return replace(self, messages=messages)
 
 
-def request(question: Question[Any], form: Format) -> dict[str, Any]:
-    """Return the arguments of the request that asks in this form."""
-    arguments: dict[str, Any] = {"max_tokens": question.tokens}
+def arguments(request: AnswerRequest[Any], form: Format) -> dict[str, Any]:
+    """Return the arguments for LiteLLM's completion function that request an answer in a form."""
+    bound = {"max_tokens": request.tokens}
     if form is Format.SCHEMA:
-        return {**arguments, "messages": [*question.messages], "response_format": question.answer}
+        return {**bound, "messages": [*request.messages], "response_format": request.answer}
+    messages = _with_schema(request)
     if form is Format.JSON:
-        arguments["response_format"] = {"type": "json_object"}
-    return {**arguments, "messages": _instructed(question)}
+        return {**bound, "messages": messages, "response_format": {"type": "json_object"}}
+    return {**bound, "messages": messages}
 
 
-def _instructed(question: Question[Any]) -> list[Message]:
-    instruction = _ASK + schema(question.answer)
-    first = question.messages[0] if question.messages else {}
-    # Into the system message that is there: some models take only one.
+def _with_schema(request: AnswerRequest[Any]) -> list[Message]:
+    instruction = _ASK + schema(request.answer)
+    first = request.messages[0] if request.messages else {}
+    # Some models take only one system message.
     if first.get("role") == "system" and isinstance(first["content"], str):
         joined = {**first, "content": f"{first['content']}\n\n{instruction}"}
-        return [joined, *question.messages[1:]]
-    return [{"role": "system", "content": instruction}, *question.messages]
+        return [joined, *request.messages[1:]]
+    return [{"role": "system", "content": instruction}, *request.messages]
 
 
 def schema(answer: type[BaseModel]) -> str:
-    """Return the JSON schema of an answer, as compact text."""
+    """Return the JSON schema of an answer as compact text."""
     return json.dumps(answer.model_json_schema(), separators=(",", ":"), ensure_ascii=False)
 
 
-def read(response: Any, answer: type[Answer]) -> Answer:  # noqa: ANN401 - the library's own object
-    """Read a response of the library.
+def read(response: Any, answer: type[Answer]) -> Answer:  # noqa: ANN401 - LiteLLM's type
+    """Return the answer in a response of LiteLLM.
 
     Raises:
-        Unusable: nothing in it fits; the problem is told without repeating the answer.
-        LLMRefused: the model or a filter declined.
+        UnusableAnswer: there is no answer, or it does not fit the model class.
+        LLMRefused: the model or a filter declined to answer.
     """
     if not getattr(response, "choices", None):
-        raise Unusable("there is no answer")
+        raise UnusableAnswer("there is no answer")
     choice = response.choices[0]
     if choice.finish_reason == "content_filter":
         raise LLMRefused("the provider's content filter held the answer back")
-    # Where a refusal stands depends on the library's version.
+    # The place of a refusal depends on LiteLLM's version.
     fields = getattr(choice.message, "provider_specific_fields", None) or {}
     if getattr(choice.message, "refusal", None) or fields.get("refusal"):
         raise LLMRefused("the model declined to answer")
@@ -110,30 +115,30 @@ def read(response: Any, answer: type[Answer]) -> Answer:  # noqa: ANN401 - the l
 
 
 def parse(text: str, answer: type[Answer], *, cut: bool = False) -> Answer:
-    """Find the one JSON object in a text and validate it.
+    """Return the one JSON object in a text, validated.
 
     Args:
-        text: may hold prose around the object, a fence, or thoughts before it.
-        answer: what the object must fit.
-        cut: whether the text ended because it was not allowed to be longer.
+        text: an answer; prose or a fence around the object and thoughts before it are skipped.
+        answer: model class of the answer.
+        cut: whether the text ended at its longest allowed length.
 
     Raises:
-        Unusable: there is none, or it does not fit.
+        UnusableAnswer: there is no object, or it does not fit the model class.
     """
-    said = text.rpartition("</think>")[2].strip()
-    if not said:
-        raise Unusable("it was cut" if cut else "the answer is empty", cut=cut)
+    text = text.rpartition("</think>")[2].strip()
+    if not text:
+        raise UnusableAnswer("it was cut" if cut else "the answer is empty", cut=cut)
     try:
-        return answer.model_validate_json(_object(said))
+        return answer.model_validate_json(_object(text))
     except ValidationError as error:
         problem = "it was cut" if cut else _explain(error)
-        raise Unusable(problem, said, cut=cut) from None
+        raise UnusableAnswer(problem, text, cut=cut) from None
 
 
 def _object(text: str) -> str:
     if fenced := _FENCED.search(text):
         text = fenced[1]
-    # A list is found too, to be refused: the first of its objects is not the answer.
+    # A list is returned as a list, to be refused: its first object is not the answer.
     if not (start := _OPENING.search(text)):
         return text
     try:
@@ -144,10 +149,9 @@ def _object(text: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    # The input is left out: it is what the model just said.
+    # Without the input, which the model has just written.
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [
+    return "; ".join(
         f"{'.'.join(str(part) for part in each['loc']) or 'the answer'}: {each['msg']}"
         for each in problems[:_MOST_PROBLEMS]
-    ]
-    return "; ".join(told)
+    )

@@ -1,8 +1,11 @@
-"""What models were asked for: a sum of calls, and the process's account of all of them."""
+"""Usage of models: per request, per tool call with its deadline, and for the whole process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,26 +14,26 @@ from mem_mcp.api.models import LLMUsage
 from mem_mcp.times import utc_now
 
 Kind = Literal["completion", "embedding", "rerank"]
-"""What a model can be asked for."""
+"""Kind of a request to a model."""
 
 
 class Usage(LLMUsage):
-    """What some calls took; adding two gives what both took."""
+    """Usage of some requests; the sum of two is the usage of both."""
 
     calls: int = 0
-    """Requests, failed ones included and further attempts not."""
+    """Requests, including failed ones, without retries."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
-    """Of the calls whose price is known; None where none is."""
+    """Cost of the requests whose price is known; None if no price is."""
     retries: int = 0
     """Further attempts at the same requests."""
     seconds: float = 0.0
-    """Time spent waiting for answers."""
+    """Seconds spent waiting for responses."""
 
     @property
     def tokens(self) -> int:
-        """Sent and received."""
+        """Tokens sent and received."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: Usage) -> Usage:
@@ -47,10 +50,10 @@ class Usage(LLMUsage):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to a model, once it has ended."""
+    """A request to a model, after it has ended."""
 
     model: str
-    """As LiteLLM names it."""
+    """Model as LiteLLM names it."""
     kind: Kind
     usage: Usage
     failure: str | None
@@ -58,8 +61,55 @@ class Call:
     ended_at: datetime
 
 
+class Turn:
+    """The deadline and the usage that all requests of one tool call share.
+
+    Turns nest: an inner one ends no later than the outer one, and its usage counts in both.
+
+    Args:
+        seconds: time until the deadline.
+        outer: the turn that this one is inside of.
+    """
+
+    def __init__(self, seconds: float, outer: Turn | None = None) -> None:
+        ends = asyncio.get_running_loop().time() + seconds
+        self.ends: float = min(ends, outer.ends) if outer else ends
+        """Deadline, in the event loop's time."""
+        self.usage = Usage()
+        self._outer = outer
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return asyncio.get_running_loop().time() >= self.ends
+
+    def add(self, usage: Usage) -> None:
+        """Add usage to this turn and to the outer ones."""
+        self.usage += usage
+        if self._outer:
+            self._outer.add(usage)
+
+
+_current: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+@contextmanager
+def open_turn(seconds: float) -> Iterator[Turn]:
+    """Open a turn for the body of a `with` statement and for the tasks it starts.
+
+    Args:
+        seconds: time until its deadline.
+    """
+    turn = Turn(seconds, _current.get())
+    token = _current.set(turn)
+    try:
+        yield turn
+    finally:
+        _current.reset(token)
+
+
 class Ledger:
-    """An account of calls: since it was opened, and of the current day in UTC."""
+    """Usage since the ledger was made, and on the current day in UTC."""
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
         self.total = Usage()
@@ -69,16 +119,16 @@ class Ledger:
 
     @property
     def today(self) -> Usage:
-        """What was used since midnight UTC."""
+        """Usage since midnight UTC."""
         if self._day != (day := self._now().date()):
             self._day, self._today = day, Usage()
         return self._today
 
     def add(self, usage: Usage) -> None:
-        """Enter what was used."""
+        """Add usage."""
         self._today = self.today + usage
         self.total += usage
 
 
 PROCESS = Ledger()
-"""The account of this process: budgets are counted against it."""
+"""The ledger of this process; the daily budgets apply to it."""

@@ -47,7 +47,7 @@ from mem_mcp.errors import (
 )
 from mem_mcp.llm import Gateway, Ledger, Usage, dispatch, rate_limits
 from mem_mcp.llm.error_mapping import scrub
-from mem_mcp.llm.rate_limits import Breaker, Window
+from mem_mcp.llm.rate_limits import Breaker, MinuteWindow
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +107,7 @@ def asyncio_with(sleep: Callable[[float], Any]) -> SimpleNamespace:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the clock that limits read; gateways that are made from now on read it."""
     clock = Clock()
-    monkeypatch.setattr(rate_limits, "Window", partial(Window, clock=clock))
+    monkeypatch.setattr(rate_limits, "MinuteWindow", partial(MinuteWindow, clock=clock))
     monkeypatch.setattr(dispatch, "Breaker", partial(Breaker, clock))
     monkeypatch.setattr(rate_limits, "asyncio", asyncio_with(clock.sleep))
     return clock
@@ -622,7 +622,7 @@ async def test_tokens_beyond_the_minutes_number_wait(server: LLMServer, make: Ma
 
 def test_a_window_counts_the_last_minute_and_may_be_corrected():
     now = 0.0
-    window = Window(10, lambda: now)
+    window = MinuteWindow(10, lambda: now)
     assert window.wait(100) == 0  # more than there can ever be: alone
     taken = window.take(4)
     now = 10.0
@@ -636,7 +636,7 @@ def test_a_window_counts_the_last_minute_and_may_be_corrected():
     now = 60.0
     assert window.wait(5) == 0
     assert window.wait(6) == 10
-    unbound = Window(0, lambda: now)
+    unbound = MinuteWindow(0, lambda: now)
     unbound.take(1_000)
     assert unbound.wait(1_000) == 0
 

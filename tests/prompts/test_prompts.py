@@ -169,7 +169,7 @@ def test_what_may_be_absent_is_read_as_nothing_and_what_was_not_asked_for_is_ign
 @pytest.mark.parametrize("text", ["{}", '{"result": {}}', '{"done": true}', '{"text": "x"}'])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_has_no_field_of_an_answer_is_not_an_empty_one(answer: type[BaseModel], text: str):
-    with pytest.raises(structured_output.Unusable, match="none of its fields is there"):
+    with pytest.raises(structured_output.UnusableAnswer, match="none of its fields is there"):
         structured_output.parse(text, answer)
 
 
@@ -190,7 +190,7 @@ def test_an_object_around_the_answer_is_taken_off():
     ],
 )
 def test_of_several_answers_or_of_the_schema_none_is_taken(text: str):
-    with pytest.raises(structured_output.Unusable):
+    with pytest.raises(structured_output.UnusableAnswer):
         structured_output.parse(text, extract.Extraction)
 
 

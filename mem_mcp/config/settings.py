@@ -1,10 +1,9 @@
-"""Settings: arguments > environment > YAML file > defaults."""
+"""Every setting with its default, its bounds and the checks of its value."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -23,11 +21,9 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from mem_mcp import mistakes, paths, settings_file
-from mem_mcp.errors import ConfigError
+from mem_mcp.config import paths, settings_file
 
 PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = settings_file.VARIABLE
@@ -40,15 +36,10 @@ CORE_TOOLS = (
 )  # fmt: skip
 """What a model is offered by default."""
 ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
-
-
-_log = logging.getLogger(__name__)
-
-
 _PATHS = ("data_dir", "llm.prompts", "pictures.folder")
 
 
-def _path_text(given: object) -> object:
+def _absolute(given: object) -> object:
     return str(paths.local_path(str(given))) if isinstance(given, str | Path) and given else given
 
 
@@ -59,7 +50,7 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    """How the store writes and keeps itself tidy."""
+    """How the store writes, and how often it is compacted."""
 
     durability: Literal["fsync", "os"] = "fsync"
     """fsync: an answer waits until the disk has the write. os: the operating system decides."""
@@ -84,9 +75,9 @@ class RecallSettings(Section):
     whole: int = Field(default=6_000, ge=0, le=20_000)
     """Scopes up to this many memories are ranked whole."""
     traces: bool = True
-    """Note what was answered, so that feedback and outcomes can name it by its recall_id."""
+    """Log each answer, so that feedback and outcomes can name it by its recall_id."""
     trace_days: int = Field(default=30, ge=1, le=3_650)
-    """How long that is kept, and what models were asked."""
+    """Days for which the logs of answers and of calls to models are kept."""
 
 
 class ArchiveSettings(Section):
@@ -135,63 +126,63 @@ class RerankSettings(Section):
 
 
 class PictureSettings(Section):
-    """Which pictures of messages `remember` has described, by a model that sees."""
+    """Which pictures in messages `remember` lets a vision model describe."""
 
     detail: Literal["low", "high", "auto"] = "auto"
-    """How closely it looks, for providers that charge by it; a picture's own `detail` wins."""
+    """How closely the model looks (some charge by it); a picture's own `detail` wins."""
     folder: str = ""
-    """Pictures may be named as files inside this folder; empty: none may."""
+    """Messages may name pictures by their files inside this folder; empty: they may not."""
     urls: bool = False
     """Pass addresses of pictures on to the provider; they are never fetched by mem-mcp."""
     max_bytes: int = Field(default=5_000_000, ge=1, le=100_000_000)
-    """Largest picture."""
+    """Size of the largest picture."""
 
-    _local = field_validator("folder", mode="before")(_path_text)
+    _local = field_validator("folder", mode="before")(_absolute)
 
 
 class LLMSettings(Section):
-    """The language model that manages memory; its key is the provider's own variable's to hold."""
+    """The language model that manages memory; its key is in the provider's own variable."""
 
     model: str = Field(default="", pattern=r"^\S*$")
     """Model as LiteLLM names it, like openai/gpt-4o-mini or ollama_chat/llama3.2; empty: none."""
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
     fallbacks: Annotated[list[str], NoDecode] = []
-    """Models asked in turn where it fails, separated by commas; api_base is not theirs."""
+    """Models to ask in turn when `model` fails, separated by commas; they do not use api_base."""
     timeout_seconds: float = Field(default=30, gt=0, le=3_600)
-    """How long one attempt may take."""
+    """Seconds that one attempt may take."""
     deadline_seconds: float = Field(default=45, gt=0, le=3_600)
-    """How long all that one tool call asks of the model may take."""
+    """Seconds that all model calls of one tool call may take together."""
     retries: int = Field(default=2, ge=0, le=10)
-    """Further attempts after a failure that may pass."""
+    """Further attempts after a temporary failure."""
     concurrency: int = Field(default=4, ge=1, le=1_000)
-    """Requests under way at once; more wait."""
+    """Requests that may run at once; further ones wait."""
     requests_per_minute: int = Field(default=0, ge=0)
-    """More wait; 0: no bound."""
+    """Requests a minute; further ones wait; 0: no bound."""
     tokens_per_minute: int = Field(default=0, ge=0)
-    """More wait; 0: no bound."""
+    """Tokens sent and received a minute; requests beyond wait; 0: no bound."""
     calls_per_day: int = Field(default=0, ge=0)
-    """Budget of each process, until midnight UTC; 0: no bound."""
+    """Calls that each process may make until midnight UTC; 0: no bound."""
     tokens_per_day: int = Field(default=0, ge=0)
-    """Likewise, of tokens sent and received."""
+    """Tokens that each process may send and receive until midnight UTC; 0: no bound."""
     dollars_per_day: float = Field(default=0.0, ge=0)
-    """Likewise, for models whose price is known."""
+    """Dollars that each process may spend until midnight UTC, at known prices; 0: no bound."""
     max_output_tokens: int = Field(default=2_000, ge=1, le=1_000_000)
-    """Longest answer; once doubled when an answer was cut there."""
+    """Length of the longest answer; doubled once when an answer was cut there."""
     temperature: float = Field(default=0.0, ge=0, le=2)
-    """How freely it answers; left out for models that have no such setting."""
+    """Sampling temperature; it is not sent to models that do not take one."""
     vision: bool | None = None
-    """Whether it reads images; null: what LiteLLM knows of it."""
+    """Whether the model reads images; null: what LiteLLM knows about it."""
     background: bool = False
     """Answer record_outcome at once and judge its logs afterwards."""
     verify: bool = False
-    """Ask it a second time whether what it extracted is what was said."""
+    """Ask the model a second time whether its facts are what the messages say."""
     instructions: str = Field(default="", max_length=10_000)
-    """What to keep and what to leave out, beside the rules."""
+    """What to keep and what to leave out, added to the built-in rules."""
     prompts: str = ""
-    """Folder of texts in place of ours, such as extract.md; empty: ours."""
+    """Folder of prompt texts, such as extract.md, that replace the built-in ones; empty: none."""
 
-    _local = field_validator("prompts", mode="before")(_path_text)
+    _local = field_validator("prompts", mode="before")(_absolute)
 
     @field_validator("fallbacks", mode="before")
     @classmethod
@@ -206,17 +197,17 @@ class LLMSettings(Section):
 
 
 class AuthSettings(Section):
-    """Who may call over HTTP; this version listens on 127.0.0.1 only and asks for no token."""
+    """Who may call over HTTP; this version listens on 127.0.0.1 only and checks no token."""
 
     tokens: dict[str, str] = Field(default={}, max_length=0)
     """Token to user; must stay empty."""
 
 
 class Settings(BaseSettings):
-    """Every setting of a memory; immutable once made.
+    """Every setting of a memory, immutable.
 
     Raises:
-        ConfigError: from `load_settings`, naming the setting and what is allowed.
+        ValidationError: a value is wrong; `load_settings` raises ConfigError instead.
     """
 
     model_config = SettingsConfigDict(
@@ -252,21 +243,21 @@ class Settings(BaseSettings):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What their author should know of how they were understood; a sentence each."""
+        """Warnings about how values were understood, a sentence each."""
         return self._remarks
 
     @model_validator(mode="wrap")
     @classmethod
-    def _remarking(cls, given: dict[str, Any], make: Callable[[object], Self]) -> Self:
-        made = make(given)
-        made._remarks = tuple(  # noqa: SLF001 - its own class's
-            f"{name}: {str(written)!r} is relative; {_at(name, made)} is used"
+    def _add_remarks(cls, given: dict[str, Any], make: Callable[[object], Self]) -> Self:
+        settings = make(given)
+        settings._remarks = tuple(  # noqa: SLF001 - its own class's
+            f"{name}: {str(written)!r} is relative; {_at(name, settings)} is used"
             for name in _PATHS
             if isinstance(written := _at(name, given), str | Path)
             and written
             and paths.is_relative(str(written))
         )
-        return made
+        return settings
 
     @field_validator("data_dir", mode="before")
     @classmethod
@@ -299,7 +290,7 @@ class Settings(BaseSettings):
         if not names:
             raise ValueError(f"no tool is named; {allowed}")
         if unknown := [name for name in names if name not in ALL_TOOLS]:
-            hint = mistakes.nearest(unknown[0], ALL_TOOLS)
+            hint = did_you_mean(unknown[0], ALL_TOOLS)
             raise ValueError(" ".join(filter(None, [f"no tool {unknown[0]!r};", hint, allowed])))
         return ",".join(names)
 
@@ -318,74 +309,27 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a stray .env is not ours to read
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a stray .env belongs to others
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not offered
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, then the YAML file where one is named."""
+        """Order the sources: arguments, environment, then the YAML file if one is named."""
         file = settings_file.named_file()
         if file is None:
             return init_settings, env_settings
-        return (
-            init_settings,
-            env_settings,
-            InitSettingsSource(settings_cls, settings_file.read(file)),
-        )
+        values = InitSettingsSource(settings_cls, settings_file.read(file))
+        return init_settings, env_settings, values
 
 
-def load_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
-    """Read the settings from every source.
-
-    Args:
-        arguments: what overrides the environment and the file; None values count as absent.
-
-    Raises:
-        ConfigError: a setting or the file is wrong; one line that says which and what is allowed.
-    """
-    _refuse_unknown_variables()
-    given = {name: value for name, value in (arguments or {}).items() if value is not None}
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        raise ConfigError(mistakes.explain(error, setting_names())) from error
-    except SettingsError as error:  # the one setting that is JSON in the environment
-        raise ConfigError(f"auth.tokens: is not JSON ({variable('auth.tokens')})") from error
-    try:
-        if not settings.storage_uri:
-            paths.check_folder(settings.data_dir)
-    except ValueError as error:
-        raise ConfigError(f"data_dir: {error} ({variable('data_dir')})") from error
-    for remark in settings.remarks:
-        _log.warning("%s", remark)
-    return settings
-
-
-def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
-    """List every setting with its default, as `section.name`."""
-    names: dict[str, Any] = {}
-    for name, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            names |= setting_names(field.annotation, f"{prefix}{name}.")
-        else:
-            names[prefix + name] = field.get_default(call_default_factory=True)
-    return names
-
-
-def variable(setting: str) -> str:
-    """Name the environment variable of a setting such as `store.durability`."""
-    return PREFIX + setting.upper().replace(".", "__")
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return a question that offers the most similar known name; empty if none is similar."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _at(name: str, settings: object) -> object:
-    """Return a setting of settings, or of what they shall be made from; None where it is not."""
+    """Return a setting from Settings or from nested dicts; None if it is absent."""
     for part in name.split("."):
         settings = (
             settings.get(part) if isinstance(settings, Mapping) else getattr(settings, part, None)
         )
     return settings
-
-
-def _refuse_unknown_variables() -> None:
-    known = {variable(name) for name in setting_names()} | {CONFIG_VARIABLE}
-    for name, value in os.environ.items():
-        if value and name.startswith(PREFIX) and name not in known:
-            raise ConfigError(mistakes.unknown_variable(name, known))

@@ -6,21 +6,21 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mem_mcp.config.paths import local_path
 from mem_mcp.errors import ConfigError
-from mem_mcp.paths import local_path
 
 if TYPE_CHECKING:
     from yaml import MappingNode
 
 VARIABLE = "MEM_MCP_CONFIG"
-"""Names the file."""
+"""Environment variable that names the file."""
 
 
 def named_file() -> Path | None:
-    """Return the file that the environment names; None where it names none.
+    """Return the path in the environment variable; None if it is not set.
 
     Raises:
-        ConfigError: what is named is no path.
+        ConfigError: the variable holds no path.
     """
     named = os.environ.get(VARIABLE)
     if not named:
@@ -32,15 +32,15 @@ def named_file() -> Path | None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read the file's settings, none of them checked; what is left empty is left out.
+    """Read the settings in a file as nested dicts, without checks; null values are left out.
 
     Raises:
-        ConfigError: it cannot be read, or is no YAML of names and values, each name once.
+        ConfigError: the file cannot be read, is no YAML of names and values, or repeats a name.
     """
     import yaml  # noqa: PLC0415 - most starts need no file
 
     class Loader(yaml.SafeLoader):
-        """Of names that stand twice YAML would silently take the last."""
+        """Refuses repeated names; YAML silently takes the last value."""
 
         def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
             names: set[str] = set()
@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, Any]:
             return super().construct_mapping(node, deep)
 
     try:
-        content = yaml.load(_bytes(path), Loader)  # noqa: S506 - it is the safe one's child
+        content = yaml.load(_bytes(path), Loader)  # noqa: S506 - a SafeLoader
     except yaml.reader.ReaderError as error:
         raise ConfigError(f"{path}: is not UTF-8 text; save it as that") from error
     except yaml.MarkedYAMLError as error:
@@ -79,7 +79,7 @@ def _filled_in(part: dict[Any, Any], path: Path) -> dict[str, Any]:
     for name in part:
         if not isinstance(name, str):
             raise ConfigError(f"{path}: {name!r} is no setting; write it as text")
-    # As with variables; and a section whose lines are all comments is nothing in YAML.
+    # Null counts as absent, like an empty variable: a section of comments alone is null in YAML.
     return {
         name: _filled_in(value, path) if isinstance(value, dict) else value
         for name, value in part.items()
@@ -87,7 +87,7 @@ def _filled_in(part: dict[Any, Any], path: Path) -> dict[str, Any]:
     }
 
 
-def _problem(error: Any) -> str:  # noqa: ANN401 - yaml comes with its user
+def _problem(error: Any) -> str:  # noqa: ANN401 - yaml is imported in `read`
     line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
     if "\\t" in str(error.problem):
         return f"has a tab{line}; indent with spaces"

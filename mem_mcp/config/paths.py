@@ -1,4 +1,4 @@
-"""Paths as people write them in settings: expanded, or refused where they cannot be meant."""
+"""Paths in settings: variables are filled in, and what cannot be a path is refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
-# Whoever means one of these and starts us without a shell or an editor that fills it in would get
-# a folder of that very name, in whatever directory the client happens to be in.
+# Patterns that a shell or an editor fills in. Taken literally, they would make a folder of that
+# name in the client's current directory.
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)", re.ASCII)
 _UNFILLED = re.compile(
     r"\$[{(][^/})]*[})]?|%[A-Za-z]\w*(?:\(\w+\))?%|\{\{|\{(?:env|file|input):", re.ASCII
@@ -18,36 +18,31 @@ _UNFILLED = re.compile(
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _STORES = ("s3", "gs", "az", "db")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_QUOTES = "\"'`“”„‘’«»"  # noqa: RUF001 - what editors make of quotes
+_QUOTES = "\"'`“”„‘’«»"  # noqa: RUF001 - quotes that editors insert
 _LONGEST = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
 _NOWHERE = Path(os.devnull)
-"""Can be no folder: the default of a user without a home, who may not need one."""
+"""The default for a user without a home folder; it can never become a folder."""
 
 
 def user_data() -> Path:
-    """Return the platform's folder for user data of ours."""
+    """Return the platform's user data folder for mem-mcp."""
     try:
-        found = platformdirs.user_data_dir("mem_mcp", appauthor=False)
+        folder = platformdirs.user_data_dir("mem_mcp", appauthor=False)
     except RuntimeError:
         return _NOWHERE
-    # Older versions leave the home folder as it is where there is none.
-    return _NOWHERE if found.startswith("~") else Path(found)
+    # Older versions of platformdirs keep the ~ where there is no home.
+    return _NOWHERE if folder.startswith("~") else Path(folder)
 
 
 def local_path(text: str) -> Path:
-    """Read a path of this machine: `~`, `$NAME` and `${NAME}` are filled in.
+    """Return the absolute path that a text names; `~`, `$NAME` and `${NAME}` are filled in.
 
     Args:
-        text: as somebody wrote it; a relative path is one of the current directory.
-
-    Returns:
-        An absolute path; nothing needs to be there.
+        text: absolute or relative to the current directory; the file need not exist.
 
     Raises:
-        ValueError: it cannot be meant as it stands; says why and what to write.
+        ValueError: the text cannot be a path; the message says why and what to write.
     """
     _check_form(text)
     path = Path(_filled(text))
@@ -64,15 +59,15 @@ def local_path(text: str) -> Path:
 
 
 def is_relative(text: str) -> bool:
-    """Whether a path that `local_path` takes is one of the current directory."""
+    """Return whether a text that `local_path` takes is relative to the current directory."""
     return not Path(_filled(text)).expanduser().is_absolute()
 
 
 def check_folder(path: Path) -> None:
-    """Check that a path is a folder, or may become one.
+    """Check that a path is a folder or that one can be made there.
 
     Raises:
-        ValueError: it is something else, or cannot be looked at; says what.
+        ValueError: a file is in the way, or the path cannot be read; the message names it.
     """
     if path == _NOWHERE:
         raise ValueError("this user has no home folder to keep it in; name a folder")

@@ -1,0 +1,33 @@
+"""Settings: arguments > environment > YAML file > defaults."""
+
+from mem_mcp.config.load import load_settings, setting_names, variable
+from mem_mcp.config.settings import (
+    ALL_TOOLS,
+    CONFIG_VARIABLE,
+    CORE_TOOLS,
+    PREFIX,
+    ArchiveSettings,
+    LLMSettings,
+    PictureSettings,
+    RecallSettings,
+    Section,
+    Settings,
+    StoreSettings,
+)
+
+__all__ = [
+    "ALL_TOOLS",
+    "CONFIG_VARIABLE",
+    "CORE_TOOLS",
+    "PREFIX",
+    "ArchiveSettings",
+    "LLMSettings",
+    "PictureSettings",
+    "RecallSettings",
+    "Section",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+    "setting_names",
+    "variable",
+]
