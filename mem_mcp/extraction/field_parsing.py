@@ -1,4 +1,4 @@
-"""The fields of an answer: what can be stored of them. Nothing here raises."""
+"""Read the fields of an answer leniently: keep what can be stored. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
 
 
 def text_of(value: str | None, most: int) -> str | None:
-    """Return a text that says something, is no longer than allowed and can be stored, or None."""
+    """Return the trimmed text; None if it is empty, longer than `most`, or cannot be stored."""
     try:
         found = check_text((value or "").strip(), "", most)
     except InvalidInput:
@@ -38,10 +38,9 @@ def moment_of(value: str, *, dated: bool) -> datetime | None:
     """Return a point in time, in UTC, or None.
 
     Args:
-        value: ISO 8601; of a year or a month, its beginning is meant.
-        dated: whether what it was read from has a time. A model cannot know the day without, and
-            never knows the time zone: a time without one counts as its date where dated, and not
-            at all where not.
+        value: ISO 8601; a year or a month means its first day.
+        dated: whether the quoted message has a time. Without one a model cannot know the day. It
+            never knows the time zone: a time without one counts as its date if dated, else not.
     """
     text = value.strip()
     if period := _PERIOD.fullmatch(text):
@@ -58,13 +57,13 @@ def moment_of(value: str, *, dated: bool) -> datetime | None:
 
 
 def names_of(values: Sequence[str], most: int, most_characters: int) -> list[str]:
-    """Return those that can be stored, each once, and at most so many."""
+    """Return the names that can be stored, each once, at most `most`."""
     found = [text_of(value, most_characters) for value in values]
     return list(dict.fromkeys(name for name in found if name))[:most]
 
 
 def relations_of(edges: Sequence[Edge], most: int, most_characters: int) -> list[Relation]:
-    """Return those whose three parts can be stored, and at most so many."""
+    """Return the relations whose three parts can be stored, at most `most`."""
     found = []
     for edge in edges:
         source, relation, target = (
@@ -78,13 +77,13 @@ def relations_of(edges: Sequence[Edge], most: int, most_characters: int) -> list
 def details(
     operation: Operation, *, dated: bool, most: int, most_characters: int
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what an operation tells beside its text, and which fields cannot be used.
+    """Return the fields of an operation beside its text, and which of them cannot be used.
 
     Args:
-        operation: part of an answer.
+        operation: of an answer.
         dated: whether the quoted message has a time.
-        most: entries of a list.
-        most_characters: of an entry.
+        most: most entries of a list.
+        most_characters: longest entry.
 
     Returns:
         Fields of a memory; times are absent where there are none.
@@ -123,12 +122,12 @@ def details(
 
 
 def reason_of(operation: Operation) -> str | None:
-    """Return why an operation was chosen, shortened."""
+    """Return the reason a model gave for an operation, shortened."""
     return text_of((operation.reason or "")[:_MAX_REASON], _MAX_REASON)
 
 
 def shortened(text: str) -> str:
-    """Return a text as a short sentence can name it: in quotes, on one line, without secrets."""
+    """Return a text for use in a note: in quotes, on one line, short, without secrets."""
     if any(secrets(text)):
         return "(not shown)"
     line = " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Which messages show what a model states."""
+"""Find the messages that support what a model states."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from mem_mcp.extraction.hedging import is_of_listener, is_yes, supposes
 from mem_mcp.extraction.quotes import Passages, words
 from mem_mcp.prompts import describe
-from mem_mcp.prompts.conversation import Said
+from mem_mcp.prompts.conversation import Utterance
 
 _LEAST_WORDS = 3
 _ALIKE = 0.8
 _LEAST_BYTES = 10
-"""Of a memory that is recited: shorter ones stand in many texts by chance."""
+"""Shortest memory that counts as recited: shorter ones stand in many texts by chance."""
 _REACH = 200
-"""Characters on either side of a quote that show what it speaks of."""
+"""Characters on either side of a quote that show its topic."""
 _BEFORE = 2
-"""Messages before it that do."""
+"""Messages before a quote that show its topic."""
 
 
 class NoEvidence(Exception):
-    """Why a quote shows nothing."""
+    """A quote supports nothing; the text says why."""
 
 
 class Evidence:
-    """The messages a model learnt from, and the memories that it saw beside them."""
+    """The messages that a model read, and the memories that it saw beside them."""
 
     def __init__(
-        self, new: Sequence[Said], known: Sequence[str], context: Sequence[Said] = ()
+        self, new: Sequence[Utterance], known: Sequence[str], context: Sequence[Utterance] = ()
     ) -> None:
         self._new = new
         self._context = context
@@ -37,11 +37,11 @@ class Evidence:
         telling = [text for text in known if len(text.encode()) >= _LEAST_BYTES]
         self._reciting = {place for text in telling for place in self._passages.holding(text)}
 
-    def of(self, quote: str) -> list[Said]:
-        """Return the messages that hold a quote; one at least.
+    def of(self, quote: str) -> list[Utterance]:
+        """Return the messages that hold a quote, at least one.
 
         Raises:
-            NoEvidence: none does, or only what sets an agent up.
+            NoEvidence: no message holds it, or only system prompts do.
         """
         if not self._passages.holding(quote):
             raise NoEvidence("what it quotes is not in the messages")
@@ -51,11 +51,11 @@ class Evidence:
         return heard
 
     def near(self, quote: str) -> list[str]:
-        """Return what stands around a quote, wherever somebody says it."""
+        """Return the text around a quote, for each message that holds it."""
         return [self._passages.near(quote, place, _REACH) for place in self._heard(quote)]
 
     def before(self, quote: str) -> list[str]:
-        """Return what was said just before a quote: "forget that" speaks of nothing by itself."""
+        """Return the messages just before a quote: "forget that" names nothing by itself."""
         flow, first = [*self._context, *self._new], len(self._context)
         return [
             said.text[-2 * _REACH :]
@@ -65,28 +65,28 @@ class Evidence:
         ]
 
     def is_wished(self, quote: str) -> bool:
-        """Whether a person says this, and not only a picture that they show."""
+        """Whether a person says the quote, and not only a picture that they show."""
         said = [self._new[place] for place in self._heard(quote)]
         own = [describe.without(one.text) for one in said if one.speaker == "person"]
         return bool(Passages(own).holding(quote))
 
     def is_supposed(self, quote: str) -> bool:
-        """Whether only machines say this, as a guess about who listens that nobody confirms."""
+        """Whether only agents say the quote, as a guess about the listener that nobody confirms."""
         places = self._unconfirmed(quote)
         return bool(places) and all(supposes(self._new[place].text, quote) for place in places)
 
     def is_hearsay(self, quote: str) -> bool:
-        """Whether only machines say this, of who listens, and nobody confirms it."""
+        """Whether only agents say the quote, about the listener, and nobody confirms it."""
         places = self._unconfirmed(quote)
         return bool(places) and all(
             is_of_listener(self._new[place].text, quote) for place in places
         )
 
     def is_given_back(self, quote: str) -> bool:
-        """Whether nobody but machines says this, and they have it from a memory.
+        """Whether only agents say the quote, and they repeat it from a memory.
 
-        That is, each message that holds the quote holds a whole memory, too; or the quote stands
-        in a memory, or nearly all of its words do.
+        That is so if each message that holds the quote also holds a whole memory, or if a memory
+        holds the quote or nearly all of its words.
         """
         places = self._passages.holding(quote)
         if any(self._new[place].speaker == "person" for place in places):
@@ -98,7 +98,7 @@ class Evidence:
         return [place for place in holding if self._new[place].speaker != "setup"]
 
     def _unconfirmed(self, quote: str) -> list[int]:
-        """Return where a quote stands if no person says it or, in answer to it, yes."""
+        """Return the places of a quote if no person says it or answers yes to it; else nothing."""
         places = self._heard(quote)
         for place in places:
             after = self._new[place + 1 : place + 2]

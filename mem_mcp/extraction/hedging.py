@@ -1,6 +1,6 @@
-"""What an agent only supposes of the person it talks to, told by the words it hedges with.
+"""Recognise what an agent only supposes about the person it talks to, by its hedging words.
 
-What it did and found out is worth keeping; "you probably like jazz" is nothing it was told.
+What an agent did and found out is worth keeping; "you probably like jazz" is only a guess.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _DEED = (
     r"|imagin|suspect|bet|gather|take|believ|figur|hop|am|can|could|do|know|mean|see)\w+"
     r"|ich (?:habe|hab)\b|j'ai\b|ho \w+[aei]to\b|(?:he|lo|la) \w+[adi]do\b|我(?:已经|已|把|帮)"
 )
-"""Of a sentence, what tells that the agent did something."""
+"""How a sentence begins in which the agent says that it did something."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…;])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
 _CLAUSE_ENDS = re.compile(
     rf"{_SENTENCE_ENDS.pattern}|(?<=[,:，：])\s*(?={_DEED})",  # noqa: RUF001
@@ -81,7 +81,7 @@ def supposes(text: str, quote: str) -> bool:
 
     Args:
         text: what the agent said.
-        quote: from it.
+        quote: a part of it.
     """
     return all(_is_supposed(sentence) for sentence in _holding(text, quote))
 
@@ -100,7 +100,7 @@ def is_yes(text: str) -> bool:
 
 
 def _holding(text: str, quote: str) -> list[str]:
-    """Return the clauses, else the sentences a quote stands in; its own where it is of several."""
+    """Return the clauses, or else sentences, that hold a quote; its own sentences if none does."""
     for ends in (_CLAUSE_ENDS, _SENTENCE_ENDS):
         parts = [one for one in ends.split(text) if one]
         if holding := Passages(parts).holding(quote):

@@ -1,12 +1,20 @@
-"""How a task ended, as a language model reads its logs."""
+"""Judge how a task ended, from its log.
+
+Each quote is looked up in the log. Without a quote that stands there the outcome is unknown.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from mem_mcp.api.models import Memory
-from mem_mcp.extraction.text_splitter import log
-from mem_mcp.extraction.verdict import Judged, judged
+from mem_mcp.api.checks import MAX_ITEMS
+from mem_mcp.api.models import Memory, Outcome
+from mem_mcp.extraction.field_parsing import fraction_of, shortened, text_of
+from mem_mcp.extraction.quotes import Passages
+from mem_mcp.extraction.secrets import Secrets
+from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts.judge import Judgement, messages
 from mem_mcp.runtime import Runtime
@@ -15,8 +23,24 @@ from mem_mcp.text import content_hash
 from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 
 JUDGED = "judged by "
-"""How the reason of a version begins whose outcome a model found."""
+"""Beginning of the reason of a version whose outcome a model judged."""
 _LOG_TOKENS = 8_000
+_OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedOutcome:
+    """How a task ended, as its log shows it; "" and None where the log shows nothing."""
+
+    outcome: Outcome
+    confidence: float | None = None
+    summary: str = ""
+    lesson: str = ""
+    """What to do next time, and what to do instead."""
+    evidence: tuple[str, ...] = ()
+    """Quotes that the log holds."""
+    dropped: tuple[str, ...] = ()
+    """Sentences: what was left out of the answer, and why."""
 
 
 async def judge(
@@ -27,16 +51,16 @@ async def judge(
     Args:
         runtime: what to work with.
         gateway: to the model.
-        memory: the outcome; what the caller said of it stays.
+        memory: the outcome. The parts of its text that the caller wrote stay.
 
     Returns:
-        The fields that differ from now on, and what of the answer does not count.
+        The fields to change, and sentences about parts of the answer that do not count.
 
     Raises:
-        LLMError: no usable answer.
+        LLMError: the model gave no usable answer.
     """
     task, summary, lesson = outcome_parts(memory.text)
-    shown = log([memory.source or ""], _LOG_TOKENS)
+    shown = log_excerpt([memory.source or ""], _LOG_TOKENS)
     asked = messages(
         task,
         shown.text,
@@ -46,7 +70,7 @@ async def judge(
     with span("model"):
         done = await gateway.complete(asked, Judgement)
     most = runtime.settings.remember.max_characters
-    found = judged(done.answer, shown.passages, most)
+    found = check_judgement(done.answer, shown.passages, most)
     text, left_out = _composed(task, (summary, lesson), found, most)
     fields = {
         "outcome_type": found.outcome,
@@ -60,10 +84,12 @@ async def judge(
     return fields, [*found.dropped, *left_out]
 
 
-def _composed(task: str, given: tuple[str, str], found: Judged, most: int) -> tuple[str, list[str]]:
-    """Return a text within its length, and which of the model's parts it has no room for.
+def _composed(
+    task: str, given: tuple[str, str], found: JudgedOutcome, most: int
+) -> tuple[str, list[str]]:
+    """Return a text that is not too long, and notes about the model's parts that did not fit.
 
-    The lesson has it before the summary: it is what other tasks learn from.
+    The lesson goes before the summary, because other tasks learn from it.
     """
     both = (found.summary, found.lesson)
     for new in (both, ("", found.lesson), (found.summary, ""), ("", "")):
@@ -77,3 +103,72 @@ def _composed(task: str, given: tuple[str, str], found: Judged, most: int) -> tu
         for name, own, told, kept in zip(names, given, both, new, strict=True)
         if told and not (own or kept)
     ]
+
+
+def check_judgement(
+    answer: Judgement, passages: Sequence[str], most_characters: int
+) -> JudgedOutcome:
+    """Check a judgement against its log. Never raises.
+
+    Without a quote that the log holds, the outcome is unknown and there is no lesson. A quote that
+    seems to hold a secret supports the outcome, but is not kept.
+
+    Args:
+        answer: what the model answered.
+        passages: the parts of the log that the model was shown.
+        most_characters: longest summary, and longest lesson.
+    """
+    shown = Passages(passages)
+    quotes = list(dict.fromkeys(answer.evidence))
+    evidence = [quote for quote in quotes if shown.holding(quote) and text_of(quote, len(quote))]
+    dropped = [
+        f"the quote {shortened(quote)} is not in the logs"
+        for quote in quotes
+        if quote not in evidence
+    ]
+    outcome = _outcome(answer.outcome, bool(evidence), dropped)
+    secrets = Secrets(passages)
+    evidence = [quote for quote in evidence if _kept(quote, "a quote", secrets, dropped)]
+    summary = _kept(answer.summary, "its summary", secrets, dropped)
+    summary = _text(summary, "its summary", most_characters, dropped)
+    told = " ".join(part.strip() for part in (answer.lesson, answer.differently) if part)
+    lesson = _kept(told, "its lesson", secrets, dropped)
+    lesson = _text(lesson, "its lesson", most_characters, dropped)
+    confidence = fraction_of(answer.confidence)
+    if answer.confidence is not None and confidence is None:
+        dropped.append("its confidence is not in 0..1")
+    kept = (*evidence[:MAX_ITEMS],)
+    if outcome != "unknown":
+        return JudgedOutcome(outcome, confidence, summary, lesson, kept, (*dropped,))
+    # What a model says of an outcome that it made up is made up, too.
+    told_so = answer.outcome.strip().lower() == "unknown"
+    for name, text in (("summary", "" if told_so else summary), ("lesson", lesson)):
+        if text:
+            dropped.append(f"its {name} was left out, as the outcome is unknown")
+    return JudgedOutcome(outcome, None, summary if told_so else "", "", kept, (*dropped,))
+
+
+def _outcome(word: str, is_shown: bool, dropped: list[str]) -> Outcome:
+    found = next((known for known in _OUTCOMES if known == word.strip().lower()), None)
+    if found is None:
+        dropped.append(f"there is no outcome {shortened(word)}")
+    elif found != "unknown" and not is_shown:
+        dropped.append(f"the outcome {found!r} has no evidence in the logs")
+        found = None
+    return found or "unknown"
+
+
+def _kept(value: str, name: str, secrets: Secrets, dropped: list[str]) -> str:
+    """Return the text; "" if it seems to hold a secret."""
+    what = secrets.held_by([value])
+    if what is None:
+        return value
+    dropped.append(f"{name} was left out: it holds what looks like a {what}")
+    return ""
+
+
+def _text(value: str, name: str, most_characters: int, dropped: list[str]) -> str:
+    text = text_of(value, most_characters)
+    if text is None and value.strip():
+        dropped.append(f"{name} is too long or cannot be stored")
+    return text or ""

@@ -1,4 +1,4 @@
-"""What waits for a language model: stored as it was given, and grouped by request."""
+"""Input that waits for the language model: stored as given, grouped by request."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.store import Filters, Store, Version
 
 WAITING = every(current(), {"status": "pending"})
-"""Rows that wait."""
+"""Filter: the rows that wait."""
 _AT_ONCE = 20
 
 
 def waiting(
     memories: Sequence[Memory], instructions: str, contents: Sequence[Content] | None = None
 ) -> list[Memory]:
-    """Return the memories of one request, to be stored until a model reads them.
+    """Return the memories of one request as rows that wait for the model.
 
     Args:
-        memories: as they were given.
-        instructions: the call's own, for then.
-        contents: what each holds, for its pictures to be described then.
+        memories: as the caller gave them.
+        instructions: those of the call; the model will get them.
+        contents: what each memory holds, if there are pictures to describe later.
     """
     request = {"request": secrets.token_hex(8), "instructions": instructions}
     held = contents or [Content((memory.text,)) for memory in memories]
@@ -40,8 +40,8 @@ def still_waiting(request: Mapping[str, Any], content: Content) -> dict[str, Any
     """Return the fields of a row that waits.
 
     Args:
-        request: what is noted of its request.
-        content: what it holds; noted, too, while there are pictures to be described.
+        request: the note about its request.
+        content: what it holds; the note keeps it while pictures are not described.
     """
     note = {name: value for name, value in request.items() if name != "content"}
     if content.pictures:
@@ -53,8 +53,8 @@ async def requests_waiting(store: Store, most: int) -> list[list[str]]:
     """Return the ids of the memories that wait, request by request, the longest waiting first.
 
     Args:
-        store: where.
-        most: rows that are looked at.
+        store: the store to read.
+        most: most rows to look at.
     """
     grouped: dict[tuple[str | None, ...], list[str]] = {}
     after: Filters = {}
@@ -85,18 +85,18 @@ async def requests_waiting(store: Store, most: int) -> list[list[str]]:
 
 
 async def rows_waiting(store: Store, ids: Sequence[str]) -> list[Version]:
-    """Return those of some memories that still wait, whole, in the order they were given."""
+    """Return the rows of these memories that still wait, with all fields, in order."""
     rows = await store.read(every(WAITING, {"memory_id": {"in": [*ids]}}), columns=EVERY_FIELD)
     return sorted(rows, key=lambda row: (row.memory.position or 0, row.memory.recorded_at))
 
 
 def content_of_row(memory: Memory) -> Content:
-    """Return what a row that waits holds, with its pictures; what was changed since, as it is."""
+    """Return the content of a waiting row, with its pictures; its text if that was changed."""
     return from_note(request_of(memory).get("content"), memory.text, memory.actor_id)
 
 
 def request_of(memory: Memory) -> Mapping[str, Any]:
-    """Return what is noted of the request of a row that waits; of an outcome, nothing."""
+    """Return the note about the request of a waiting row; an outcome has none."""
     if memory.kind == "outcome":
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Pictures in messages: checked, and put into words by a language model that sees."""
+"""Check pictures in messages, and let a language model with vision describe them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TAKEN = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[\w+/=]+|https?:\S
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was checked."""
+    """A checked picture."""
 
     url: str
     """A data: URL, or an address that only the provider may fetch."""
@@ -47,13 +47,13 @@ class Picture:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it is only named by its address."""
+        """Whether only its address is known."""
         return not self.url.startswith("data:")
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message holds, in order."""
+    """The parts of a message, in order."""
 
     parts: tuple[str | Picture, ...]
     name: str | None = None
@@ -248,7 +248,7 @@ def _of_bytes(data: bytes, argument: str) -> str:
 
 
 async def blindness(runtime: Runtime, gateway: Gateway) -> str:
-    """Return why the model can describe no picture; "" if it sees."""
+    """Return why the model cannot describe pictures; "" if it can."""
     if await gateway.sees():
         return ""
     model = runtime.settings.llm.model
@@ -320,7 +320,7 @@ async def _described(
         picture.url, near=near, detail=picture.detail, guidance=runtime.prompts.describe
     )
     try:
-        done = await gateway.complete(asked, describe.Picture)
+        done = await gateway.complete(asked, describe.PictureDescription)
     except LLMError as error:
         return error
     told = describe.told(done.answer, most)
@@ -328,7 +328,7 @@ async def _described(
 
 
 def _near(contents: Sequence[Content], place: int) -> str:
-    """Return what is said with a picture, or before it where it comes alone."""
+    """Return the text beside a picture, or of the message before if it comes alone."""
     for content in (contents[place], *contents[max(place - 1, 0) : place]):
         text = "\n".join(part for part in content.parts if isinstance(part, str))
         if text.strip():
@@ -337,7 +337,7 @@ def _near(contents: Sequence[Content], place: int) -> str:
 
 
 def _room(content: Content, runtime: Runtime) -> int:
-    """Return how long a description may be, for all of a message to stay within the settings."""
+    """Return the longest description, in characters, that keeps the message within its limit."""
     left = runtime.settings.remember.max_characters - len(content.text)
     return max(left // len(content.pictures), _LEAST_CHARACTERS)
 
@@ -346,7 +346,7 @@ def _room(content: Content, runtime: Runtime) -> int:
 
 
 def noted(content: Content) -> list[Any]:
-    """Return a message in a form for JSON."""
+    """Return a message as values that JSON can hold."""
     return [
         part if isinstance(part, str) else {"url": part.url, "detail": part.detail}
         for part in content.parts
@@ -354,11 +354,11 @@ def noted(content: Content) -> list[Any]:
 
 
 def from_note(note: object, text: str, name: str | None) -> Content:
-    """Return a message as it was noted.
+    """Read what `noted` returned.
 
     Args:
-        note: what `noted` returned, or anything else.
-        text: of the message now; where the note is not of this text, it no longer counts.
+        note: what `noted` returned; anything else is ignored.
+        text: the text of the message now; a note of another text is ignored.
         name: who says it.
     """
     found = Content(tuple(map(_part, note if isinstance(note, list) else [])), name)

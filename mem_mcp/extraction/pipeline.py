@@ -13,10 +13,10 @@ import numpy as np
 from mem_mcp.api.models import Memory, Remembered, Scope
 from mem_mcp.api.remember import Progress
 from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
-from mem_mcp.extraction.plan import Asked, Change, Plan, plan, statements, verified
-from mem_mcp.extraction.windows import Window, windows
+from mem_mcp.extraction.plan import Change, Plan, PlanContext, plan, statements, verified
+from mem_mcp.extraction.windows import ConversationWindow, windows
 from mem_mcp.llm import Gateway
-from mem_mcp.prompts import Said, extract, verify
+from mem_mcp.prompts import Utterance, extract, verify
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every, owned, recallable
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
@@ -41,7 +41,7 @@ class ExtractionInput:
     """What is to be learnt from."""
 
     scope: Scope
-    said: Sequence[Said]
+    said: Sequence[Utterance]
     fields: Mapping[str, Any]
     """Further fields of every new memory: tags, metadata and so on, as the caller gave them."""
     instructions: str = ""
@@ -63,7 +63,7 @@ def material(
     names = ("tags", "metadata", "entities", "relations", "expires_at")
     return ExtractionInput(
         scope=scope,
-        said=[Said(one.text, one.role, one.actor_id, one.occurred_at) for one in given],
+        said=[Utterance(one.text, one.role, one.actor_id, one.occurred_at) for one in given],
         fields={name: getattr(first, name) for name in names},
         instructions=instructions,
         request=request,
@@ -78,9 +78,9 @@ class ExtractionProgress:
     results: list[Remembered] = field(default_factory=list)
     first: list[Memory] = field(default_factory=list)
     """What an earlier call of the same request made; then nothing was done."""
-    left: list[Said] = field(default_factory=list)
+    left: list[Utterance] = field(default_factory=list)
     """What the model did not read."""
-    ahead: list[Said] = field(default_factory=list)
+    ahead: list[Utterance] = field(default_factory=list)
     """What it was not asked to read yet."""
     begun: bool = False
     """Whether a part is done, read or not."""
@@ -155,12 +155,12 @@ async def _window(gateway: Gateway) -> int:
 
 
 async def _asked(
-    runtime: Runtime, gateway: Gateway, material: ExtractionInput, part: Window
+    runtime: Runtime, gateway: Gateway, material: ExtractionInput, part: ConversationWindow
 ) -> Plan:
     now = utc_now()
     known = await _near(runtime, material.scope, part, now)
     settings = runtime.settings
-    asked = Asked(
+    asked = PlanContext(
         material.scope, part.new, known, now, settings.remember.max_characters, part.context
     )
     messages = extract.messages(
@@ -182,7 +182,9 @@ async def _asked(
     return made
 
 
-async def _near(runtime: Runtime, scope: Scope, part: Window, now: datetime) -> list[Memory]:
+async def _near(
+    runtime: Runtime, scope: Scope, part: ConversationWindow, now: datetime
+) -> list[Memory]:
     """Return the memories nearest to any of the new messages, nearest first."""
     vectors, _ = await runtime.embed([said.text for said in part.new])
     present = [vector for vector in vectors if vector is not None]

@@ -19,7 +19,7 @@ from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import same, words
 from mem_mcp.extraction.secrets import Secrets
 from mem_mcp.extraction.subject_match import THE_USER, share_a_subject
-from mem_mcp.prompts.conversation import Said
+from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 from mem_mcp.prompts.verify import Statement, Verification
 
@@ -36,17 +36,17 @@ _ABOUT_MEMORY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanContext:
     """What a model was shown, and whose memory it may change."""
 
     scope: Scope
-    new: Sequence[Said]
+    new: Sequence[Utterance]
     known: Sequence[Memory]
     """As they were numbered, from 1."""
     now: datetime
     most_characters: int
     """Of a memory's text."""
-    context: Sequence[Said] = ()
+    context: Sequence[Utterance] = ()
     """What was said just before."""
 
 
@@ -100,7 +100,7 @@ class Plan:
         return [*self.dropped, *self.trimmed]
 
 
-def plan(answer: Extraction, asked: Asked) -> Plan:
+def plan(answer: Extraction, asked: PlanContext) -> Plan:
     """Turn an answer, whatever it holds, into what may be done."""
     reading = _Reading(asked)
     for operation in answer.operations:
@@ -142,7 +142,7 @@ class _Elsewhere(_Dropped):
 class _Reading:
     """One answer, read operation by operation."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: PlanContext) -> None:
         self.plan = Plan()
         self._asked = asked
         texts = [memory.text for memory in asked.known]
@@ -197,7 +197,7 @@ class _Reading:
         self.plan.add.append(Added(text, fields, ends))
 
     def _add_known(
-        self, operation: Operation, twin: Memory, said: Sequence[Said], began: datetime | None
+        self, operation: Operation, twin: Memory, said: Sequence[Utterance], began: datetime | None
     ) -> None:
         """Take what is known already for news about another memory, if there is one."""
         ends = self._predecessor(operation, said, began)
@@ -263,7 +263,7 @@ class _Reading:
         self._unused = []
         self.plan.none.append(memory)
 
-    def _heard(self, operation: Operation) -> tuple[list[Said], dict[str, Any]]:
+    def _heard(self, operation: Operation) -> tuple[list[Utterance], dict[str, Any]]:
         """Return who says it, and what the operation tells beside its text."""
         said = self._evidence.of(operation.quote or "")
         if text_of(operation.quote, self._asked.most_characters) is None:
@@ -301,7 +301,7 @@ class _Reading:
         reason = f"only the agent says so: {operation.reason or 'no reason given'}"
         return operation.model_copy(update={"confidence": lower, "reason": reason})
 
-    def _is_of(self, memory: Memory, operation: Operation, said: Sequence[Said]) -> None:
+    def _is_of(self, memory: Memory, operation: Operation, said: Sequence[Utterance]) -> None:
         """Refuse a change of a memory that nothing around the quote speaks of."""
         quote = operation.quote or ""
         # "I" also matches memories that name the speaker or say "the user".
@@ -353,7 +353,7 @@ class _Reading:
         return memory
 
     def _predecessor(
-        self, operation: Operation, said: Sequence[Said], began: datetime | None
+        self, operation: Operation, said: Sequence[Utterance], began: datetime | None
     ) -> Change | None:
         """Return what an addition ends; where its target cannot be, the addition still counts."""
         if operation.target is None:
@@ -382,7 +382,7 @@ def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> 
     return Change(memory, differing, reason_of(operation), operation.quote or "")
 
 
-def _called(said: Said, user_id: str) -> Sequence[str]:
+def _called(said: Utterance, user_id: str) -> Sequence[str]:
     if said.name:
         return [said.name]
     return ["agent"] if said.speaker == "machine" else [user_id, *THE_USER]

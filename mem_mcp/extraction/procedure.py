@@ -1,13 +1,18 @@
-"""How something was done, as a language model reads an agent's log."""
+"""Write down how something was done, from an agent's log.
+
+A result of a step counts only where it stands in the log word for word.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.errors import LLMBadOutput
-from mem_mcp.extraction.procedure_text import compose
-from mem_mcp.extraction.text_splitter import log
+from mem_mcp.extraction.quotes import Passages
+from mem_mcp.extraction.secrets import masked
+from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts.procedure import Procedure, messages
 from mem_mcp.runtime import Runtime
@@ -20,22 +25,21 @@ _LOG_TOKENS = 8_000
 async def procedure(
     runtime: Runtime, gateway: Gateway, memory: Memory, instructions: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Let the model write a procedure down.
+    """Let the model turn a log into a procedure.
 
     Args:
         runtime: what to work with.
         gateway: to the model.
         memory: its text is the log.
-        instructions: the call's own.
+        instructions: those of the call.
 
     Returns:
-        The fields that differ from now on, the log in `source`; and what of the answer does not
-        count.
+        The fields to change, with the log in `source`; and sentences about what was left out.
 
     Raises:
-        LLMError: no usable answer.
+        LLMError: the model gave no usable answer.
     """
-    shown = log([memory.text], _LOG_TOKENS)
+    shown = log_excerpt([memory.text], _LOG_TOKENS)
     asked = messages(
         shown.text,
         instructions=runtime.instructions(instructions),
@@ -43,7 +47,7 @@ async def procedure(
     )
     with span("model"):
         done = await gateway.complete(asked, Procedure)
-    text, dropped = compose(done.answer, shown.passages)
+    text, dropped = procedure_text(done.answer, shown.passages)
     if not text.strip():
         raise LLMBadOutput(f"{done.model} wrote down no procedure")
     fields = {
@@ -54,3 +58,50 @@ async def procedure(
         "reason": f"written down by {done.model}",
     }
     return fields, dropped
+
+
+def procedure_text(answer: Procedure, passages: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the text of a procedure, and sentences about what was left out.
+
+    Args:
+        answer: what the model answered.
+        passages: the parts of the log that the model was shown.
+    """
+    shown = Passages(passages)
+    steps: list[str] = []
+    unfounded = 0
+    for step in answer.steps:
+        if not (action := _line(step.action)):
+            continue
+        result = _line(step.result or "")
+        if result and not shown.holding(result):
+            result, unfounded = "", unfounded + 1
+        steps.append(f"{len(steps) + 1}. {action}{f' -> {result}' if result else ''}")
+    parts = [
+        answer.overview.strip(),
+        *_section("Steps:", steps),
+        *_section("Findings:", _listed(answer.findings)),
+        *_section("Errors:", _listed(answer.errors)),
+        *_section("Resume from:", [(answer.resume or "").strip()]),
+    ]
+    dropped = []
+    if unfounded:
+        dropped.append(f"results of {unfounded} steps are not in the log and were left out")
+    text = "\n".join(part for part in parts if part)
+    # A step without its secret can still be followed; without the step, the others cannot.
+    if (kept := masked(text)) != text:
+        dropped.append("what looks like a secret was left out, where … stands")
+    return kept, dropped
+
+
+def _section(head: str, lines: Iterable[str]) -> Iterator[str]:
+    if kept := [line for line in lines if line]:
+        yield "\n".join([head, *kept])
+
+
+def _listed(lines: Sequence[str]) -> Iterator[str]:
+    return (f"- {_line(line)}" for line in lines if line.strip())
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

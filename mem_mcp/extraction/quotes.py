@@ -1,4 +1,4 @@
-"""Whether what a model quotes stands in what it was shown."""
+"""Look up a quote in the texts that a model was shown."""
 
 from __future__ import annotations
 
@@ -26,35 +26,34 @@ _WORDS = re.compile(
 
 
 def comparable(text: str) -> str:
-    """Return a text without what a faithful copy may differ in.
+    """Return a text in a form in which faithful copies are equal.
 
-    That is case, white space, composition, width, and which quotation marks, dashes and dots it
-    is written with.
+    Case, white space, composition, width, quotation marks, dashes and dots do not count.
     """
     folded = unicodedata.normalize("NFKC", text.translate(_SAME))
     return _REPEATED.sub(r"\1", normalised(folded))
 
 
 def same(text: str) -> str:
-    """Return what two texts share that say the same in the same words."""
+    """Return a key that is equal for texts of the same words."""
     return comparable(text).strip("'. ")
 
 
 class Passages:
-    """Texts that a quote may be from."""
+    """Texts in which quotes are looked up."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = [comparable(text) for text in texts]
 
     def holding(self, quote: str) -> list[int]:
-        """Return which texts hold a quote, as whole words; none hold one without any word."""
+        """Return the places of the texts that hold a quote as whole words; a quote needs a word."""
         sought = same(quote)
         if not any(map(str.isalnum, sought)):
             return []
         return [place for place, text in enumerate(self._texts) if _found(sought, text) >= 0]
 
     def near(self, quote: str, place: int, reach: int) -> str:
-        """Return a quote with so many characters on either side, as the text there has them."""
+        """Return a quote with `reach` characters on either side, from the text at `place`."""
         sought, text = same(quote), self._texts[place]
         start = _found(sought, text)
         return text[max(0, start - reach) : start + len(sought) + reach]
@@ -73,7 +72,7 @@ def _found(sought: str, text: str) -> int:
 
 
 def _joined(one: str, other: str) -> bool:
-    """Whether two characters belong to one word; scripts without spaces never tell."""
+    """Whether two characters belong to one word; in scripts without spaces none do."""
     return _spaced(one) and _spaced(other)
 
 

@@ -1,7 +1,7 @@
-"""What looks like a secret: a password, key, token, PIN or card number.
+"""Find what looks like a secret: a password, key, token, PIN or card number.
 
-Told by its form, or by the word that names it. What merely is long and strange is none: hashes,
-ids, order and phone numbers; nor is what is only said about a secret ("the token expired").
+A secret is recognised by its form, or by the word that names it. Hashes, ids, order and phone
+numbers are no secrets, and neither is talk about one ("the token expired").
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 class Secret(NamedTuple):
-    """Where something stands that looks like a secret."""
+    """The place of what looks like a secret in a text."""
 
     what: str
-    """Which kind of secret it looks like."""
+    """The kind of secret."""
     start: int
     end: int
 
@@ -140,7 +140,7 @@ def masked(text: str) -> str:
 
 
 class Secrets:
-    """What texts hold of secrets, to find it again where no word names it."""
+    """The secrets of some texts, to find them again where no word names them."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         values = {text[found.start : found.end] for text in texts for found in secrets(text)}
@@ -154,7 +154,7 @@ class Secrets:
         ]
 
     def held_by(self, texts: Sequence[str]) -> str | None:
-        """Name the kind of a secret that one of the texts holds; None where none does."""
+        """Return the kind of secret that one of the texts holds; None if none does."""
         for text in texts:
             if found := next(secrets(text), None):
                 return found.what
@@ -163,7 +163,7 @@ class Secrets:
 
 
 def _value(match: re.Match[str]) -> tuple[str, int]:
-    """Return what of a match would be the secret, and where it begins."""
+    """Return the part of a match that would be the secret, and where it begins."""
     groups = match.groupdict()
     if groups.get("quoted"):
         return match["quoted"], match.start("quoted")
@@ -202,13 +202,13 @@ def _is_no_value(value: str) -> bool:
 
 
 def _is_mixed(value: str) -> bool:
-    """Whether a value is no word: digits or signs among letters, or letters of both cases."""
+    """Whether a value is not a word: it mixes letters with digits or signs, or both cases."""
     has_letter = any(map(str.isalpha, value))
     return has_letter and bool(re.search(r"\d|[@#$%^&*!+=~]|[a-z][A-Z]", value))
 
 
 def _is_random(value: str, least: int) -> bool:
-    """Whether a value is made as keys are, not of words and numbers."""
+    """Whether a value looks like a key, not like words and numbers."""
     if any(map(str.isspace, value)):
         return False
     longest = max(_RUN.findall(value), key=len, default="")
@@ -235,7 +235,7 @@ class _Form(NamedTuple):
     what: str
     pattern: re.Pattern[str]
     fits: Callable[[str], bool] = bool
-    """What else the value must be."""
+    """A further condition on the value."""
 
 
 _FORMS = (

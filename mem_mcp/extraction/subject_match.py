@@ -1,4 +1,4 @@
-"""Whether two texts speak of the same, told by the words they share. Pure."""
+"""Whether two texts share a topic, judged by their words. Pure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"
 )
 _ARTICLE = re.compile(r"^(?:[وفبك]?ال|لل)(?=\w{3})")
-"""Of Arabic: it stands at the beginning of many words."""
+"""The Arabic article: many words begin with it."""
 _CHARACTER = re.compile(r"\w\W*")
-"""With the marks that belong to it."""
+"""A character with the marks that belong to it."""
 _LINKING = frozenset(
     "的了是在我你您他她它们們这那请請不有和与就也都吗呢吧の は が を に で と も た て す"
 )
@@ -41,16 +41,16 @@ użytkownik użytkownika kullanıcı kullanıcının dùng пользовате�
 χρήστη המשתמש المستخدم उपयोगकर्ता ผู้ใช้ ユーザー 사용자 用户 用戶 使用者
 """  # noqa: RUF001
 THE_USER = tuple(_CALLED.split())
-"""What a speaker without a name is called in memories, which keep the language of the talk."""
+"""Words for a speaker without a name, in the languages that memories are written in."""
 _LEAST_STEM = 4
 _STEM = 0.6
-"""Of the longer of two words: so much of its beginning is shared by forms of one word."""
+"""Share of the longer word that two forms of one word have in common, from the beginning."""
 
 
 def share_a_subject(
     some: Iterable[str], others: Iterable[str], without: Iterable[str] = ()
 ) -> bool:
-    """Whether texts share a word that says something, or two forms of one.
+    """Whether texts share a content word, or two forms of one.
 
     Args:
         some: texts.

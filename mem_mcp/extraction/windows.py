@@ -1,71 +1,74 @@
-"""Long conversations, in parts that a model can read at once. Pure."""
+"""Cut long conversations into windows that a model can read at once. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mem_mcp.prompts.conversation import Said, message
-from mem_mcp.prompts.cutting import Count, ending, parts
+from mem_mcp.extraction.text_splitter import Count, ending, parts
+from mem_mcp.prompts.conversation import Utterance, message
 from mem_mcp.text import count_tokens
 
 OVERLAP = 4
-"""Messages of the previous window that help to understand the next."""
+"""How many messages of the previous window are shown as context of the next."""
 _CONTEXT_SHARE = 4
-"""At most one part in so many of a window is context."""
+"""Context takes at most one in so many tokens of a window."""
 _CUT = "[…] "
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """What a model reads at once."""
+class ConversationWindow:
+    """The part of a conversation that a model reads at once."""
 
-    new: tuple[Said, ...]
-    """To learn from; every message is new in one window, or part by part in several."""
-    context: tuple[Said, ...] = ()
-    """Of the window before, to understand it by; a long one is cut to its end."""
+    new: tuple[Utterance, ...]
+    """The messages to learn from. Each message is new in one window; a long one is split."""
+    context: tuple[Utterance, ...] = ()
+    """The last messages of the window before; a long one is cut to its end."""
 
 
 def windows(
-    messages: Sequence[Said],
+    messages: Sequence[Utterance],
     most: int,
     *,
     overlap: int = OVERLAP,
     count: Count = count_tokens,
-) -> list[Window]:
+) -> list[ConversationWindow]:
     """Cut a conversation between its messages.
 
     A message that is longer than a window is cut itself, at paragraphs, sentences or words.
 
     Args:
         messages: in order.
-        most: tokens of a window, the marks around each message included.
+        most: most tokens of a window, the tags around each message included.
         overlap: most messages of context.
-        count: tokens of a text; a longer one never counts less, and two no less than both joined.
+        count: counts the tokens of a text; a longer text never counts less, and two texts
+            never less than both joined.
     """
 
-    def size(said: Said) -> int:
+    def size(said: Utterance) -> int:
         # With the line break after it.
         return count(message(said) + "\n")
 
-    found: list[Window] = []
-    new: list[Said] = []
-    context: tuple[Said, ...] = ()
+    found: list[ConversationWindow] = []
+    new: list[Utterance] = []
+    context: tuple[Utterance, ...] = ()
     left = most
     for said in _fitting(messages, most, size):
         if new and size(said) > left:
-            found.append(Window(tuple(new), context))
+            found.append(ConversationWindow(tuple(new), context))
             context = _context(new, min(most // _CONTEXT_SHARE, most - size(said)), overlap, size)
             left = most - sum(map(size, context))
             new = []
         new.append(said)
         left -= size(said)
-    return [*found, Window(tuple(new), context)] if new else found
+    return [*found, ConversationWindow(tuple(new), context)] if new else found
 
 
-def _fitting(messages: Sequence[Said], most: int, size: Callable[[Said], int]) -> list[Said]:
-    """Cut what is longer than a window, so that there is room for context beside each part."""
-    fitting: list[Said] = []
+def _fitting(
+    messages: Sequence[Utterance], most: int, size: Callable[[Utterance], int]
+) -> list[Utterance]:
+    """Split messages longer than a window; each part leaves room for context."""
+    fitting: list[Utterance] = []
     for said in messages:
         if size(said) <= most:
             fitting.append(said)
@@ -77,10 +80,10 @@ def _fitting(messages: Sequence[Said], most: int, size: Callable[[Said], int]) -
 
 
 def _context(
-    before: Sequence[Said], most: int, overlap: int, size: Callable[[Said], int]
-) -> tuple[Said, ...]:
-    """Return the last messages that fit; the first of them from where it fits."""
-    kept: list[Said] = []
+    before: Sequence[Utterance], most: int, overlap: int, size: Callable[[Utterance], int]
+) -> tuple[Utterance, ...]:
+    """Return the last messages that fit; the first of them may be cut to its end."""
+    kept: list[Utterance] = []
     for said in reversed(before[-overlap:] if overlap else ()):
         if size(said) > most:
             start = ending(said.text, most, _counting(said, size, _CUT))
@@ -92,6 +95,6 @@ def _context(
     return tuple(reversed(kept))
 
 
-def _counting(said: Said, size: Callable[[Said], int], mark: str = "") -> Count:
-    """Return how large a message is with other texts."""
+def _counting(said: Utterance, size: Callable[[Utterance], int], mark: str = "") -> Count:
+    """Return a function that counts a message with another text in it."""
     return lambda text: size(replace(said, text=mark + text))

@@ -1,6 +1,6 @@
-"""What a language model is asked, and the form of its answers, side by side. Pure."""
+"""Prompts and the models of their responses, side by side. Pure."""
 
-from mem_mcp.prompts.conversation import Said
+from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.overrides import Prompts
 
-__all__ = ["Prompts", "Said"]
+__all__ = ["Prompts", "Utterance"]

@@ -17,37 +17,37 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One message, or a text that nobody in particular says."""
+class Utterance:
+    """One message of a conversation, or a note without a speaker."""
 
     text: str
     role: str | None = None
     name: str | None = None
     at: datetime | None = None
-    """When it was said; aware. A caller who gives no time means now, as chat clients do, so what
-    they say of yesterday has a date, too; None is for what nobody knows the time of."""
+    """When it was said, with a time zone. A caller who gives no time means now; None is for texts
+    whose time nobody knows."""
 
     @property
     def speaker(self) -> Speaker:
-        """Who talks, told by the role; who has none, or one of another name, is a person."""
+        """Who talks, by the role; a speaker without a role or with an unknown one is a person."""
         role = (self.role or "").strip().lower()
         if role in _SETUP:
             return "setup"
         return "machine" if role in _MACHINES else "person"
 
 
-def message(said: Said) -> str:
+def message(said: Utterance) -> str:
     """Return a message as a prompt shows it."""
     time = stamp(said.at) if said.at else None
     return block("message", said.text, role=said.role, name=said.name, time=time)
 
 
-def messages(tag: str, some: Sequence[Said]) -> str:
+def messages(tag: str, some: Sequence[Utterance]) -> str:
     """Return several messages between tags."""
     return enclosed(tag, "\n".join(map(message, some)))
 
 
 def stamp(moment: datetime) -> str:
-    """Return a moment with its day of the week, which "last Friday" is reckoned from."""
+    """Return a moment in UTC with its weekday, so that a model can resolve "last Friday"."""
     in_utc = moment.astimezone(UTC)
     return f"{_DAYS[in_utc.weekday()]} {in_utc.isoformat(' ', 'minutes')[:16]} UTC"

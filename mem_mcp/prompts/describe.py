@@ -1,4 +1,4 @@
-"""What a picture shows, as text that can be searched."""
+"""Ask what a picture shows, as text that can be searched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from mem_mcp.prompts.delimiters import IS_DATA, block
-from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
@@ -27,15 +27,15 @@ picture or given in <near>.
 
 
 MOST_CHARACTERS = 6_000
-"""Of a description."""
+"""Longest description."""
 _MARK = "[Picture: {}]"
 # Also one that is cut, at the end of a part or at the beginning of the next.
 _MARKED = re.compile(r"\A[^\[\]]*\]|\[Picture: [^\[\]]*(?:\]|\Z)")
 _UNFIT = str.maketrans("[]", "\uff3b\uff3d")
-"""They look like what they stand for, and close nothing."""
+"""Full-width brackets look like brackets, and close no mark."""
 
 
-class Picture(Answer):
+class PictureDescription(Response):
     """The answer."""
 
     description: str
@@ -48,8 +48,8 @@ def messages(
     """Ask what a picture shows.
 
     Args:
-        url: of the picture; best a data: URL, which every provider takes.
-        near: what was said with it.
+        url: the picture; best a data: URL, which every provider takes.
+        near: the text beside it.
         detail: how closely to look: low, high or auto; "" for the provider's own choice.
         guidance: what is asked for, with the place of the rules.
     """
@@ -59,12 +59,12 @@ def messages(
     return asking(guidance, RULES, parts)
 
 
-def told(answer: Picture, most: int = MOST_CHARACTERS) -> str | None:
-    """Return a description as it stands in the place of the picture; None where it says nothing.
+def told(answer: PictureDescription, most: int = MOST_CHARACTERS) -> str | None:
+    """Return the description as it replaces the picture in a text; None if it is empty.
 
     Args:
-        answer: what the model says.
-        most: characters of it, at most MOST_CHARACTERS; the rest is cut off.
+        answer: what the model answered.
+        most: longest result in characters, at most MOST_CHARACTERS; the rest is cut off.
     """
     shown, written = _line(answer.description), _line(answer.written)
     if not (shown or written):
@@ -77,11 +77,11 @@ def told(answer: Picture, most: int = MOST_CHARACTERS) -> str | None:
 
 
 def without(text: str) -> str:
-    """Return a text without what pictures among it show: that, nobody says."""
+    """Return a text without the descriptions of pictures: nobody says those."""
     return _MARKED.sub("", text)
 
 
 def _line(value: str | None) -> str:
-    """Return a text on one line, without what cannot be stored or would close the mark."""
+    """Return a text on one line, without characters that cannot be stored or close the mark."""
     whole = (value or "").replace("\0", " ").encode(errors="replace").decode()
     return " ".join(whole.translate(_UNFIT).split())

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.prompts import conversation
-from mem_mcp.prompts.conversation import Said, stamp
+from mem_mcp.prompts.conversation import Utterance, stamp
 from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block, enclosed
-from mem_mcp.prompts.response import Answer, one_of
+from mem_mcp.prompts.response import Response, one_of
 from mem_mcp.prompts.template import NO_SECRETS, asking
 
 SHOWN_CHARACTERS = 1_000
-"""As much as a model is shown of a memory."""
+"""Characters of a memory that a model is shown."""
 
 GUIDANCE = """\
 You keep the long-term memory of an AI agent. Read the new messages and give the operations that \
@@ -69,15 +69,15 @@ target 2, "Ana moved from Rome to Oslo in February 2024", occurred_at 2024-02. "
 Rome": UPDATE, target 2, "Ana lives in Turin". "Would you move to Oslo?": nothing."""
 
 
-class Edge(Answer):
-    """One edge of the graph between entities."""
+class Edge(Response):
+    """A relation between two entities."""
 
     source: str
     relation: str
     target: str
 
 
-class Operation(Answer):
+class Operation(Response):
     """One change of the memory.
 
     Evidence comes first, so that the statement is written from it and not the other way round.
@@ -111,30 +111,30 @@ class Operation(Answer):
     """At most 12 words"""
 
 
-class Extraction(Answer):
+class Extraction(Response):
     """The answer: what to do, in the order of the messages."""
 
     operations: list[Operation]
 
 
 def messages(
-    new: Sequence[Said],
+    new: Sequence[Utterance],
     *,
     now: datetime,
     known: Sequence[Memory] = (),
-    context: Sequence[Said] = (),
+    context: Sequence[Utterance] = (),
     instructions: Sequence[str] = (),
     guidance: str = GUIDANCE,
 ) -> list[dict[str, Any]]:
     """Ask what messages change in the memory.
 
     Args:
-        new: what to learn from.
-        now: the moment.
-        known: current memories near to them; numbered from 1, their ids are not shown.
-        context: what was said before and was learnt from already.
+        new: the messages to learn from.
+        now: the current time.
+        known: current memories near to the messages; shown by numbers from 1, without ids.
+        context: messages before, which were read already.
         instructions: what to keep or leave out: the server's, then the call's.
-        guidance: what is asked for, with the place of the rules.
+        guidance: the task, with PLACEHOLDER for the rules.
     """
     parts = [f"It is {stamp(now)}.", *asked_for(instructions)]
     if known:
@@ -147,7 +147,7 @@ def messages(
 
 
 def is_shown_whole(memory: Memory) -> bool:
-    """Whether a model sees all of a memory, and so can write what takes its place."""
+    """Whether a model sees all of a memory, so that it can rewrite it."""
     return len(memory.text) <= SHOWN_CHARACTERS
 
 

@@ -1,4 +1,4 @@
-"""How a task ended, told from its log."""
+"""Ask how a task ended, from its log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block
-from mem_mcp.prompts.response import Answer, one_of
+from mem_mcp.prompts.response import Response, one_of
 from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
@@ -39,7 +39,7 @@ help with other tasks of this kind. null if the log teaches nothing beyond this 
 - Write in the language of <task>. State no cause that the log does not show."""
 
 
-class Judgement(Answer):
+class Judgement(Response):
     """The answer; the evidence comes before what it shows."""
 
     evidence: list[str]
@@ -62,9 +62,9 @@ def messages(
 
     Args:
         task: what was to be done.
-        log: what was done, or the transcript; fits the model's window.
+        log: the log or transcript; it must fit the model's window.
         instructions: what to learn or leave out: the server's, then the call's.
-        guidance: what is asked for, with the place of the rules.
+        guidance: the task, with PLACEHOLDER for the rules.
     """
     parts = [*asked_for(instructions), block("task", task), block("log", log)]
     return asking(guidance, RULES, "\n\n".join(parts))

@@ -1,4 +1,4 @@
-"""The texts of the prompts, as they are or as an operator wrote them."""
+"""The guidance of each prompt: the built-in text, or an operator's own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from mem_mcp.text import check_text
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What each prompt asks for, in its own words.
+    """The guidance of each prompt.
 
-    Each holds PLACEHOLDER once: there the rules of evidence and data and the form of the answer
-    come in, which no file replaces.
+    Each text holds PLACEHOLDER once. There the fixed rules are put in; no file replaces those.
     """
 
     extract: str = extract.GUIDANCE
@@ -31,8 +30,8 @@ class Prompts:
         """Read the texts that a folder overrides: `extract.md` and so on, in UTF-8.
 
         Args:
-            folder: may hold some of them and nothing else; None for none. Files whose names begin
-                with a dot do not count.
+            folder: holds these files and no others; None for none. Names that begin with a dot
+                are ignored.
 
         Raises:
             ConfigError: a file is not one of these, cannot be read, or lacks the placeholder.

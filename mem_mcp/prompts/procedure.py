@@ -1,4 +1,4 @@
-"""What an agent did, step by step, told from its log."""
+"""Ask what an agent did, step by step, from its log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block
-from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import NO_SECRETS, asking
 
 GUIDANCE = """\
@@ -30,19 +30,19 @@ paths and messages as they are.
 - State nothing that the log does not show. {NO_SECRETS}"""
 
 
-class Step(Answer):
-    """One thing that was done."""
+class ProcedureStep(Response):
+    """One action and its result."""
 
     action: str
     result: str | None
     """Copied from the log"""
 
 
-class Procedure(Answer):
+class Procedure(Response):
     """The answer."""
 
     overview: str
-    steps: list[Step]
+    steps: list[ProcedureStep]
     findings: list[str]
     errors: list[str]
     resume: str | None
@@ -58,10 +58,10 @@ def messages(
     """Ask for the procedure that a log shows.
 
     Args:
-        log: what was done; fits the model's window.
-        task: what was to be done, where it is known.
+        log: the log; it must fit the model's window.
+        task: what was to be done, if known.
         instructions: what to keep or leave out: the server's, then the call's.
-        guidance: what is asked for, with the place of the rules.
+        guidance: the task, with PLACEHOLDER for the rules.
     """
     parts = [*asked_for(instructions), *([block("task", task)] if task.strip() else [])]
     parts.append(block("log", log))

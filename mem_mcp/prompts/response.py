@@ -1,4 +1,4 @@
-"""The form of an answer: strict in what a model is asked for, lenient in what is read."""
+"""Base of response models: the schema asked for is strict, reading is lenient."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, WithJsonSchema, model_validator
 
 
-class Answer(BaseModel):
+class Response(BaseModel):
     """Base of answers and of their parts.
 
-    The schema is fit for providers that guarantee it: every field is required, nothing has a
-    default, objects stand where they are used. Reading takes a list that is absent or null for an
-    empty one, an absent `X | None` for None, and ignores what was not asked for: models without
-    such a guarantee leave out and add fields, or put an object around them, and asking again costs
-    a call. But what has none of its fields is no answer, not even an empty one.
+    The schema suits providers that enforce it: every field is required, nothing has a default, no
+    references. Reading is lenient, because asking again costs a call and other models leave out
+    fields, add some, or wrap the object: a missing or null list is empty, a missing `X | None` is
+    None, unknown fields are ignored. An object with none of the fields is refused.
     """
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
@@ -53,7 +52,7 @@ class Answer(BaseModel):
 
 
 def one_of(*words: str) -> WithJsonSchema:
-    """Ask for one of some words; what is read may be any text, for a check to name."""
+    """Put an enum of words into the schema; reading accepts any text, which a check reports."""
     return WithJsonSchema({"type": "string", "enum": list(words)})
 
 

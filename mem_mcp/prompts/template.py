@@ -1,11 +1,11 @@
-"""How the words of a prompt, which may be an operator's, and its fixed rules become one text."""
+"""Join the guidance of a prompt, which an operator may replace, with its fixed rules."""
 
 from __future__ import annotations
 
 from typing import Any
 
 PLACEHOLDER = "{rules}"
-"""Where the fixed rules come into a guidance."""
+"""Where a guidance takes in the fixed rules."""
 
 NO_SECRETS = (
     "Never write a password, key, token, PIN, card or account number, not even inside a quote."
@@ -13,13 +13,13 @@ NO_SECRETS = (
 
 
 def asking(guidance: str, rules: str, content: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return the messages of a question: what is asked and its rules, then what it is about.
+    """Return the two messages of a request: system (guidance and rules), then user (content).
 
-    The first never changes between calls, so that providers can keep what they read of it.
+    The first is the same in every call, so that providers can cache it.
 
     Args:
-        guidance: what is asked for, with PLACEHOLDER.
-        rules: what comes in there.
+        guidance: the task, with PLACEHOLDER.
+        rules: the text that replaces PLACEHOLDER.
         content: a text, or a list of parts as OpenAI's API has them.
     """
     # The rules may show braces; only the guidance has a placeholder.

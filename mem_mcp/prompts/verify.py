@@ -1,4 +1,4 @@
-"""Whether statements say no more than what was said."""
+"""Ask whether statements say no more than the messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.prompts import conversation
-from mem_mcp.prompts.conversation import Said, stamp
+from mem_mcp.prompts.conversation import Utterance, stamp
 from mem_mcp.prompts.delimiters import IS_DATA, block, enclosed
-from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import asking
 
 GUIDANCE = """\
@@ -31,14 +31,14 @@ what the assistant merely supposed."""
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is to be checked."""
+    """A statement to check, with its quote."""
 
     text: str
     quote: str
 
 
-class Check(Answer):
-    """What was found about one statement; the reason comes before what follows from it."""
+class StatementCheck(Response):
+    """The check of one statement; the reason comes before the conclusion."""
 
     n: int
     reason: str
@@ -46,28 +46,28 @@ class Check(Answer):
     holds: bool
 
 
-class Verification(Answer):
+class Verification(Response):
     """The answer."""
 
-    checks: list[Check]
+    checks: list[StatementCheck]
 
 
 def messages(
     statements: Sequence[Statement],
-    new: Sequence[Said],
+    new: Sequence[Utterance],
     *,
     now: datetime,
-    context: Sequence[Said] = (),
+    context: Sequence[Utterance] = (),
     guidance: str = GUIDANCE,
 ) -> list[dict[str, Any]]:
     """Ask which statements hold.
 
     Args:
-        statements: numbered from 1.
-        new: what they were derived from.
-        now: the moment.
-        context: what was said before.
-        guidance: what is asked for, with the place of the rules.
+        statements: shown by numbers from 1.
+        new: the messages that they were derived from.
+        now: the current time.
+        context: the messages before.
+        guidance: the task, with PLACEHOLDER for the rules.
     """
     numbered = [
         block("statement", one.text, n=number, quote=one.quote)

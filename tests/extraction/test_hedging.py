@@ -13,9 +13,9 @@ import pytest
 
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.grounding import Evidence
-from mem_mcp.extraction.plan import Asked, Plan, plan
+from mem_mcp.extraction.plan import Plan, PlanContext, plan
 from mem_mcp.extraction.secrets import masked, secrets
-from mem_mcp.prompts.conversation import Said
+from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation
 
 NOW = datetime(2026, 5, 10, tzinfo=UTC)
@@ -23,7 +23,7 @@ OLD = datetime(2023, 5, 7, tzinfo=UTC)
 ENDS_WITHIN = 60  # seconds of processor; a guard against hanging, never a measurement
 
 
-def planned(op: str, memory: str, quote: str, text: str | None, said: list[Said]) -> Plan:
+def planned(op: str, memory: str, quote: str, text: str | None, said: list[Utterance]) -> Plan:
     known = Memory(
         version_id="m.1",
         memory_id="m",
@@ -42,7 +42,7 @@ def planned(op: str, memory: str, quote: str, text: str | None, said: list[Said]
     }  # fmt: skip
     operation = Operation(op=op, quote=quote, target=1, text=text, **blank)
     dated = [replace(one, at=NOW) for one in said]
-    asked = Asked(Scope(user_id="ana"), dated, [known], NOW, 1_000)
+    asked = PlanContext(Scope(user_id="ana"), dated, [known], NOW, 1_000)
     return plan(Extraction(operations=[operation]), asked)
 
 
@@ -72,8 +72,8 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("memory", "said"), ENDINGS)
 def test_who_says_i_ends_what_is_known_of_the_user_in_any_language(memory: str, said: str):
-    assert planned("UPDATE", memory, said, None, [Said(said, "user")]).end
-    other = planned("UPDATE", memory, said, None, [Said(said, "user", "Zed")])
+    assert planned("UPDATE", memory, said, None, [Utterance(said, "user")]).end
+    other = planned("UPDATE", memory, said, None, [Utterance(said, "user", "Zed")])
     assert not other.end
 
 
@@ -95,8 +95,8 @@ CORRECTIONS = [
 
 @pytest.mark.parametrize(("memory", "said", "text"), CORRECTIONS)
 def test_a_correction_reaches_what_it_corrects(memory: str, said: str, text: str):
-    assert planned("UPDATE", memory, said, text, [Said(said, "user")]).update
-    assert planned("ADD", memory, said, text, [Said(said, "user")]).ended
+    assert planned("UPDATE", memory, said, text, [Utterance(said, "user")]).update
+    assert planned("ADD", memory, said, text, [Utterance(said, "user")]).ended
 
 
 WISHES = [
@@ -120,12 +120,12 @@ FORGED = [
 
 @pytest.mark.parametrize(("memory", "said"), WISHES)
 def test_a_wish_to_forget_counts_that_says_what(memory: str, said: str):
-    assert planned("DELETE", memory, said, None, [Said(said, "user")]).delete
+    assert planned("DELETE", memory, said, None, [Utterance(said, "user")]).delete
 
 
 @pytest.mark.parametrize(("memory", "said"), FORGED)
 def test_a_wish_that_names_a_number_only_does_not(memory: str, said: str):
-    assert not planned("DELETE", memory, said, None, [Said(said, "user")]).delete
+    assert not planned("DELETE", memory, said, None, [Utterance(said, "user")]).delete
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_wish_that_names_a_number_only_does_not(memory: str, said: str):
     ],
 )
 def test_an_answer_or_a_report_of_an_agent_is_no_supposition(text: str):
-    seen = Evidence([Said(text, "assistant"), Said("Thanks", "user")], [])
+    seen = Evidence([Utterance(text, "assistant"), Utterance("Thanks", "user")], [])
     assert not seen.is_supposed(text.rpartition(": ")[2])
 
 
@@ -171,7 +171,9 @@ def test_an_answer_or_a_report_of_an_agent_is_no_supposition(text: str):
     ],
 )
 def test_a_supposition_stays_one_beside_what_the_agent_did(text: str, quote: str):
-    assert Evidence([Said(text, "assistant"), Said("Thanks", "user")], []).is_supposed(quote)
+    assert Evidence([Utterance(text, "assistant"), Utterance("Thanks", "user")], []).is_supposed(
+        quote
+    )
 
 
 @pytest.mark.parametrize(
@@ -231,8 +233,8 @@ def test_no_text_takes_long_to_check(unit: str):
     text = (unit * 100_000)[:100_000]
     began = time.process_time()
     masked(text)
-    seen = Evidence([Said(text, "assistant")], [])
+    seen = Evidence([Utterance(text, "assistant")], [])
     seen.is_supposed(text[:300])
     seen.is_wished(text[:300])
-    planned("UPDATE", text, text[:300], None, [Said(text, "user")])
+    planned("UPDATE", text, text[:300], None, [Utterance(text, "user")])
     assert time.process_time() - began < ENDS_WITHIN

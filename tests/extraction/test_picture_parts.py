@@ -290,7 +290,9 @@ def test_a_note_that_is_not_of_this_text_does_not_count(note: Any):
 
 
 def said(description: str, written: str | None = None, **most: int) -> str | None:
-    return describe.told(describe.Picture(description=description, written=written), **most)
+    return describe.told(
+        describe.PictureDescription(description=description, written=written), **most
+    )
 
 
 def test_a_description_stands_on_one_line_between_brackets():

@@ -14,18 +14,18 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mem_mcp.api.models import Memory, Scope
-from mem_mcp.extraction import procedure_text
 from mem_mcp.extraction.field_parsing import moment_of
-from mem_mcp.extraction.plan import Asked, Plan, plan, statements, verified
+from mem_mcp.extraction.outcome_judge import check_judgement
+from mem_mcp.extraction.plan import Plan, PlanContext, plan, statements, verified
+from mem_mcp.extraction.procedure import procedure_text
 from mem_mcp.extraction.quotes import Passages
-from mem_mcp.extraction.text_splitter import log
-from mem_mcp.extraction.verdict import judged
+from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.extraction.windows import windows
-from mem_mcp.prompts.conversation import Said, message
+from mem_mcp.prompts.conversation import Utterance, message
 from mem_mcp.prompts.extract import SHOWN_CHARACTERS, Edge, Extraction, Operation
 from mem_mcp.prompts.judge import Judgement
-from mem_mcp.prompts.procedure import Procedure, Step
-from mem_mcp.prompts.verify import Check, Verification
+from mem_mcp.prompts.procedure import Procedure, ProcedureStep
+from mem_mcp.prompts.verify import StatementCheck, Verification
 from mem_mcp.text import count_tokens
 from mem_mcp.writing.identity import new_memory
 
@@ -58,8 +58,8 @@ def operation(op: str = "ADD", text: str | None = None, **fields: Any) -> Operat
     return Operation(**{**nothing, "op": op, "text": text, **fields})
 
 
-def user(text: str, **fields: Any) -> Said:
-    return Said(text, **{"role": "user", "name": "Ana", "at": SAID_AT, **fields})
+def user(text: str, **fields: Any) -> Utterance:
+    return Utterance(text, **{"role": "user", "name": "Ana", "at": SAID_AT, **fields})
 
 
 ROME = known("Ana lives in Rome", tags=["home"], evidence=["I live in Rome"])
@@ -69,12 +69,12 @@ MOVED = user("We moved to Oslo last month. I still like tea.")
 
 def planned(
     *operations: Operation,
-    new: Sequence[Said] = (MOVED,),
+    new: Sequence[Utterance] = (MOVED,),
     memories: Sequence[Memory] = (ROME, TEA),
     scope: Scope = SCOPE,
     most: int = 1_000,
 ) -> Plan:
-    asked = Asked(scope, new, memories, NOW, most)
+    asked = PlanContext(scope, new, memories, NOW, most)
     return plan(Extraction(operations=list(operations)), asked)
 
 
@@ -239,7 +239,7 @@ def test_two_additions_may_succeed_the_same_memory():
     )
     assert [added.ends is not None for added in made.add] == [True, True]
     assert len(made.ended) == 1
-    kept = verified(made, Verification(checks=[Check(n=1, reason="no", holds=False)]))
+    kept = verified(made, Verification(checks=[StatementCheck(n=1, reason="no", holds=False)]))
     assert [change.memory for change in kept.ended] == [ROME]
 
 
@@ -494,7 +494,7 @@ def test_what_was_said_just_before_tells_what_to_forget(told: str):
     recalled = user("You live in Rome, don't you?", role="assistant", name=None)
     change = operation("DELETE", target=1, quote=told)
     assert len(planned(change, new=[recalled, user(told)]).delete) == 1
-    asked = Asked(SCOPE, [user(told)], [ROME], NOW, 1_000, context=[recalled])
+    asked = PlanContext(SCOPE, [user(told)], [ROME], NOW, 1_000, context=[recalled])
     assert len(plan(Extraction(operations=[change]), asked).delete) == 1
     setup = [user("Ana lives in Rome", role="system"), user(told)]
     assert only_dropped(planned(change, new=setup), "does not speak of")
@@ -558,7 +558,7 @@ def test_a_secret_is_not_shown_either_where_something_else_is_wrong():
     assert "9QpLm" not in str(made.dropped)
     wrong = verified(
         planned(operation(text="Ana moved", quote="moved")),
-        Verification(checks=[Check(n=1, reason="the password is hunter2", holds=False)]),
+        Verification(checks=[StatementCheck(n=1, reason="the password is hunter2", holds=False)]),
     )
     assert "hunter2" not in str(wrong.dropped)
 
@@ -765,9 +765,9 @@ def test_what_does_not_hold_is_dropped_with_what_it_would_have_ended():
         "Ana loves tea more than anything",
     ]
     checks = [
-        Check(n=1, reason="not Ana alone", holds=False),
-        Check(n=3, reason="overstated", holds=False),
-        Check(n=7, reason="?", holds=False),
+        StatementCheck(n=1, reason="not Ana alone", holds=False),
+        StatementCheck(n=3, reason="overstated", holds=False),
+        StatementCheck(n=7, reason="?", holds=False),
     ]
     kept = verified(made, Verification(checks=checks))
     assert [added.text for added in kept.add] == ["Ana likes moving"]
@@ -854,10 +854,10 @@ def test_whatever_a_model_answers_each_operation_is_told_once_and_nothing_else_i
 @hypothesis_settings(deadline=None, max_examples=100)
 @given(
     st.lists(garbage, max_size=6),
-    st.lists(st.builds(Check, n=st.integers(-1, 8), reason=strings, holds=st.booleans())),
+    st.lists(st.builds(StatementCheck, n=st.integers(-1, 8), reason=strings, holds=st.booleans())),
 )
 def test_whatever_a_model_finds_a_verified_plan_is_part_of_the_plan(
-    operations: list[Operation], checks: list[Check]
+    operations: list[Operation], checks: list[StatementCheck]
 ):
     made = planned(*operations, new=HEARD, memories=SHOWN)
     kept = verified(made, Verification(checks=checks))
@@ -870,22 +870,22 @@ def test_whatever_a_model_finds_a_verified_plan_is_part_of_the_plan(
 # Windows.
 
 conversations = st.lists(
-    st.builds(Said, st.text(st.sampled_from("ab .\n<é"), max_size=120), name=st.just("n")),
+    st.builds(Utterance, st.text(st.sampled_from("ab .\n<é"), max_size=120), name=st.just("n")),
     max_size=12,
 ).map(lambda some: [replace(said, role=str(place)) for place, said in enumerate(some)])
 
 
-def size(some: Sequence[Said]) -> int:
+def size(some: Sequence[Utterance]) -> int:
     return count_tokens("\n".join(map(message, some)))
 
 
 @FAST
 @given(conversations, st.integers(25, 200), st.integers(0, 5))
 def test_every_message_is_new_once_and_every_window_fits(
-    conversation: list[Said], most: int, overlap: int
+    conversation: list[Utterance], most: int, overlap: int
 ):
     found = windows(conversation, most, overlap=overlap)
-    whole: list[Said] = []
+    whole: list[Utterance] = []
     for window in found:
         assert window.new
         assert size([*window.context, *window.new]) <= most
@@ -904,7 +904,7 @@ def test_every_message_is_new_once_and_every_window_fits(
 @FAST
 @given(conversations, st.integers(25, 200), st.integers(0, 5))
 def test_context_is_what_the_window_before_ended_with(
-    conversation: list[Said], most: int, overlap: int
+    conversation: list[Utterance], most: int, overlap: int
 ):
     found = windows(conversation, most, overlap=overlap)
     assert not found or found[0].context == ()
@@ -918,14 +918,14 @@ def test_context_is_what_the_window_before_ended_with(
 
 
 def test_a_conversation_that_fits_is_one_window():
-    said = [Said("one"), Said("two")]
+    said = [Utterance("one"), Utterance("two")]
     (window,) = windows(said, 1_000)
     assert (window.new, window.context) == ((said[0], said[1]), ())
     assert windows([], 1_000) == []
 
 
 def test_windows_are_cut_between_messages_and_overlap():
-    said = [Said("x" * 80, name=str(n)) for n in range(6)]
+    said = [Utterance("x" * 80, name=str(n)) for n in range(6)]
     each = size(said[:1]) + 1
     found = windows(said, each * 4, overlap=2)
     assert [[one.name for one in window.new] for window in found] == [
@@ -938,7 +938,11 @@ def test_windows_are_cut_between_messages_and_overlap():
 
 
 def test_a_message_that_fits_alone_is_not_cut_to_make_room_for_context():
-    said = [Said("x" * 60, name="short"), Said("y" * 700, name="long"), Said("z", name="last")]
+    said = [
+        Utterance("x" * 60, name="short"),
+        Utterance("y" * 700, name="long"),
+        Utterance("z", name="last"),
+    ]
     most = size(said[1:2]) + 3
     found = windows(said, most)
     assert [window.new for window in found] == [(one,) for one in said]
@@ -949,7 +953,7 @@ def test_a_message_that_fits_alone_is_not_cut_to_make_room_for_context():
 
 def test_a_message_longer_than_a_window_is_cut_where_it_reads_well():
     text = "\n\n".join(f"Paragraph {n} says this. And it says that." for n in range(40))
-    found = windows([Said(text, role="user", at=NOW)], 200)
+    found = windows([Utterance(text, role="user", at=NOW)], 200)
     parts = [said.text for window in found for said in window.new]
     assert "".join(parts) == text
     assert all(part.endswith("\n\n") for part in parts[:-1])
@@ -964,7 +968,7 @@ def test_a_message_longer_than_a_window_is_cut_where_it_reads_well():
 @given(st.lists(st.text(st.sampled_from("ab \né"), max_size=200), max_size=5), st.integers(25, 150))
 def test_a_log_fits_and_keeps_its_beginning_and_its_end(texts: list[str], most: int):
     whole = "\n".join(texts)
-    found = log(texts, most)
+    found = log_excerpt(texts, most)
     assert count_tokens(found.text) <= most
     assert whole.startswith(found.passages[0])
     assert whole.endswith(found.passages[-1])
@@ -974,7 +978,7 @@ def test_a_log_fits_and_keeps_its_beginning_and_its_end(texts: list[str], most: 
 
 
 def test_a_long_log_keeps_more_of_its_end_and_marks_the_gap():
-    found = log([f"line {n}" for n in range(1_000)], 300)
+    found = log_excerpt([f"line {n}" for n in range(1_000)], 300)
     head, tail = found.passages
     assert 250 < count_tokens(found.text) <= 300
     assert found.text == f"{head}\n[... {found.left_out} characters were cut out here ...]\n{tail}"
@@ -1003,7 +1007,7 @@ def judgement(**fields: Any) -> Judgement:
 
 
 def test_a_judgement_with_evidence_counts():
-    found = judged(judgement(differently="Run the tests earlier."), LOG, 1_000)
+    found = check_judgement(judgement(differently="Run the tests earlier."), LOG, 1_000)
     assert (found.outcome, found.confidence) == ("success", 0.9)
     assert found.summary == "The tests pass."
     assert found.lesson == "Fix the import first. Run the tests earlier."
@@ -1012,7 +1016,7 @@ def test_a_judgement_with_evidence_counts():
 
 
 def test_quotes_that_are_not_in_the_log_are_left_out_and_named():
-    found = judged(judgement(evidence=["12 PASSED", "all green", "all green"]), LOG, 1_000)
+    found = check_judgement(judgement(evidence=["12 PASSED", "all green", "all green"]), LOG, 1_000)
     assert found.evidence == ("12 PASSED",)
     assert found.outcome == "success"
     assert found.dropped == ("the quote 'all green' is not in the logs",)
@@ -1020,7 +1024,7 @@ def test_quotes_that_are_not_in_the_log_are_left_out_and_named():
 
 @pytest.mark.parametrize("evidence", [[], ["all green"], ["..."], ["Fixed the import. $ pytest"]])
 def test_without_a_valid_quote_the_outcome_is_unknown_and_nothing_is_learnt(evidence: list[str]):
-    found = judged(judgement(evidence=evidence), LOG, 1_000)
+    found = check_judgement(judgement(evidence=evidence), LOG, 1_000)
     assert found.outcome == "unknown"
     assert (found.summary, found.lesson, found.confidence) == ("", "", None)
     told = "\n".join(found.dropped)
@@ -1030,24 +1034,24 @@ def test_without_a_valid_quote_the_outcome_is_unknown_and_nothing_is_learnt(evid
 
 
 def test_an_outcome_told_as_unknown_keeps_its_summary():
-    found = judged(judgement(outcome="unknown", evidence=[], lesson=None), LOG, 1_000)
+    found = check_judgement(judgement(outcome="unknown", evidence=[], lesson=None), LOG, 1_000)
     assert (found.outcome, found.summary, found.dropped) == ("unknown", "The tests pass.", ())
 
 
 def test_what_cannot_be_stored_of_a_judgement_is_named():
-    found = judged(
+    found = check_judgement(
         judgement(summary="x" * 2_000, lesson="a\x00", confidence=float("nan")), LOG, 1_000
     )
     assert (found.outcome, found.summary, found.lesson, found.confidence) == (
         "success", "", "", None,
     )  # fmt: skip
     assert len(found.dropped) == 3
-    assert judged(judgement(outcome="done"), LOG, 1_000).outcome == "unknown"
+    assert check_judgement(judgement(outcome="done"), LOG, 1_000).outcome == "unknown"
 
 
 def test_secrets_in_a_judgement_show_the_outcome_and_are_not_kept():
     log = ["login ana, password is hunter2\naccess denied"]
-    found = judged(
+    found = check_judgement(
         judgement(
             evidence=["password is hunter2", "hunter2\naccess denied"],
             outcome="failure",
@@ -1076,7 +1080,7 @@ def test_secrets_in_a_judgement_show_the_outcome_and_are_not_kept():
     )
 )
 def test_whatever_a_model_judges_only_what_is_shown_counts(answer: Judgement):
-    found = judged(answer, LOG, 1_000)
+    found = check_judgement(answer, LOG, 1_000)
     assert found.outcome in ("success", "failure", "partial", "unknown")
     assert all(map(Passages(LOG).holding, found.evidence))
     if found.outcome == "unknown":
@@ -1094,16 +1098,16 @@ def test_a_procedure_numbers_its_steps_and_keeps_results_that_stand_in_the_log()
     answer = Procedure(
         overview="Make the tests pass. ",
         steps=[
-            Step(action="Run pytest", result="3 failed, 9 passed"),
-            Step(action=" ", result="nothing"),
-            Step(action="Fix the\nimport", result=None),
-            Step(action="Run pytest", result="All 12 tests are green"),
+            ProcedureStep(action="Run pytest", result="3 failed, 9 passed"),
+            ProcedureStep(action=" ", result="nothing"),
+            ProcedureStep(action="Fix the\nimport", result=None),
+            ProcedureStep(action="Run pytest", result="All 12 tests are green"),
         ],
         findings=["The import was wrong", ""],
         errors=[],
         resume=" Commit. ",
     )
-    text, dropped = procedure_text.compose(answer, LOG)
+    text, dropped = procedure_text(answer, LOG)
     assert text == (
         "Make the tests pass.\n"
         "Steps:\n"
@@ -1123,21 +1127,21 @@ def test_a_procedure_is_kept_without_its_secrets():
     answer = Procedure(
         overview="Deploy",
         steps=[
-            Step(action="export API_KEY=7fa9c21be0x", result=None),
-            Step(action="deploy", result="done"),
+            ProcedureStep(action="export API_KEY=7fa9c21be0x", result=None),
+            ProcedureStep(action="deploy", result="done"),
         ],
         findings=[],
         errors=[],
         resume=None,
     )
-    text, dropped = procedure_text.compose(answer, log)
+    text, dropped = procedure_text(answer, log)
     assert text == "Deploy\nSteps:\n1. export API_KEY=…\n2. deploy -> done"
     assert dropped == ["what looks like a secret was left out, where … stands"]
 
 
 def test_a_procedure_without_anything_has_no_text():
     nothing = Procedure(overview=" ", steps=[], findings=[], errors=[" "], resume=None)
-    assert procedure_text.compose(nothing, LOG) == ("", [])
+    assert procedure_text(nothing, LOG) == ("", [])
 
 
 def test_a_change_of_the_world_is_never_longer_ago_than_what_it_ends():

@@ -200,7 +200,9 @@ async def test_a_request_that_fails_twice_at_once_waits_once_and_is_asked_nothin
 
 
 def test_what_shows_a_picture_is_known_also_where_it_is_cut():
-    shown = describe.told(describe.Picture(description="a[0] is [x]", written="forget ]b"))
+    shown = describe.told(
+        describe.PictureDescription(description="a[0] is [x]", written="forget ]b")
+    )
     assert shown is not None
     assert describe.without(f"See {shown} here") == "See  here"
     for place in range(1, len(shown)):

@@ -19,11 +19,20 @@ from mem_mcp.api.models import Memory
 from mem_mcp.errors import ConfigError
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import Passages, comparable
+from mem_mcp.extraction.text_splitter import beginning, ending, parts
 from mem_mcp.llm import structured_output
-from mem_mcp.prompts import Prompts, Said, delimiters, describe, extract, judge, procedure, verify
+from mem_mcp.prompts import (
+    Prompts,
+    Utterance,
+    delimiters,
+    describe,
+    extract,
+    judge,
+    procedure,
+    verify,
+)
 from mem_mcp.prompts.conversation import stamp
-from mem_mcp.prompts.cutting import beginning, ending, parts
-from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import PLACEHOLDER
 from mem_mcp.text import count_tokens
 
@@ -41,7 +50,7 @@ ANSWERS: list[type[BaseModel]] = [
     judge.Judgement,
     verify.Verification,
     procedure.Procedure,
-    describe.Picture,
+    describe.PictureDescription,
 ]
 tagged = st.lists(
     st.sampled_from(
@@ -70,7 +79,7 @@ def fixed(prompt: ModuleType) -> str:
 
 def asked(texts: str) -> list[str]:
     """The user message of every prompt, with a text wherever one can stand."""
-    said = [Said(texts, role=texts, name=texts, at=NOON)]
+    said = [Utterance(texts, role=texts, name=texts, at=NOON)]
     questions = [
         extract.messages(
             said, now=NOON, known=[known(texts)], context=said, instructions=[texts, texts]
@@ -112,7 +121,7 @@ def test_a_guidance_has_one_place_for_the_rules(name: str):
 @FAST
 @given(st.text(max_size=30))
 def test_the_first_message_never_depends_on_what_is_asked_about(text: str):
-    said = [Said(text)]
+    said = [Utterance(text)]
     system, user = extract.messages(said, now=NOON, known=[known(text)], instructions=[text])
     assert system == {"role": "system", "content": fixed(extract)}
     assert user["role"] == "user"
@@ -142,7 +151,7 @@ def test_a_schema_is_what_strict_providers_take(answer: type[BaseModel]):
 
 
 def test_a_field_may_be_named_like_a_word_of_the_schema():
-    class Titled(Answer):
+    class Titled(Response):
         title: str
         description: str | None
 
@@ -224,18 +233,18 @@ def test_no_text_opens_or_closes_a_tag_of_ours(text: str):
     ],
 )
 def test_a_closing_delimiter_inside_data_is_neutralised(text: str):
-    assert delimiters.harmless(f"a {text} b") == f"a \u2039{text[1:]} b"
+    assert delimiters.escape_tags(f"a {text} b") == f"a \u2039{text[1:]} b"
 
 
 @pytest.mark.parametrize("text", ["a < b", "<b>bold</b>", "1 <message2>", "x <- y", "<messaging>"])
 def test_other_text_is_shown_as_it_is(text: str):
-    assert delimiters.harmless(text) == text
+    assert delimiters.escape_tags(text) == text
 
 
 @FAST
 @given(st.text(max_size=40))
 def test_what_a_model_copies_from_marked_text_is_found_in_the_text(text: str):
-    assert comparable(delimiters.harmless(text)) == comparable(text)
+    assert comparable(delimiters.escape_tags(text)) == comparable(text)
 
 
 def test_attributes_cannot_leave_their_place():
@@ -249,12 +258,12 @@ def test_attributes_cannot_leave_their_place():
 
 def test_custom_instructions_stand_in_their_own_block_and_are_bounded():
     _, user = extract.messages(
-        [Said("hi")], now=NOON, instructions=[" Keep recipes. ", "", "No names"]
+        [Utterance("hi")], now=NOON, instructions=[" Keep recipes. ", "", "No names"]
     )
     content = user["content"]
     assert "<instructions>\nKeep recipes.\nNo names\n</instructions>" in content
     assert "cannot lift the rules of evidence" in content
-    assert "<instructions>" not in extract.messages([Said("hi")], now=NOON)[1]["content"]
+    assert "<instructions>" not in extract.messages([Utterance("hi")], now=NOON)[1]["content"]
 
 
 # What is shown.
@@ -263,10 +272,10 @@ def test_custom_instructions_stand_in_their_own_block_and_are_bounded():
 def test_extraction_shows_messages_memories_and_the_moment():
     until = known("Ana lives in Rome", valid_until=NOON, kind="procedure")
     _, user = extract.messages(
-        [Said("I moved", role="user", name="Ana", at=NOON - timedelta(days=1))],
+        [Utterance("I moved", role="user", name="Ana", at=NOON - timedelta(days=1))],
         now=NOON,
         known=[known("Ana likes tea"), until],
-        context=[Said("Before that")],
+        context=[Utterance("Before that")],
     )
     content = user["content"]
     assert content.startswith("It is Friday 2026-05-08 12:00 UTC.")
@@ -317,7 +326,7 @@ def test_a_folder_overrides_single_prompts_and_the_rules_come_in(tmp_path: Path)
     (tmp_path / ".gitkeep").touch()
     prompts = Prompts.load(tmp_path)
     assert prompts.judge == judge.GUIDANCE
-    system, _ = extract.messages([Said("x")], now=NOON, guidance=prompts.extract)
+    system, _ = extract.messages([Utterance("x")], now=NOON, guidance=prompts.extract)
     assert system["content"] == f"Nur Rezepte {{x}}.\n{extract.RULES}\nEnde"
 
 
@@ -402,9 +411,13 @@ def test_a_quote_between_spaces_is_found_if_it_has_a_word(before: str, quote: st
 def test_a_memory_given_back_is_told_from_news():
     memory = "Caroline moved from Sweden four years ago"
     said = [
-        Said("As you said, Caroline moved from Sweden four years ago. Shall I book?", "assistant"),
-        Said("Since you moved from Sweden four years ago, I booked a train to Oslo", "assistant"),
-        Said("I, too, moved from Sweden in May", "user"),
+        Utterance(
+            "As you said, Caroline moved from Sweden four years ago. Shall I book?", "assistant"
+        ),
+        Utterance(
+            "Since you moved from Sweden four years ago, I booked a train to Oslo", "assistant"
+        ),
+        Utterance("I, too, moved from Sweden in May", "user"),
     ]
     evidence = Evidence(said, [memory, "Caroline likes tea"])
     assert evidence.is_given_back("Shall I book?")
@@ -415,7 +428,11 @@ def test_a_memory_given_back_is_told_from_news():
 
 
 def test_evidence_is_who_says_it():
-    said = [Said("You are Bob", "system"), Said("I am Bob", "user"), Said("Hi Bob", "assistant")]
+    said = [
+        Utterance("You are Bob", "system"),
+        Utterance("I am Bob", "user"),
+        Utterance("Hi Bob", "assistant"),
+    ]
     evidence = Evidence(said, [])
     assert evidence.of("bob") == said[1:]
     for quote in ("You are Bob", "I am Ben"):

@@ -12,7 +12,7 @@ from mem_mcp.api.models import Memory
 from mem_mcp.evaluation.answering.scores import NOT_MENTIONED
 from mem_mcp.prompts.conversation import stamp
 from mem_mcp.prompts.delimiters import IS_DATA, block
-from mem_mcp.prompts.response import Answer
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import asking
 from mem_mcp.writing.memory_text import embedded_text
 
@@ -50,13 +50,13 @@ def _capitals(word: object) -> object:
     return word.strip().upper() if isinstance(word, str) else word
 
 
-class Reply(Answer):
+class Reply(Response):
     """The answer to a question."""
 
     answer: str
 
 
-class Verdict(Answer):
+class Verdict(Response):
     """What was found about an answer; the reason comes before what follows from it."""
 
     reason: str
