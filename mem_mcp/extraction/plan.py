@@ -1,27 +1,35 @@
-"""What a model's extraction comes to: a plan of changes, checked without asking it again. Pure.
+"""Turn a model's answer into a plan of changes, checked without asking it again. Pure.
 
-A model invents, repeats itself, miscounts and obeys what it reads. So nothing of its answer counts
-but what the messages show word for word, nothing that looks like a secret is kept, and nothing is
-touched but memories of the caller's scope that it was shown and that the messages speak of.
+A model invents, repeats itself, miscounts and obeys what it reads. So an operation counts only with
+a quote that stands in the messages; its statement must say what the quote says; nothing that looks
+like a secret is kept; and no memory is touched that it was not shown, that is not of the caller's
+scope, or that the messages do not speak of.
+
+An operation that fails a check but whose quote stands is not lost: with a wrong target it becomes
+an ADD, and with a wrong statement it becomes an ADD of the quoted sentence in its speaker's words.
+The messages that the answer did not read are kept; `coverage` has the rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory, Scope
+from mem_mcp.extraction.coverage import Heard, Reading, messages_to_keep
 from mem_mcp.extraction.field_parsing import details, fraction_of, reason_of, shortened, text_of
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import same, words
 from mem_mcp.extraction.secrets import Secrets
+from mem_mcp.extraction.statement_check import Support, difference, sentences_of
 from mem_mcp.extraction.subject_match import THE_USER, share_a_subject
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 from mem_mcp.prompts.verify import Statement, Verification
+from mem_mcp.text import said_by
 
 _CHANGEABLE = ("fact", "procedure")
 _DELETABLE = (*_CHANGEABLE, "message")
@@ -48,6 +56,10 @@ class PlanContext:
     """Of a memory's text."""
     context: Sequence[Utterance] = ()
     """What was said just before."""
+    small: bool = False
+    """Whether the model is small, so that what it passes over is kept."""
+    cut: bool = False
+    """Whether the answer was cut, so that only its beginning was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do. Each operation of the answer is in one of these lists, `trimmed` apart."""
+    """What to do. Each operation of the answer is in one of the first six lists."""
 
     add: list[Added] = field(default_factory=list)
     update: list[Change] = field(default_factory=list)
@@ -87,6 +99,8 @@ class Plan:
     """What was left out and why, a sentence for each operation."""
     trimmed: list[str] = field(default_factory=list)
     """The same of single fields whose operation counts."""
+    keep: list[int] = field(default_factory=list)
+    """Places of the new messages that the answer did not read."""
 
     @property
     def ended(self) -> list[Change]:
@@ -102,10 +116,10 @@ class Plan:
 
 def plan(answer: Extraction, asked: PlanContext) -> Plan:
     """Turn an answer, whatever it holds, into what may be done."""
-    reading = _Reading(asked)
+    reading = _PlanBuilder(asked)
     for operation in answer.operations:
         reading.take(operation)
-    return reading.plan
+    return reading.finish(len(answer.operations))
 
 
 def statements(made: Plan) -> list[Statement]:
@@ -135,12 +149,20 @@ class _Dropped(Exception):
     """Why an operation does not count."""
 
 
-class _Elsewhere(_Dropped):
-    """The memory that an operation names speaks of something else."""
+class _WrongTarget(_Dropped):
+    """The memory that an operation names cannot be changed by it."""
 
 
-class _Reading:
-    """One answer, read operation by operation."""
+class _NotSaid(_Dropped):
+    """Rightly left out by every reader: nobody said it."""
+
+
+class _Secret(_Dropped):
+    """It holds what looks like a secret."""
+
+
+class _PlanBuilder:
+    """Reads one answer, operation by operation."""
 
     def __init__(self, asked: PlanContext) -> None:
         self.plan = Plan()
@@ -153,6 +175,7 @@ class _Reading:
         self._changed: set[str] = set()
         self._succeeded: dict[str, Change] = {}
         self._unused: list[str] = []
+        self._read = Reading(faults=["the answer was cut"] if asked.cut else [])
 
     def take(self, operation: Operation) -> None:
         """Put an operation where it belongs."""
@@ -160,27 +183,69 @@ class _Reading:
             "ADD": self._add, "UPDATE": self._update, "DELETE": self._delete, "NONE": self._none,
         }  # fmt: skip
         self._unused = []
+        quote = operation.quote or ""
         try:
             way = ways.get(operation.op.strip().upper())
             if way is None:
                 raise _Dropped("there is no such operation")
-            way(self._weighed(operation))
+            self._take(way, self._weighed(self._with_whole_quote(operation)))
         except (_Dropped, NoEvidence) as why:
             self.plan.dropped.append(f"{self._named(operation)} was left out: {why}")
+            if isinstance(why, _NotSaid):
+                self._read.heard.append(Heard(quote, (quote,)))
+            elif isinstance(why, _Secret):
+                self._read.secret.append(quote)
+            else:
+                self._read.faults.append(str(why))
         else:
             told = [f"{self._named(operation)}: {one} was left out" for one in self._unused]
             self.plan.trimmed.extend(told)
 
+    def finish(self, operations: int) -> Plan:
+        """Return the plan, with the messages that the answer did not read."""
+        self._read.operations = operations
+        known = [memory.text for memory in self._asked.known]
+        self.plan.keep[:] = messages_to_keep(
+            self._asked.new, self._read, known=known, small=self._asked.small
+        )
+        return self.plan
+
+    def _take(self, way: Callable[[Operation], None], operation: Operation) -> None:
+        """Do an operation; where only its target is wrong, add what it says."""
+        try:
+            way(operation)
+        except _WrongTarget as why:
+            if operation.op.strip().upper() == "DELETE" or not operation.quote:
+                raise
+            self._read.faults.append(str(why))
+            self._unused = [*self._unused, f"its target ({why})"]
+            said = self._evidence.of(operation.quote)
+            text = operation.text or self._own_words(operation, said)
+            self._add(operation.model_copy(update={"target": None, "text": text}))
+
+    def _with_whole_quote(self, operation: Operation) -> Operation:
+        """Return the operation with the sentence it quotes, where it copied that inexactly."""
+        if operation.quote and (sentence := self._evidence.nearest(operation.quote)):
+            return operation.model_copy(update={"quote": sentence})
+        return operation
+
+    def _own_words(self, operation: Operation, said: Sequence[Utterance]) -> str:
+        """Return the quoted sentence as its speaker said it."""
+        first = said[0]
+        sentences = sentences_of(first.text, operation.quote or "") or [operation.quote or ""]
+        return said_by(first.name or first.role, " ".join(sentences))
+
     def _add(self, operation: Operation) -> None:
         said, fields = self._heard(operation)
-        text = self._text(operation)
-        twin = self._known.get(same(text))
+        twin = self._known.get(same(operation.text or ""))
         if self._evidence.is_given_back(operation.quote or ""):
             if twin is None:
-                raise _Dropped("it only gives back what was recalled from memory")
-            self._is_known(twin)
+                raise _NotSaid("it only gives back what was recalled from memory")
+            self._is_known(twin, operation)
             return
         self._keepable(operation)
+        operation = self._believed(operation, said)
+        text = self._text(operation)
         began = fields.get("occurred_at") or next((one.at for one in said if one.at), None)
         if twin is not None:
             self._add_known(operation, twin, said, began)
@@ -195,6 +260,7 @@ class _Reading:
         fields["reason"] = reason_of(operation)
         fields["evidence"] = [operation.quote]
         self.plan.add.append(Added(text, fields, ends))
+        self._covers(operation, text, *([ends.memory.text] if ends else []))
 
     def _add_known(
         self, operation: Operation, twin: Memory, said: Sequence[Utterance], began: datetime | None
@@ -202,31 +268,28 @@ class _Reading:
         """Take what is known already for news about another memory, if there is one."""
         ends = self._predecessor(operation, said, began)
         if ends is None or ends.memory.memory_id == twin.memory_id:
-            self._is_known(twin)
+            self._is_known(twin, operation)
         else:
             self._change(self.plan.end, ends)
+            self._covers(operation, twin.text, ends.memory.text)
 
     def _update(self, operation: Operation) -> None:
         said, fields = self._heard(operation)
         self._keepable(operation)
         memory = self._target(operation, _CHANGEABLE)
-        try:
-            self._is_of(memory, operation, said)
-        except _Elsewhere as why:
-            if not (operation.text or "").strip():
-                raise
-            # It was said all the same, and stands by itself.
-            self._unused = [f"its target ({why})"]
-            self._add(operation.model_copy(update={"target": None}))
-            return
+        self._is_of(memory, operation, said)
         if same(operation.text or "") in ("", same(memory.text)):
             self._end(operation, memory, fields.get("valid_until"))
             return
-        text = self._text(operation)
+        text = text_of(operation.text, self._asked.most_characters)
+        why = self._difference(operation, said, memory) if text else "its text is too long"
+        if text is None or why:
+            raise _WrongTarget(f"memory {operation.target} stays, as {why}")
         if not is_shown_whole(memory):
-            raise _Dropped(f"memory {operation.target} was shown in part and cannot be replaced")
-        if same(text) in self._known:
-            raise _Dropped("another memory says so already")
+            raise _WrongTarget(f"memory {operation.target} was shown in part")
+        if twin := self._known.get(same(text)):
+            self._is_known(twin, operation)
+            return
         self._once(text)
         if fields.get("valid_until", self._asked.now) < self._asked.now:
             # Most likely meant of what it replaces: what was just said would seem to be over.
@@ -236,15 +299,17 @@ class _Reading:
         fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
         fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
         self._change(self.plan.update, _change(operation, memory, fields))
+        self._covers(operation, text)
 
     def _end(self, operation: Operation, memory: Memory, until: datetime | None) -> None:
         if until is not None and until != memory.valid_until:
             until = max(until, memory.occurred_at)
             self._change(self.plan.end, _change(operation, memory, {"valid_until": until}))
+            self._covers(operation, memory.text, operation.quote or "")
         elif until is not None or (operation.text or "").strip():
-            self._is_known(memory)
+            self._is_known(memory, operation)
         else:
-            raise _Dropped("it says neither what is right nor since when it is over")
+            raise _WrongTarget("it says neither what is right nor since when it is over")
 
     def _delete(self, operation: Operation) -> None:
         self._heard(operation)
@@ -255,13 +320,47 @@ class _Reading:
         if self._secrets.held_by([operation.reason or ""]):
             operation = operation.model_copy(update={"reason": None})
         self._change(self.plan.delete, _change(operation, memory, {}))
+        self._covers(operation, memory.text, operation.quote or "")
 
     def _none(self, operation: Operation) -> None:
-        self._is_known(None if operation.target is None else self._memory(operation.target))
+        memory = None if operation.target is None else self._memory(operation.target)
+        if memory and operation.quote:
+            self._is_of(memory, operation, self._evidence.of(operation.quote))
+        self._is_known(memory, operation)
 
-    def _is_known(self, memory: Memory | None) -> None:
+    def _is_known(self, memory: Memory | None, operation: Operation) -> None:
         self._unused = []
         self.plan.none.append(memory)
+        self._covers(operation, *([memory.text] if memory else []))
+
+    def _covers(self, operation: Operation, *says: str) -> None:
+        self._read.heard.append(Heard(operation.quote or "", says))
+
+    def _believed(self, operation: Operation, said: Sequence[Utterance]) -> Operation:
+        """Return the operation, with its speaker's own words if its text says something else."""
+        text = text_of(operation.text, self._asked.most_characters)
+        why = self._difference(operation, said) if text else "its text is empty or too long"
+        if not why:
+            return operation
+        self._unused.append(f"its text ({why})")
+        own = text_of(self._own_words(operation, said), self._asked.most_characters)
+        if own is None or self._secrets.held_by([own]):
+            raise _Secret(why)
+        lower = min(fraction_of(operation.confidence) or _HEARSAY, _HEARSAY)
+        changes = {"text": own, "target": None, "relations": [], "confidence": lower}
+        return operation.model_copy(update=changes)
+
+    def _difference(
+        self, operation: Operation, said: Sequence[Utterance], replaced: Memory | None = None
+    ) -> str:
+        quote = operation.quote or ""
+        around = [*self._evidence.before(quote), *(one.text for one in self._asked.context)]
+        around += [memory.text for memory in self._asked.known]
+        if replaced is not None:
+            around += _content(replaced)
+        people = [one.name for one in (*self._asked.context, *self._asked.new) if one.name]
+        people.append(self._asked.scope.user_id)
+        return difference(operation.text or "", Support(said, quote, around, people))
 
     def _heard(self, operation: Operation) -> tuple[list[Utterance], dict[str, Any]]:
         """Return who says it, and what the operation tells beside its text."""
@@ -288,9 +387,9 @@ class _Reading:
         told = (operation.text, operation.quote, operation.reason)
         stored = [*filter(None, told), *operation.tags, *operation.entities, *edges]
         if what := self._secrets.held_by(stored):
-            raise _Dropped(f"it holds what looks like a {what}")
+            raise _Secret(f"it holds what looks like a {what}")
         if self._evidence.is_supposed(operation.quote or ""):
-            raise _Dropped("the agent only supposes it, and nobody says that it is so")
+            raise _NotSaid("the agent only supposes it, and nobody says that it is so")
 
     def _weighed(self, operation: Operation) -> Operation:
         """Mark what nobody but the agent says of the person it talks to."""
@@ -308,7 +407,7 @@ class _Reading:
         who = [name for one in said for name in _called(one, memory.user_id)]
         told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
         if not share_a_subject([*told, *who], _content(memory)):
-            raise _Elsewhere(f"memory {operation.target} is of something else")
+            raise _WrongTarget(f"memory {operation.target} is of something else")
 
     def _is_meant(self, memory: Memory, operation: Operation) -> None:
         """Refuse a deletion that does not name what is to be forgotten.
@@ -336,20 +435,20 @@ class _Reading:
 
     def _memory(self, number: int) -> Memory:
         if not 1 <= number <= len(self._asked.known):
-            raise _Dropped(f"no memory {shortened(str(number))} was shown")
+            raise _WrongTarget(f"no memory {shortened(str(number))} was shown")
         return self._asked.known[number - 1]
 
     def _target(self, operation: Operation, kinds: Sequence[str]) -> Memory:
         if operation.target is None:
-            raise _Dropped("it names no memory")
+            raise _WrongTarget("it names no memory")
         memory, scope = self._memory(operation.target), self._asked.scope
         # What is true in one run of a user and agent is true in all, as for duplicates.
         if memory.user_id != scope.user_id or scope.agent_id not in (None, memory.agent_id):
-            raise _Dropped(f"memory {operation.target} is not of this user and agent")
+            raise _WrongTarget(f"memory {operation.target} is not of this user and agent")
         if memory.kind not in kinds:
-            raise _Dropped(f"memory {operation.target} is of kind {memory.kind}, which stays")
+            raise _WrongTarget(f"memory {operation.target} is of kind {memory.kind}, which stays")
         if memory.memory_id in self._changed | self._succeeded.keys():
-            raise _Dropped(f"memory {operation.target} is changed by an earlier operation")
+            raise _WrongTarget(f"memory {operation.target} is changed by an earlier operation")
         return memory
 
     def _predecessor(
