@@ -1,9 +1,15 @@
-"""What a language model learns from messages: asked once a window, each answer one commit."""
+"""Let a language model read messages: a request for each window, a commit for each answer.
+
+Windows are read side by side and committed in their order. A window whose answer is cut, or that
+does not fit the model, is read again in smaller parts. A message that an answer did not read is
+kept as it was given (`coverage` has the rule); so is what the model was not asked for in time.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from inspect import isawaitable
 from typing import Any
@@ -12,24 +18,39 @@ import numpy as np
 
 from mem_mcp.api.models import Memory, Remembered, Scope
 from mem_mcp.api.remember import Progress
-from mem_mcp.errors import LLMError, LLMUnavailable, WriteConflict
+from mem_mcp.config import LLMSettings
+from mem_mcp.errors import LLMContextTooLong, LLMCut, LLMError, LLMUnavailable, WriteConflict
+from mem_mcp.extraction.field_parsing import shortened
+from mem_mcp.extraction.pending import waiting as waiting_rows
 from mem_mcp.extraction.plan import Change, Plan, PlanContext, plan, statements, verified
-from mem_mcp.extraction.windows import ConversationWindow, windows
+from mem_mcp.extraction.secrets import masked
+from mem_mcp.extraction.text_splitter import parts as text_parts
+from mem_mcp.extraction.windows import OVERLAP, ConversationWindow, windows
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts import Utterance, extract, verify
+from mem_mcp.prompts.conversation import message
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every, owned, recallable
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.telemetry import span
-from mem_mcp.text import content_hash
+from mem_mcp.text import content_hash, count_tokens
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import assign_ids, new_memory
 from mem_mcp.writing.insert import IdempotencyKey, new_rows, stored_earlier
+from mem_mcp.writing.memory_text import embedded_text
 from mem_mcp.writing.versions import deletion, next_version
 
 # Of a model whose window LiteLLM does not know, and at most: longer ones cost attention.
 _WINDOW_TOKENS = 6_000
+_SMALL_WINDOW_TOKENS = 800
+# Windows smaller than this are not made only to be read side by side.
+_LEAST_WINDOW_TOKENS = 1_500
+# A small model's answer: bounded by what it reads, so that it cannot repeat itself for long.
+_SMALL_ANSWER_TOKENS = (300, 1_500)
+_TOKENS_ANSWERED = 4
+# A message of fewer tokens is not cut in two.
+_LEAST_MESSAGE_TOKENS = 100
 # Memories that a model is shown: so many near each message, and in all.
 _NEAR_EACH = 5
 _MOST_KNOWN = 20
@@ -42,12 +63,14 @@ class ExtractionInput:
 
     scope: Scope
     said: Sequence[Utterance]
+    given: Sequence[Memory]
+    """The same messages as memories, one for each."""
     fields: Mapping[str, Any]
     """Further fields of every new memory: tags, metadata and so on, as the caller gave them."""
     instructions: str = ""
     request: IdempotencyKey | None = None
     waited: Sequence[Version] = ()
-    """Rows that held it until now; they end with it."""
+    """Rows that hold the messages, one for each, if they waited; each ends when it is read."""
 
 
 def material(
@@ -64,6 +87,7 @@ def material(
     return ExtractionInput(
         scope=scope,
         said=[Utterance(one.text, one.role, one.actor_id, one.occurred_at) for one in given],
+        given=given,
         fields={name: getattr(first, name) for name in names},
         instructions=instructions,
         request=request,
@@ -87,17 +111,26 @@ class ExtractionProgress:
     failure: LLMError | None = None
     """Why, at the last of it."""
     degraded: list[str] = field(default_factory=list)
+    kept: set[int] = field(default_factory=set)
+    """Places of the messages that an answer did not read."""
 
     def unread(self, given: ExtractionInput) -> list[int]:
         """Return the places of the messages that were not read, or not whole."""
-        places = {id(said): place for place, said in enumerate(given.said)}
-        found: set[int] = set()
-        for left in (*self.left, *self.ahead):
-            if id(left) in places:
-                found.add(places[id(left)])
-            else:  # a part of a message longer than a window
-                found |= {n for n, said in enumerate(given.said) if left.text in said.text}
-        return sorted(found)
+        return sorted(
+            {place for said in (*self.left, *self.ahead) for place in places(given, said)}
+        )
+
+
+def places(given: ExtractionInput, said: Utterance) -> list[int]:
+    """Return the places of a message, or of those that hold a part of one."""
+    for index, whole in enumerate(given.said):
+        if whole is said:
+            return [index]
+    return [index for index, whole in enumerate(given.said) if said.text in whole.text]
+
+
+Outcome = tuple[ConversationWindow, "Plan | LLMError"]
+"""What became of a window, or of a part of one."""
 
 
 async def infer(
@@ -124,45 +157,121 @@ async def infer(
     if material.request and (first := await stored_earlier(runtime.store, material.request)):
         learnt.first = first
         return
-    parts = windows(material.said, await _window(gateway))
+    parts = windows(material.said, await _window(runtime, gateway, material))
     learnt.ahead = [said for part in parts for said in part.new]
-    for number, part in enumerate(parts):
-        made = None
-        try:
-            made = await _asked(runtime, gateway, material, part)
-        except LLMError as error:
-            learnt.left += part.new
-            learnt.failure = error
-            learnt.degraded.append(_told(error, number, len(parts)))
-        learnt.begun = True
-        del learnt.ahead[: len(part.new)]
-        if made is not None:
-            last = number == len(parts) - 1 and not learnt.left
-            learnt.first = await _apply(runtime, material, made, learnt, ends=last)
-            if learnt.first:
-                return
-        told = on_progress(number + 1, len(parts)) if on_progress else None
-        if isawaitable(told):
-            await told
+    reading = [asyncio.create_task(_read(runtime, gateway, material, part)) for part in parts]
+    try:
+        for number, (part, task) in enumerate(zip(parts, reading, strict=True)):
+            outcomes = await task
+            learnt.begun = True
+            # What is not in a plan below waits: so it is no longer ahead, but left.
+            del learnt.ahead[: len(part.new)]
+            for window, outcome in outcomes:
+                if isinstance(outcome, LLMError):
+                    learnt.left += window.new
+                    learnt.failure = outcome
+                    learnt.degraded.append(_told(outcome, number, len(parts)))
+            for window, outcome in outcomes:
+                if isinstance(outcome, LLMError):
+                    continue
+                read = _read_whole(material, learnt, window, outcome)
+                learnt.first = await _apply(runtime, material, outcome, learnt, window, read)
+                if learnt.first:
+                    return
+            told = on_progress(number + 1, len(parts)) if on_progress else None
+            if isawaitable(told):
+                await told
+    finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
 
 
-async def _window(gateway: Gateway) -> int:
+def _read_whole(
+    material: ExtractionInput, learnt: ExtractionProgress, window: ConversationWindow, made: Plan
+) -> list[int]:
+    """Return the places of the messages that end with this window: read whole, and not kept."""
+    kept = {place for one in made.keep for place in places(material, window.new[one])}
+    learnt.kept |= kept
+    mine = {place for said in window.new for place in places(material, said)}
+    return sorted(mine - learnt.kept - set(learnt.unread(material)))
+
+
+async def _window(runtime: Runtime, gateway: Gateway, material: ExtractionInput) -> int:
+    """Return the tokens of a window: large enough, and so that all are read at the same time."""
     try:
         known = await gateway.context_window()
     except LLMError:
         known = None
-    return min(_WINDOW_TOKENS, known // 2) if known else _WINDOW_TOKENS
+    most = _SMALL_WINDOW_TOKENS if gateway.is_small else _WINDOW_TOKENS
+    most = min(most, _WINDOW_TOKENS, known // 2 if known else _WINDOW_TOKENS)
+    whole = sum(count_tokens(message(said)) for said in material.said)
+    share = -(-whole // runtime.settings.llm.concurrency)
+    return min(most, max(share + share // 10, _LEAST_WINDOW_TOKENS))
+
+
+async def _read(
+    runtime: Runtime, gateway: Gateway, material: ExtractionInput, part: ConversationWindow
+) -> list[Outcome]:
+    """Let the model read a window, in smaller parts where its answer would be too long."""
+    try:
+        made, cut = await _asked(runtime, gateway, material, part)
+    except (LLMCut, LLMContextTooLong) as error:
+        rest = _halves(part)
+        if not rest:
+            return [(part, error)]
+        read: list[Outcome] = []
+    except LLMError as error:
+        return [(part, error)]
+    else:
+        read = [(part, made)]
+        if not (cut and made.keep):
+            return read
+        rest = _rest(part, made.keep)
+        if not rest:
+            return read
+        made.keep.clear()
+    smaller = await asyncio.gather(*(_read(runtime, gateway, material, each) for each in rest))
+    return [*read, *(outcome for each in smaller for outcome in each)]
+
+
+def _halves(part: ConversationWindow) -> list[ConversationWindow]:
+    """Cut a window in two; empty if it is too short for that."""
+    new, middle = part.new, len(part.new) // 2
+    if middle:
+        before = new[max(0, middle - OVERLAP) : middle]
+        return [
+            ConversationWindow(new[:middle], part.context),
+            ConversationWindow(new[middle:], before),
+        ]
+    tokens = count_tokens(new[0].text)
+    if tokens < _LEAST_MESSAGE_TOKENS:
+        return []
+    texts = text_parts(new[0].text, tokens // 2 + 1, count_tokens)
+    return [ConversationWindow((replace(new[0], text=text),), part.context) for text in texts]
+
+
+def _rest(part: ConversationWindow, keep: Sequence[int]) -> list[ConversationWindow]:
+    """Return what an answer that was cut left unread, in windows as large as what it read."""
+    if len(keep) == len(part.new):
+        return _halves(part)
+    size = len(part.new) - len(keep)
+    windows_left = []
+    for start in range(0, len(keep), size):
+        chosen = keep[start : start + size]
+        before = part.new[max(0, chosen[0] - OVERLAP) : chosen[0]]
+        new = tuple(part.new[place] for place in chosen)
+        windows_left.append(ConversationWindow(new, before or part.context))
+    return windows_left
 
 
 async def _asked(
     runtime: Runtime, gateway: Gateway, material: ExtractionInput, part: ConversationWindow
-) -> Plan:
+) -> tuple[Plan, bool]:
+    """Return what an answer comes to, and whether it was cut."""
     now = utc_now()
     known = await _near(runtime, material.scope, part, now)
-    settings = runtime.settings
-    asked = PlanContext(
-        material.scope, part.new, known, now, settings.remember.max_characters, part.context
-    )
+    settings, small = runtime.settings, gateway.is_small
     messages = extract.messages(
         part.new,
         now=now,
@@ -170,16 +279,33 @@ async def _asked(
         context=part.context,
         instructions=runtime.instructions(material.instructions),
         guidance=runtime.prompts.extract,
+        short=small,
     )
+    form = extract.short_form(len(known)) if small else extract.Extraction
     with span("model"):
-        answer = (await gateway.complete(messages, extract.Extraction)).answer
-    made = plan(answer, asked)
+        done = await gateway.complete(
+            messages, form, max_output_tokens=_longest(part, settings.llm, small), partial=True
+        )
+    context = PlanContext(
+        material.scope, part.new, known, now, settings.remember.max_characters, part.context,
+        small=small, cut=done.cut,
+    )  # fmt: skip
+    made = plan(done.answer, context)
     if settings.llm.verify and (claims := statements(made)):
         checks = verify.messages(
             claims, part.new, now=now, context=part.context, guidance=runtime.prompts.verify
         )
         made = verified(made, (await gateway.complete(checks, verify.Verification)).answer)
-    return made
+    return made, done.cut
+
+
+def _longest(part: ConversationWindow, settings: LLMSettings, small: bool) -> int | None:
+    """Return the tokens that an answer may have; None for the setting's."""
+    if not small:
+        return None
+    least, most = _SMALL_ANSWER_TOKENS
+    read = sum(count_tokens(said.text) for said in part.new)
+    return min(max(least, _TOKENS_ANSWERED * read), most, settings.max_output_tokens)
 
 
 async def _near(
@@ -215,19 +341,31 @@ async def _apply(
     material: ExtractionInput,
     made: Plan,
     learnt: ExtractionProgress,
-    *,
-    ends: bool,
+    window: ConversationWindow,
+    read: Sequence[int],
 ) -> list[Memory]:
-    """Write a plan in one commit; return what an earlier call of the request made, if it did."""
+    """Write a plan in one commit; return what an earlier call of the request made, if it did.
+
+    Args:
+        runtime: what to work with.
+        material: what is to be learnt from.
+        made: the plan.
+        learnt: takes the results.
+        window: what the plan is of.
+        read: places of the messages that need not wait any longer.
+    """
     store, scope = runtime.store, material.scope
     now = utc_now()
+    kept = _kept(material, made, window)
     drafts = [_draft(material, added.text, added.fields, now) for added in made.add]
+    drafts += [] if material.waited else kept
     changed = {
         change.memory.memory_id: change for change in (*made.update, *made.ended, *made.delete)
     }
-    texts = [memory.text for memory in drafts]
-    texts += [change.fields["text"] for change in made.update]
-    vectors: list[Vector | None] = (await runtime.embed(texts))[0] if texts else []
+    written_anew = [change.fields["text"] for change in made.update]
+    texts = [*(memory.text for memory in drafts), *written_anew]
+    heard = [*map(embedded_text, drafts), *written_anew]
+    vectors: list[Vector | None] = (await runtime.embed(heard))[0] if heard else []
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
     for attempt in range(WRITE_ATTEMPTS):
@@ -241,8 +379,9 @@ async def _apply(
             ):
                 await store.settle()
                 return first
-            waiting = await _still_waiting(runtime, material.waited)
-            if not attempt and len(waiting) < len(material.waited):
+            held = [material.waited[one] for one in read] if material.waited else []
+            waiting = await _still_waiting(runtime, held)
+            if not attempt and len(waiting) < len(held):
                 raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(runtime, changed)
             placed = await assign_ids(store, drafts, utc_now(), written)
@@ -260,8 +399,7 @@ async def _apply(
                 for memory_id, change in fresh.items()
             ]
             pairs += [
-                deletion(row, scope, utc_now(), "read by the language model")
-                for row in (waiting if ends else ())
+                deletion(row, scope, utc_now(), "read by the language model") for row in waiting
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
@@ -273,6 +411,10 @@ async def _apply(
     else:
         raise WriteConflict("others keep changing these memories; try again")
     learnt.degraded += made.degraded
+    learnt.degraded += [
+        f"{shortened(one.text)} is kept as it was given, as the language model passed over it"
+        for one in kept
+    ]
     learnt.degraded += [
         f"memory {memory_id} was changed meanwhile and stays as it is"
         for memory_id in changed
@@ -311,6 +453,17 @@ async def _current(runtime: Runtime, changed: Mapping[str, Change]) -> dict[str,
         every({"memory_id": {"in": [*changed]}}, current()), columns=EVERY_FIELD
     )
     return {row.memory.memory_id: row for row in rows}
+
+
+def _kept(material: ExtractionInput, made: Plan, window: ConversationWindow) -> list[Memory]:
+    """Return the messages that an answer did not read, as rows that wait, without secrets."""
+    found = sorted({place for one in made.keep for place in places(material, window.new[one])})
+    bare = []
+    for index in found:
+        text = masked(material.given[index].text)
+        update = {"text": text, "content_hash": content_hash(text)}
+        bare.append(material.given[index].model_copy(update=update))
+    return waiting_rows(bare, material.instructions)
 
 
 def _draft(material: ExtractionInput, text: str, told: Mapping[str, Any], now: datetime) -> Memory:

@@ -347,7 +347,12 @@ class _PlanBuilder:
         if own is None or self._secrets.held_by([own]):
             raise _Secret(why)
         lower = min(fraction_of(operation.confidence) or _HEARSAY, _HEARSAY)
-        changes = {"text": own, "target": None, "relations": [], "confidence": lower}
+        changes: dict[str, Any] = {
+            "text": own,
+            "target": None,
+            "relations": [],
+            "confidence": lower,
+        }
         return operation.model_copy(update=changes)
 
     def _difference(

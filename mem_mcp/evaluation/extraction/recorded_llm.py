@@ -31,6 +31,7 @@ class Replay(Gateway):
         answer: type[Answer],
         *,
         max_output_tokens: int | None = None,  # noqa: ARG002 - likewise
+        partial: bool = False,  # noqa: ARG002 - likewise
     ) -> Completion[Answer]:
         """Return the next answer; see `Gateway.complete`.
 
