@@ -11,7 +11,8 @@ recall, and waits for a better answer. `messages_to_keep` decides, in this order
 3. An answer is *sound* if none of its operations was left out or said twice, and it was not cut.
    What a sound answer of a large model passed over, it passed over rightly. But a sound answer
    without any operation is not trusted with plain statements (`is_plain_statement`): people who say
-   "I have two cats" or correct a memory that the model was shown say something.
+   "I have two cats" or correct a memory that the model was shown say something; it is trusted
+   where instructions of the owner or the caller may have left them out.
 4. What an answer with a fault passed over is kept if it has content, and if it was said by a
    person or tells what an agent did. So is what any answer of a small model passed over.
 5. A message that an operation quotes rightly but that holds a secret is kept with the secret
@@ -32,7 +33,7 @@ from mem_mcp.prompts.conversation import Utterance
 
 _TALK = """
 hi hello hey morning evening night good great nice lovely fine thanks thank thx please ok okay
-yes yeah yep no nope sure right well bye cheers sorry haha lol wow cool perfect awesome deal
+oh ah yes yeah yep no nope sure right well bye cheers sorry haha lol wow cool perfect awesome deal
 done noted understood course welcome glad meet hear later again today too just really very
 hallo guten morgen abend tag danke bitte gut schön tschüss nein ja klar gern gerne verstanden
 hola gracias buenos buenas días tardes noches vale bien claro adiós
@@ -108,6 +109,7 @@ def messages_to_keep(
     *,
     known: Sequence[str] = (),
     small: bool = False,
+    instructed: bool = False,
 ) -> list[int]:
     """Return the places of the messages that an answer did not read; see the rule above.
 
@@ -116,19 +118,20 @@ def messages_to_keep(
         reading: what became of the answer.
         known: texts of the memories that the model was shown.
         small: whether the model is small.
+        instructed: whether instructions may leave out what was said.
     """
     kept = []
     for place, said in enumerate(new):
         if said.speaker == "setup":
             continue
-        left = [one for one in _sentences(said) if not _is_covered(one, reading.heard)]
+        left = [one for one in sentences(said) if not _is_covered(one, reading.heard)]
         if any(_touches(said, quote) for quote in reading.secret):
             kept.append(place)
         elif reading.faults or small:
             if any(has_content(one) and _counts(said, one) for one in left):
                 kept.append(place)
         elif (
-            not reading.operations
+            not (reading.operations or instructed)
             and said.speaker == "person"
             and any(is_plain_statement(one, known) for one in left)
         ):
@@ -183,11 +186,17 @@ def _content_words(text: str) -> set[str]:
     }
 
 
+def tells_deed(sentence: str) -> bool:
+    """Whether an agent says in a sentence what it did."""
+    return _DEED.search(comparable(sentence)) is not None
+
+
 def _counts(said: Utterance, sentence: str) -> bool:
-    return said.speaker == "person" or bool(_DEED.search(comparable(sentence)))
+    return said.speaker == "person" or tells_deed(sentence)
 
 
-def _sentences(said: Utterance) -> list[str]:
+def sentences(said: Utterance) -> list[str]:
+    """Return the sentences of a message."""
     return [one.strip() for one in _SENTENCES.split(said.text) if one and one.strip()]
 
 

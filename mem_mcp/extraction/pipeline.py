@@ -20,6 +20,7 @@ from mem_mcp.api.models import Memory, Remembered, Scope
 from mem_mcp.api.remember import Progress
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMContextTooLong, LLMCut, LLMError, LLMUnavailable, WriteConflict
+from mem_mcp.extraction.coverage import sentences
 from mem_mcp.extraction.field_parsing import shortened
 from mem_mcp.extraction.pending import waiting as waiting_rows
 from mem_mcp.extraction.plan import Change, Plan, PlanContext, plan, statements, verified
@@ -281,14 +282,16 @@ async def _asked(
         guidance=runtime.prompts.extract,
         short=small,
     )
-    form = extract.short_form(len(known)) if small else extract.Extraction
+    # A bound on its operations keeps a small model from repeating itself.
+    most = 1 + sum(len(sentences(said)) for said in part.new)
+    form = extract.short_form(len(known), most) if small else extract.Extraction
     with span("model"):
         done = await gateway.complete(
             messages, form, max_output_tokens=_longest(part, settings.llm, small), partial=True
         )
     context = PlanContext(
         material.scope, part.new, known, now, settings.remember.max_characters, part.context,
-        small=small, cut=done.cut,
+        small=small, cut=done.cut, instructed=any(runtime.instructions(material.instructions)),
     )  # fmt: skip
     made = plan(done.answer, context)
     if settings.llm.verify and (claims := statements(made)):

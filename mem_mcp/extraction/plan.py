@@ -19,13 +19,27 @@ from typing import Any
 
 from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory, Scope
-from mem_mcp.extraction.coverage import Heard, Reading, messages_to_keep
-from mem_mcp.extraction.field_parsing import details, fraction_of, reason_of, shortened, text_of
+from mem_mcp.extraction.coverage import (
+    Heard,
+    Reading,
+    has_content,
+    messages_to_keep,
+    tells_deed,
+)
+from mem_mcp.extraction.dates import dates_in
+from mem_mcp.extraction.field_parsing import (
+    details,
+    fraction_of,
+    moment_of,
+    reason_of,
+    shortened,
+    text_of,
+)
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import same, words
 from mem_mcp.extraction.secrets import Secrets
 from mem_mcp.extraction.statement_check import Support, difference, sentences_of
-from mem_mcp.extraction.subject_match import THE_USER, share_a_subject
+from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, share_a_subject
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 from mem_mcp.prompts.verify import Statement, Verification
@@ -35,6 +49,9 @@ _CHANGEABLE = ("fact", "procedure")
 _DELETABLE = (*_CHANGEABLE, "message")
 _HEARSAY = 0.5
 """Highest confidence in what only an agent says about the person it talks to."""
+_SUPPORTED = 0.6
+"""Share of the content words of a small model's text that its message must hold."""
+_STEM = 4
 _ABOUT_MEMORY = (
     "agent", "agente", "assistant", "delete", "drop", "entry", "erase", "fact", "forget",
     "memories", "memory", "message", "note", "record", "remember", "remove", "rule", "said", "say",
@@ -60,6 +77,8 @@ class PlanContext:
     """Whether the model is small, so that what it passes over is kept."""
     cut: bool = False
     """Whether the answer was cut, so that only its beginning was read."""
+    instructed: bool = False
+    """Whether instructions may leave out what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +191,7 @@ class _PlanBuilder:
         self._secrets = Secrets(said.text for said in asked.new)
         self._known = {same(memory.text): memory for memory in reversed(asked.known)}
         self._told: set[str] = set()
+        self._told_words: list[set[str]] = []
         self._changed: set[str] = set()
         self._succeeded: dict[str, Change] = {}
         self._unused: list[str] = []
@@ -206,7 +226,11 @@ class _PlanBuilder:
         self._read.operations = operations
         known = [memory.text for memory in self._asked.known]
         self.plan.keep[:] = messages_to_keep(
-            self._asked.new, self._read, known=known, small=self._asked.small
+            self._asked.new,
+            self._read,
+            known=known,
+            small=self._asked.small,
+            instructed=self._asked.instructed,
         )
         return self.plan
 
@@ -237,6 +261,7 @@ class _PlanBuilder:
 
     def _add(self, operation: Operation) -> None:
         said, fields = self._heard(operation)
+        self._states(operation, said)
         twin = self._known.get(same(operation.text or ""))
         if self._evidence.is_given_back(operation.quote or ""):
             if twin is None:
@@ -246,7 +271,11 @@ class _PlanBuilder:
         self._keepable(operation)
         operation = self._believed(operation, said)
         text = self._text(operation)
-        began = fields.get("occurred_at") or next((one.at for one in said if one.at), None)
+        began = self._date(operation, said, fields.get("occurred_at"))
+        if twin is None and self._asked.small and operation.target is None:
+            # Its wording differs a little from time to time.
+            mine = words(text) - EMPTY_WORDS
+            twin = next((one for one in self._asked.known if mine <= words(one.text)), None)
         if twin is not None:
             self._add_known(operation, twin, said, began)
             return
@@ -285,6 +314,8 @@ class _PlanBuilder:
         why = self._difference(operation, said, memory) if text else "its text is too long"
         if text is None or why:
             raise _WrongTarget(f"memory {operation.target} stays, as {why}")
+        if self._asked.small:
+            text = self._whole(text, memory, operation, said)
         if not is_shown_whole(memory):
             raise _WrongTarget(f"memory {operation.target} was shown in part")
         if twin := self._known.get(same(text)):
@@ -300,6 +331,15 @@ class _PlanBuilder:
         fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
         self._change(self.plan.update, _change(operation, memory, fields))
         self._covers(operation, text)
+
+    def _whole(
+        self, text: str, memory: Memory, operation: Operation, said: Sequence[Utterance]
+    ) -> str:
+        """Return what replaces a memory: the quoted sentence if the text lacks what both say."""
+        own = self._own_words(operation, said)
+        both = words(memory.text) & words(own) - EMPTY_WORDS
+        lacks = both - words(text) and not self._secrets.held_by([own])
+        return own if lacks and len(own) <= self._asked.most_characters else text
 
     def _end(self, operation: Operation, memory: Memory, until: datetime | None) -> None:
         if until is not None and until != memory.valid_until:
@@ -336,12 +376,44 @@ class _PlanBuilder:
     def _covers(self, operation: Operation, *says: str) -> None:
         self._read.heard.append(Heard(operation.quote or "", says))
 
+    def _states(self, operation: Operation, said: Sequence[Utterance]) -> None:
+        """Refuse what a small model quotes of a question, a greeting, or an agent's talk."""
+        if not self._asked.small:
+            return
+        sentences = [one for each in said for one in sentences_of(each.text, operation.quote or "")]
+        if sentences and not any(map(has_content, sentences)):
+            raise _NotSaid("what it quotes states nothing")
+        if all(one.speaker == "machine" for one in said) and not any(map(tells_deed, sentences)):
+            raise _NotSaid("the agent only talks of it")
+
+    def _date(
+        self, operation: Operation, said: Sequence[Utterance], told: datetime | None
+    ) -> datetime | None:
+        """Return when something happened: as its sentence says, else as told, else when said."""
+        first = next((one for one in said if one.at), None)
+        if first is None or first.at is None:
+            return told
+        sentences = " ".join(sentences_of(first.text, operation.quote or ""))
+        named = dates_in(sentences, first.at.date())
+        if named and (self._asked.small or (told and len(named) == 1)):
+            moments = [moment_of(one.iso, dated=True) for one in named]
+            if told is None or not any(told.isoformat().startswith(one.iso) for one in named):
+                return moments[0] or first.at
+        elif self._asked.small:
+            return first.at
+        return told or first.at
+
     def _believed(self, operation: Operation, said: Sequence[Utterance]) -> Operation:
         """Return the operation, with its speaker's own words if its text says something else."""
         text = text_of(operation.text, self._asked.most_characters)
         why = self._difference(operation, said) if text else "its text is empty or too long"
+        if not why and self._asked.small and not self._is_supported(operation, said):
+            why = "it adds what is not quoted"
         if not why:
             return operation
+        quoted = [one for each in said for one in sentences_of(each.text, operation.quote or "")]
+        if text and quoted and not any(map(has_content, quoted)):
+            raise _NotSaid(why)
         self._unused.append(f"its text ({why})")
         own = text_of(self._own_words(operation, said), self._asked.most_characters)
         if own is None or self._secrets.held_by([own]):
@@ -354,6 +426,15 @@ class _PlanBuilder:
             "confidence": lower,
         }
         return operation.model_copy(update=changes)
+
+    def _is_supported(self, operation: Operation, said: Sequence[Utterance]) -> bool:
+        """Whether most of the words of a small model's text stand in the message it quotes."""
+        names = " ".join(name for one in said for name in _called(one, ""))
+        support = words(" ".join([names, *(one.text for one in said)]))
+        stems = {word[:_STEM] for word in support}
+        mine = words(operation.text or "") - EMPTY_WORDS
+        found = sum(word in support or word[:_STEM] in stems for word in mine)
+        return found >= _SUPPORTED * len(mine)
 
     def _difference(
         self, operation: Operation, said: Sequence[Utterance], replaced: Memory | None = None
@@ -411,7 +492,12 @@ class _PlanBuilder:
         # "I" also matches memories that name the speaker or say "the user".
         who = [name for one in said for name in _called(one, memory.user_id)]
         told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
-        if not share_a_subject([*told, *who], _content(memory)):
+        if self._asked.small:
+            # It picks a memory of the same person for want of one of the same topic.
+            is_of = share_a_subject(told[1:], [memory.text], who)
+        else:
+            is_of = share_a_subject([*told, *who], _content(memory))
+        if not is_of:
             raise _WrongTarget(f"memory {operation.target} is of something else")
 
     def _is_meant(self, memory: Memory, operation: Operation) -> None:
@@ -434,9 +520,13 @@ class _PlanBuilder:
         return text
 
     def _once(self, text: str) -> None:
-        if same(text) in self._told:
+        mine = words(text) - EMPTY_WORDS
+        if same(text) in self._told or (
+            self._asked.small and any(mine <= earlier for earlier in self._told_words)
+        ):
             raise _Dropped("an earlier operation says the same")
         self._told.add(same(text))
+        self._told_words.append(mine)
 
     def _memory(self, number: int) -> Memory:
         if not 1 <= number <= len(self._asked.known):

@@ -50,7 +50,7 @@ _CJK_RUN = re.compile("[\u3400-\u9fff]+")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|\w+n't|dont|doesnt|cant"
     r"|kein\w*|nicht|nie|niemals|niemand|nichts|ohne|weder"
-    r"|nunca|jamás|nada|nadie|ningun[oa]?|ningún|sin|tampoco"
+    r"|nunca|jamás|nadie|ningun[oa]?|ningún|sin|tampoco"
     r"|ne|pas|jamais|aucune?|rien|personne ne|sans"
     r"|non|mai(?=\s)(?!\s\d)|nessun\w*|niente|senza|não|nem|nenhum\w*|ninguém|sem)\b"
     r"|\bn'|[不没無无未别]"
@@ -214,7 +214,8 @@ def _numbers(text: str, texts: Sequence[str], said_on: date | None) -> str:
         allowed |= {str(int(part)) for part in iso.split("-")}
     if said_on is not None:
         allowed.add(str(said_on.year))
-        named.add(said_on.isoformat())
+        if not named:
+            named.add(said_on.isoformat())
     for found in dates_in(text, said_on):
         if not any(_agree(found.iso, iso) for iso in named):
             shown = text[found.start : found.end]

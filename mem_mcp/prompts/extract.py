@@ -188,15 +188,13 @@ class Extraction(Response):
     operations: Annotated[list[Operation], BeforeValidator(_operations)]
 
 
-MOST_OPERATIONS = 40
-"""Operations of one bounded answer."""
 _DATE = r"^[0-9]{4}(-[0-9]{2}){0,2}$"
 _LONGEST = 300
 """Characters of a bounded text."""
 
 
 @lru_cache(maxsize=128)
-def short_form(shown: int, most: int = MOST_OPERATIONS) -> type[Extraction]:
+def short_form(shown: int, most: int) -> type[Extraction]:
     """Return the form of an answer for small models: few fields, all of them bounded.
 
     Servers on one's own machine compile it to a grammar, so that a model can neither name a memory

@@ -15,6 +15,7 @@ _LEGEND = (
     "forbidden: things that must not be stored, and were (lower is better); targets: expected "
     "changes that befell the right memory; dates: right ones, of the changes made for which one "
     "is expected; too many: cases that added more memories than wanted (lower is better)",
+    "lost: expected facts that stand neither in a memory nor in a message that was kept as given",
     "a failed case misses all that is expected of it",
 )
 
@@ -47,6 +48,7 @@ class Learnt(Model):
     targets: float | None
     dates: float | None
     too_many: float | None
+    lost: float | None
 
 
 class Asked(Model):
@@ -85,7 +87,7 @@ class ExtractionReport(Report):
         return Page(self.title, [self._table()], list(self._notes()))
 
     def _table(self) -> Table:
-        names = ["recall", "precision", "forbidden", "targets", "dates", "too many"]
+        names = ["recall", "precision", "forbidden", "targets", "dates", "too many", "lost"]
         return [
             ["category", "cases", "failed", "expected", "made", *names],
             *([name, *_cells(each)] for name, each in self.categories.items()),
@@ -125,6 +127,7 @@ def learnt(rows: Sequence[Conversation]) -> Learnt:
         targets=_percent(sums.targets, sums.targeted),
         dates=_percent(sums.dates, sums.dated),
         too_many=_percent(sums.too_many, len(rows)),
+        lost=_percent(sums.lost, sums.expected),
     )
 
 
@@ -157,6 +160,7 @@ def _percent(part: int, whole: int) -> float | None:
 def _cells(each: Learnt) -> list[str]:
     shares = (
         each.recall, each.precision, each.forbidden, each.targets, each.dates, each.too_many,
+        each.lost,
     )  # fmt: skip
     counted = (each.cases, each.failed, each.counts.expected, each.counts.made)
     return [*map(str, counted), *map(_share, shares)]

@@ -25,7 +25,7 @@ from mem_mcp.evaluation.extraction.report import (
     by_category,
     learnt,
 )
-from mem_mcp.evaluation.extraction.scores import Made, nothing_made, score
+from mem_mcp.evaluation.extraction.scores import Made, lost, nothing_made, score
 from mem_mcp.evaluation.harness import Progress
 from mem_mcp.evaluation.report import Data
 from mem_mcp.llm import Gateway
@@ -33,10 +33,13 @@ from mem_mcp.memory import AsyncMemory
 from mem_mcp.prompts.extract import Extraction
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
+from mem_mcp.text import said_by
 
 # How `degraded` names an operation that does not count; of single fields it says "X was left out".
 _DROPPED = re.compile(r" was left out(?::|, as not quite said:) ")
 
+_UNREAD = "the language model did not read it"
+"""How `degraded` names what the model was asked for in vain."""
 _EXAMPLE = "tests/data/extraction.jsonl"
 """In the source tree; the package has no conversations."""
 
@@ -161,16 +164,21 @@ async def _learn(memory: AsyncMemory, script: Script, gateway: Gateway) -> Conve
         messages=[one.model_dump(exclude_none=True) for one in script.messages]
     )
     took = time.perf_counter() - start
-    made = [await _made(memory, one, places) for one in done.results if one.event != "NONE"]
-    if any(one.memory and one.memory.status == "pending" for one in made):
+    changes = [await _made(memory, one, places) for one in done.results if one.event != "NONE"]
+    kept = [one for one in changes if one.memory and one.memory.status == "pending"]
+    made = [one for one in changes if one not in kept]
+    if any(_UNREAD in note for note in done.degraded):
         failed = _failed(script, "; ".join(done.degraded))
         return failed.model_copy(update={"llm": done.llm})
     scored = score(script, made)
+    now_stored = (await memory.list_memories(limit=200)).memories
+    texts = [said_by(one.actor_id or one.role, one.text) for one in now_stored]
+    counts = scored.counts.model_copy(update={"lost": lost(script, texts)})
     unasked = gateway.left if isinstance(gateway, Replay) else 0
     return Conversation(
         case=script.name,
         category=script.category,
-        counts=scored.counts,
+        counts=counts,
         wrong=scored.wrong,
         degraded=[
             *done.degraded,

@@ -47,6 +47,8 @@ class Counts(Model):
     """Those that were."""
     too_many: int = 0
     """Cases that added more memories than allowed."""
+    lost: int = 0
+    """Expected facts that stand neither in a memory nor in a message that was kept."""
 
     def __add__(self, other: Counts) -> Counts:
         mine, theirs = self.model_dump(), other.model_dump()
@@ -66,6 +68,22 @@ def nothing_made(script: Script) -> Counts:
     """Return the counts of a case that failed: what was expected is missing."""
     targeted = sum(one.target is not None for one in script.expect)
     return Counts(expected=len(script.expect), targeted=targeted)
+
+
+def lost(script: Script, texts: Sequence[str]) -> int:
+    """Count the expected facts of which a word that was said is in none of the texts.
+
+    Args:
+        script: the case.
+        texts: of all memories and kept messages, with their speakers.
+    """
+    said = " ".join(f"{one.name or one.role}: {one.content}" for one in script.messages)
+    whole = " ".join(texts)
+    return sum(
+        any(_holds(said, regex) and not _holds(whole, regex) for regex in expected.all_of)
+        for expected in script.expect
+        if expected.event != "DELETE" and not _stays(script, expected)
+    )
 
 
 def score(script: Script, made: Sequence[Made]) -> Score:
