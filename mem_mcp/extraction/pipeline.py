@@ -22,6 +22,7 @@ from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMContextTooLong, LLMCut, LLMError, LLMUnavailable, WriteConflict
 from mem_mcp.extraction.coverage import sentences
 from mem_mcp.extraction.field_parsing import shortened
+from mem_mcp.extraction.pending import kept as kept_fields
 from mem_mcp.extraction.pending import waiting as waiting_rows
 from mem_mcp.extraction.plan import Change, Plan, PlanContext, plan, statements, verified
 from mem_mcp.extraction.secrets import masked
@@ -50,6 +51,7 @@ _LEAST_WINDOW_TOKENS = 1_500
 # A small model's answer: bounded by what it reads, so that it cannot repeat itself for long.
 _SMALL_ANSWER_TOKENS = (300, 1_500)
 _TOKENS_ANSWERED = 4
+_MASKED = ("text", "content_hash")
 # A message of fewer tokens is not cut in two.
 _LEAST_MESSAGE_TOKENS = 100
 # Memories that a model is shown: so many near each message, and in all.
@@ -112,6 +114,8 @@ class ExtractionProgress:
     failure: LLMError | None = None
     """Why, at the last of it."""
     degraded: list[str] = field(default_factory=list)
+    unread_rows: Sequence[Version] = ()
+    """Rows that go on waiting, as the model did not read them."""
     kept: set[int] = field(default_factory=set)
     """Places of the messages that an answer did not read."""
 
@@ -155,7 +159,11 @@ async def infer(
     Raises:
         WriteConflict: other writers kept winning, or what waited was changed meanwhile.
     """
-    if material.request and (first := await stored_earlier(runtime.store, material.request)):
+    if (
+        not material.waited
+        and material.request
+        and (first := await stored_earlier(runtime.store, material.request))
+    ):
         learnt.first = first
         return
     parts = windows(material.said, await _window(runtime, gateway, material))
@@ -366,8 +374,9 @@ async def _apply(
         change.memory.memory_id: change for change in (*made.update, *made.ended, *made.delete)
     }
     written_anew = [change.fields["text"] for change in made.update]
-    texts = [*(memory.text for memory in drafts), *written_anew]
-    heard = [*map(embedded_text, drafts), *written_anew]
+    embedded = [*drafts, *(kept if material.waited else [])]
+    texts = [*(memory.text for memory in embedded), *written_anew]
+    heard = [*map(embedded_text, embedded), *written_anew]
     vectors: list[Vector | None] = (await runtime.embed(heard))[0] if heard else []
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
@@ -377,6 +386,7 @@ async def _apply(
             begins = not learnt.results and not written
             if (
                 begins
+                and not material.waited
                 and material.request
                 and (first := await stored_earlier(store, material.request))
             ):
@@ -385,6 +395,7 @@ async def _apply(
             held = [material.waited[one] for one in read] if material.waited else []
             waiting = await _still_waiting(runtime, held)
             if not attempt and len(waiting) < len(held):
+                await store.settle()
                 raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(runtime, changed)
             placed = await assign_ids(store, drafts, utc_now(), written)
@@ -403,6 +414,17 @@ async def _apply(
             ]
             pairs += [
                 deletion(row, scope, utc_now(), "read by the language model") for row in waiting
+            ]
+            pairs += [
+                next_version(
+                    row,
+                    "UPDATE",
+                    scope,
+                    utc_now(),
+                    fields={**kept_fields(row), **{name: getattr(one, name) for name in _MASKED}},
+                    vector=row.vector if one.text == row.memory.text else new_texts[one.text],
+                )
+                for row, one in await _still_kept(runtime, material, kept)
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
@@ -427,6 +449,10 @@ async def _apply(
         Remembered(memory_id=one.memory.memory_id, event=one.event, text=one.memory.text)
         for one in placed
     ]
+    if material.waited:
+        learnt.results += [
+            Remembered(memory_id=one.memory_id, event="ADD", text=one.text) for one in kept
+        ]
     learnt.results += [
         _result(change, "DELETE" if change in made.delete else "UPDATE")
         for change in fresh.values()
@@ -447,6 +473,15 @@ async def _still_waiting(runtime: Runtime, rows: Sequence[Version]) -> list[Vers
     found = await runtime.store.read(every(named, current()), columns=["version_id"])
     ids = {row.memory.version_id for row in found}
     return [row for row in rows if row.memory.version_id in ids]
+
+
+async def _still_kept(
+    runtime: Runtime, material: ExtractionInput, kept: Sequence[Memory]
+) -> list[tuple[Version, Memory]]:
+    """Return the rows of kept messages that still wait, with what they hold from now on."""
+    by_id = {one.memory_id: one for one in kept}
+    rows = [row for row in material.waited if row.memory.memory_id in by_id]
+    return [(row, by_id[row.memory.memory_id]) for row in await _still_waiting(runtime, rows)]
 
 
 async def _current(runtime: Runtime, changed: Mapping[str, Change]) -> dict[str, Version]:

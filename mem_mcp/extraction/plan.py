@@ -12,6 +12,7 @@ The messages that the answer did not read are kept; `coverage` has the rule.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,7 +37,7 @@ from mem_mcp.extraction.field_parsing import (
     text_of,
 )
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
-from mem_mcp.extraction.quotes import same, words
+from mem_mcp.extraction.quotes import comparable, same, words
 from mem_mcp.extraction.secrets import Secrets
 from mem_mcp.extraction.statement_check import Support, difference, sentences_of
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, share_a_subject
@@ -52,6 +53,15 @@ _HEARSAY = 0.5
 _SUPPORTED = 0.6
 """Share of the content words of a small model's text that its message must hold."""
 _STEM = 4
+_CHANGED = re.compile(
+    r"\b(?:left|moved?|moving|sold|gave up|given up|quit|stopped|started|changed|switched|divorced"
+    r"|no longer|anymore|any more|not any|gezogen|aufgehört|gekündigt|verkauft|nicht mehr"
+    r"|gewechselt"
+    r"|ya no|dej[éó]|vend[ií]|me mud[éo]|cambi[éó]|quitté|déménagé|vendu|ne \w+ plus|arrêté"
+    r"|lasciato|trasferit[oa]|venduto|non \w+ più|smesso|deixei|mudei|vendi|já não|parei)\b"
+    r"|[辞搬]|不再|换了"
+)
+"""What tells a change of the world."""
 _ABOUT_MEMORY = (
     "agent", "agente", "assistant", "delete", "drop", "entry", "erase", "fact", "forget",
     "memories", "memory", "message", "note", "record", "remember", "remove", "rule", "said", "say",
@@ -307,6 +317,11 @@ class _PlanBuilder:
         self._keepable(operation)
         memory = self._target(operation, _CHANGEABLE)
         self._is_of(memory, operation, said)
+        if (twin := self._known.get(same(operation.text or ""))) not in (None, memory):
+            self._is_known(twin, operation)
+            return
+        if operation.text and not self._share_a_topic(operation.text, memory, said):
+            raise _WrongTarget(f"memory {operation.target} is of something else")
         if same(operation.text or "") in ("", same(memory.text)):
             self._end(operation, memory, fields.get("valid_until"))
             return
@@ -314,13 +329,16 @@ class _PlanBuilder:
         why = self._difference(operation, said, memory) if text else "its text is too long"
         if text is None or why:
             raise _WrongTarget(f"memory {operation.target} stays, as {why}")
+        if self._asked.small and not self._is_supported(operation, said):
+            raise _WrongTarget(f"memory {operation.target} stays, as it adds what is not quoted")
+        if self._asked.small and self._is_change(operation, said):
+            # It does not tell a change of the world from a correction.
+            self._add(operation)
+            return
         if self._asked.small:
             text = self._whole(text, memory, operation, said)
         if not is_shown_whole(memory):
             raise _WrongTarget(f"memory {operation.target} was shown in part")
-        if twin := self._known.get(same(text)):
-            self._is_known(twin, operation)
-            return
         self._once(text)
         if fields.get("valid_until", self._asked.now) < self._asked.now:
             # Most likely meant of what it replaces: what was just said would seem to be over.
@@ -365,7 +383,9 @@ class _PlanBuilder:
     def _none(self, operation: Operation) -> None:
         memory = None if operation.target is None else self._memory(operation.target)
         if memory and operation.quote:
-            self._is_of(memory, operation, self._evidence.of(operation.quote))
+            said = self._evidence.of(operation.quote)
+            if not self._share_a_topic(f"{operation.text or ''} {operation.quote}", memory, said):
+                raise _WrongTarget(f"memory {operation.target} is of something else")
         self._is_known(memory, operation)
 
     def _is_known(self, memory: Memory | None, operation: Operation) -> None:
@@ -409,6 +429,8 @@ class _PlanBuilder:
         why = self._difference(operation, said) if text else "its text is empty or too long"
         if not why and self._asked.small and not self._is_supported(operation, said):
             why = "it adds what is not quoted"
+        elif not why and not self._shares_a_word(operation, said):
+            why = "it has no word of what it quotes"
         if not why:
             return operation
         quoted = [one for each in said for one in sentences_of(each.text, operation.quote or "")]
@@ -427,10 +449,28 @@ class _PlanBuilder:
         }
         return operation.model_copy(update=changes)
 
+    def _shares_a_word(self, operation: Operation, said: Sequence[Utterance]) -> bool:
+        """Whether a text has a content word of what is said, beside who says it; or none at all."""
+        who = [name for one in said for name in _called(one, self._asked.scope.user_id)]
+        names = words(" ".join(who))
+        mine = words(operation.text or "") - EMPTY_WORDS - names
+        if not any(len(word) >= _STEM for word in mine):
+            return True
+        around = [*self._evidence.before(operation.quote or ""), *(one.text for one in said)]
+        known = [memory.text for memory in self._asked.known]
+        return share_a_subject([operation.text or ""], [*around, *known], who)
+
+    def _is_change(self, operation: Operation, said: Sequence[Utterance]) -> bool:
+        """Whether the quoted sentence tells that something has changed."""
+        quote = operation.quote or ""
+        quoted = [one for each in said for one in sentences_of(each.text, quote)]
+        return any(_CHANGED.search(comparable(one)) for one in quoted)
+
     def _is_supported(self, operation: Operation, said: Sequence[Utterance]) -> bool:
         """Whether most of the words of a small model's text stand in the message it quotes."""
         names = " ".join(name for one in said for name in _called(one, ""))
-        support = words(" ".join([names, *(one.text for one in said)]))
+        before = self._evidence.before(operation.quote or "")
+        support = words(" ".join([names, *before, *(one.text for one in said)]))
         stems = {word[:_STEM] for word in support}
         mine = words(operation.text or "") - EMPTY_WORDS
         found = sum(word in support or word[:_STEM] in stems for word in mine)
@@ -499,6 +539,13 @@ class _PlanBuilder:
             is_of = share_a_subject([*told, *who], _content(memory))
         if not is_of:
             raise _WrongTarget(f"memory {operation.target} is of something else")
+
+    def _share_a_topic(self, text: str, memory: Memory, said: Sequence[Utterance]) -> bool:
+        """Whether a text and a memory share a content word, beside who speaks."""
+        who = [name for one in said for name in _called(one, memory.user_id)]
+        if not words(memory.text) - EMPTY_WORDS - words(" ".join(who)):
+            return True
+        return share_a_subject([text], _content(memory), who)
 
     def _is_meant(self, memory: Memory, operation: Operation) -> None:
         """Refuse a deletion that does not name what is to be forgotten.

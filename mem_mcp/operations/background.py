@@ -42,7 +42,7 @@ class Background:
             self._again = False
             try:
                 if await self._runtime.store.count(WAITING):
-                    done = await reprocess(self._runtime)
+                    done = await reprocess(self._runtime, kept=False)
                     for note in done.degraded:
                         logger.warning("%s", note)
             except MemError as error:  # nothing is lost, and the next write tries again

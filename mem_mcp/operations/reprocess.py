@@ -33,7 +33,7 @@ _MOST_FAILURES = 3
 
 
 async def reprocess(
-    runtime: Runtime, *, pending: bool = True, outcomes: bool = False
+    runtime: Runtime, *, pending: bool = True, outcomes: bool = False, kept: bool = True
 ) -> Reprocessed:
     """Finish what waits, and on request judge again the outcomes that a model judged.
 
@@ -43,6 +43,7 @@ async def reprocess(
         runtime: what to work with.
         pending: what waits.
         outcomes: outcomes that a model judged earlier, as new versions.
+        kept: of what waits, also the messages that a model read and passed over.
 
     Raises:
         LLMUnavailable: no model is configured.
@@ -53,7 +54,7 @@ async def reprocess(
     work = _Work(runtime, gateway)
     async with runtime.store.alone("reprocess"):
         if pending:
-            for ids in await requests_waiting(runtime.store, _AT_ONCE):
+            for ids in await requests_waiting(runtime.store, _AT_ONCE, with_kept=kept):
                 if work.given_up:
                     break
                 if rows := await rows_waiting(runtime.store, ids):

@@ -247,8 +247,8 @@ async def test_a_long_conversation_is_read_in_parts_and_a_bad_part_loses_no_othe
     assert "The weather was the topic of item 0" in stored
     waiting = await texts(memory, status="pending")
     assert 0 < len(waiting) < len(talk)
-    assert any(talk[6]["content"] == text for text in waiting)
-    assert any("part 3 of 4" in note for note in done.degraded)
+    assert any("Item 6." in text for text in waiting)
+    assert any(re.search(r"part \d+ of \d+", note) for note in done.degraded)
 
 
 PROCEDURE = {

@@ -230,7 +230,8 @@ def test_without_a_date_the_old_ends_when_the_new_was_said():
 
 def test_nothing_ends_before_it_occurred():
     made = planned(
-        operation(text="Ana moved to Oslo", quote="moved to Oslo", target=1, occurred_at="1999")
+        operation(text="Ana moved to Oslo", quote="moved to Oslo", target=1, occurred_at="1999"),
+        new=[replace(MOVED, text="We moved to Oslo.")],
     )
     assert made.ended[0].fields == {"valid_until": OLD}
 
@@ -348,7 +349,9 @@ def test_a_correction_with_a_past_end_does_not_end_what_was_just_said():
     )
     assert "valid_until" not in made.update[0].fields
     assert "past" in made.trimmed[0]
-    later = operation("UPDATE", "Ana stays in Oslo", target=1, quote="moved", valid_until="2027")
+    later = operation(
+        "UPDATE", "Ana lives in Oslo now", target=1, quote="moved", valid_until="2027"
+    )
     assert planned(later).update[0].fields["valid_until"] == datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -400,7 +403,7 @@ def test_a_correction_without_a_quote_that_stands_is_dropped():
 
 
 def test_a_memory_shown_in_part_is_not_replaced_but_may_end():
-    long = known("Ana " + "x" * SHOWN_CHARACTERS)
+    long = known("Ana moved " + "x" * SHOWN_CHARACTERS)
     made = planned(operation("UPDATE", "Ana moved", target=1, quote="moved"), memories=[long])
     assert [added.text for added in made.add] == ["Ana moved"]
     assert made.update == []
