@@ -94,6 +94,8 @@ class Recorded(_Strict):
     """What a model answered to one case."""
 
     case: str
+    model: str = ""
+    """Which model answered; its name tells whether it is small."""
     answers: list[Extraction]
     """One for each call, in order; targets are the numbers that the model was shown."""
 
@@ -111,7 +113,7 @@ def load_scripts(path: Path) -> list[Script]:
     return scripts
 
 
-def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, list[Extraction]]:
+def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, Recorded]:
     """Read recorded answers, by case.
 
     Raises:
@@ -121,4 +123,4 @@ def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, list[Extrac
     refuse_twice(path, [one.case for one in recorded])
     if strange := {one.case for one in recorded} - {script.name for script in scripts}:
         raise InvalidInput("answers", f"{path} answers {min(strange)!r}, which the data has not")
-    return {one.case: one.answers for one in recorded}
+    return {one.case: one for one in recorded}

@@ -16,8 +16,8 @@ from mem_mcp.prompts.extract import Extraction
 class Replay(Gateway):
     """Gives recorded answers, one a call; sends nothing and costs nothing."""
 
-    def __init__(self, answers: Sequence[Extraction]) -> None:
-        super().__init__(LLMSettings(), Ledger())
+    def __init__(self, answers: Sequence[Extraction], model: str = "") -> None:
+        super().__init__(LLMSettings(model=model), Ledger())
         self._left = deque(answers)
 
     @property

@@ -16,7 +16,7 @@ from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, Embedder
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.evaluation import provenance
-from mem_mcp.evaluation.extraction.cases import Script, load_answers, load_scripts
+from mem_mcp.evaluation.extraction.cases import Recorded, Script, load_answers, load_scripts
 from mem_mcp.evaluation.extraction.recorded_llm import Replay
 from mem_mcp.evaluation.extraction.report import (
     Conversation,
@@ -30,7 +30,6 @@ from mem_mcp.evaluation.harness import Progress
 from mem_mcp.evaluation.report import Data
 from mem_mcp.llm import Gateway
 from mem_mcp.memory import AsyncMemory
-from mem_mcp.prompts.extract import Extraction
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
 from mem_mcp.text import said_by
@@ -109,7 +108,7 @@ async def run_extraction(
 async def _rows(
     settings: Settings,
     scripts: Sequence[Script],
-    recorded: dict[str, list[Extraction]] | None,
+    recorded: dict[str, Recorded] | None,
     progress: Progress,
 ) -> list[Conversation]:
     bundled = BundledEmbedder()
@@ -122,7 +121,8 @@ async def _rows(
             with suppress(LLMError):  # what is wrong with it, each case says
                 await model.warm()
         for number, script in enumerate(scripts, start=1):
-            gateway = model or Replay((recorded or {}).get(script.name, []))
+            known = (recorded or {}).get(script.name)
+            gateway = model or Replay(known.answers if known else [], known.model if known else "")
             rows.append(await _row(settings, script, embedder, gateway))
             progress(number, len(scripts))
     finally:
