@@ -160,7 +160,7 @@ def _expect(held: bool, otherwise: str) -> None:
 
 
 def _scored(memory: dict[str, Any]) -> str:
-    return f"{memory['score']:.2f}  {said(memory['actor_id'], memory['text'], _WIDTH - 8)}"
+    return f"{memory['score']:.2f}  {said(memory.get('actor_id'), memory['text'], _WIDTH - 8)}"
 
 
 def _version(version: dict[str, Any]) -> str:

@@ -32,10 +32,12 @@ from mem_mcp.api.models import (
 from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
 from mem_mcp.api.remember import Remember
+from mem_mcp.api.words import is_absent
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
+from mem_mcp.server.structured import structured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +144,10 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
         result: BaseModel = await method(**given)
+        user_id = given.get("user_id")
+        caller = lazy.settings.user_id if is_absent(user_id) else str(user_id)
         return CallToolResult(
-            content=[_text(offer.shown(result))], structured_content=result.model_dump(mode="json")
+            content=[_text(offer.shown(result))], structured_content=structured(result, caller)
         )
 
     return OperationTool(
@@ -156,7 +160,6 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
         is_async=True,
         context_kwarg=None,
         annotations=ToolAnnotations(
-            title=offer.title,
             read_only_hint=offer.reads,
             destructive_hint=offer.destroys,
             idempotent_hint=offer.repeatable,
