@@ -9,13 +9,14 @@ from datetime import datetime
 
 from mem_mcp.api.explore import Why
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
+from mem_mcp.display import one_line
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
-from mem_mcp.text import count_tokens, one_line
+from mem_mcp.text import count_tokens
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",

@@ -127,7 +127,7 @@ class OperationTool(Tool):
         try:
             answer: CallToolResult = await self.fn(arguments, context)
         except MemError as error:
-            return CallToolResult(content=[_text(str(error))], is_error=True)
+            return CallToolResult(content=[_text(render.refused(str(error)))], is_error=True)
         except MCPError:
             raise
         except Exception as error:  # an edge: logged by the SDK, and its text shown to nobody

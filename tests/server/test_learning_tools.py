@@ -111,7 +111,7 @@ async def test_a_failed_task_briefs_the_next_one_like_it(client):
     outcome = recorded.structured_content
     assert (outcome["outcome"], outcome["evaluated_by"]) == ("failure", "caller")
     assert (outcome["status"], "credited" in outcome) == ("active", False)
-    assert outcome["memory_id"] in said(recorded)
+    assert said(recorded).endswith(f": {outcome['memory_id'][:8]}")
     briefed = await called(client, "recall_lessons", task=NEXT)
     (failure,) = briefed.structured_content["failures"]
     assert failure["memory_id"] == outcome["memory_id"]
@@ -121,7 +121,7 @@ async def test_a_failed_task_briefs_the_next_one_like_it(client):
     for text in (briefed.structured_content["briefing"], said(briefed)):
         assert LESSON in text
         assert AS_DATA in text
-        assert outcome["memory_id"] in text
+        assert f"\n- [{outcome['memory_id'][:8]} " in text
     assert briefed.structured_content["recall_id"] in said(briefed)
 
 
@@ -248,7 +248,7 @@ async def test_feedback_moves_what_it_is_about(client):
             client, "give_feedback", memory_id=memory_id, feedback=word, recall_id=recall_id
         )
         assert given.structured_content == {"results": [{"memory_id": memory_id, "feedback": word}]}
-        assert f"{memory_id}: {word}" in said(given)
+        assert f"{memory_id[:8]}: {word}" in said(given)
     after = await recalled(client, question, explain=True)
     assert after[helps]["score"] > before[helps]["score"]
     assert after[misleads]["score"] < before[misleads]["score"]
