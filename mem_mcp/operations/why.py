@@ -10,8 +10,9 @@ from datetime import datetime
 from mem_mcp.api.explore import Why
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
 from mem_mcp.display import one_line
-from mem_mcp.errors import InvalidInput, NotFound
+from mem_mcp.errors import InvalidInput
 from mem_mcp.logs.recalls import Trace
+from mem_mcp.retrieval.access import find
 from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
@@ -46,15 +47,15 @@ async def why(runtime: Runtime, request: Why) -> WhyResult:
     scope = Scope(user_id=request.user_id or runtime.settings.user_id)
     trace = await _traced(runtime, request.recall_id, scope)
     versions = await _versions(runtime.store, scope, request.memory_id)
-    asked = PastQuestion.of(trace)
+    memory_id, asked = versions[0].memory_id, PastQuestion.of(trace)
     then = _at(versions, asked.moment)
-    if request.memory_id in trace.memory_ids:
+    if memory_id in trace.memory_ids:
         found, reason = True, await _present(runtime, asked, versions)
     else:
         found, reason = False, await _absent(runtime, asked, versions)
     return WhyResult(
         recall_id=trace.recall_id,
-        memory_id=request.memory_id,
+        memory_id=memory_id,
         query=trace.query,
         found=found,
         verdict=reason.verdict,
@@ -77,13 +78,12 @@ async def _traced(runtime: Runtime, recall_id: str, scope: Scope) -> Trace:
 
 
 async def _versions(store: Store, scope: Scope, memory_id: str) -> list[Memory]:
+    one = await find(store, scope, memory_id, deleted=True)
     rows = await store.read(
-        every({"memory_id": memory_id}, owned(scope, include_global=True)),
+        every({"memory_id": one.memory.memory_id}, owned(scope, include_global=True)),
         columns=_HISTORY,
         order=[("version", True)],
     )
-    if not rows:
-        raise NotFound(memory_id)
     return [row.memory for row in rows]
 
 
