@@ -20,7 +20,7 @@ from mem_mcp.cli import doctor
 from mem_mcp.cli.app import app
 from mem_mcp.errors import StoreError
 from mem_mcp.store import repair
-from mem_mcp.store.damage import damages
+from mem_mcp.store.damage.survey import damages
 
 pytestmark = pytest.mark.anyio
 FACTS = [f"Server {name} runs in {city}." for name, city in
