@@ -48,7 +48,9 @@ async def attempt(call: Awaitable[T]) -> T | None:
 
 def of_lancedb(error: Exception) -> bool:
     """Return whether LanceDB or the disk has raised an error."""
-    return isinstance(error, RuntimeError | ValueError | OSError)
+    # A panic, which some damaged indices cause, has a class of its own that cannot be imported.
+    is_panic = type(error).__name__ == "RustPanic"
+    return is_panic or isinstance(error, RuntimeError | ValueError | OSError)
 
 
 def not_writable(place: object, reason: str, number: int | None) -> StoreError:

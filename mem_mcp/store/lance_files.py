@@ -126,7 +126,8 @@ def copy_tables(source: Path, target: Path, link: Callable[[str, str], None]) ->
             with suppress(OSError):  # on Windows few users may make links
                 link(file, place)
                 return
-        shutil.copy2(file, place)
+        with suppress(FileNotFoundError):  # another process has just removed it
+            shutil.copy2(file, place)
 
     for table in table_folders(source):
         shutil.copytree(table, target / table.name, copy_function=copy)

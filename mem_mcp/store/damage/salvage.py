@@ -60,8 +60,10 @@ class _Salvage:
         self._manifests = _whole_manifests(table)
 
     async def remains(self) -> Remains:
-        closed = [each.version for each in self._manifests if not await self._can_read(each, [])]
-        seen = survey(self._table, every_version=True, distrusted=closed)
+        closed = [each for each in self._manifests if await attempt(self._open(each)) is None]
+        self._manifests = [each for each in self._manifests if each not in closed]
+        distrusted = [each.version for each in closed]
+        seen = survey(self._table, every_version=True, distrusted=distrusted)
         newest = seen.newest
         unreadable = await self._unreadable(newest, seen.rows) if newest else []
         garbled = [each for each in unreadable if each.number not in seen.rows]
@@ -94,6 +96,12 @@ class _Salvage:
         """Read some fragments completely, which fails where one is damaged."""
         content = manifest.of_fragments(fragments)
         return await read_through(await self._view(manifest.path.name, content))
+
+    async def _open(self, manifest: Manifest) -> bool:
+        """Open a version, which fails where LanceDB cannot read its manifest."""
+        view = await self._view(manifest.path.name, manifest.path.read_bytes())
+        await view.list_indices()
+        return True
 
     async def _load_indices(self) -> bool:
         """Load every index of the newest version, which fails where one is damaged."""
@@ -156,7 +164,7 @@ class _Salvage:
         self._views += 1
         place = self._scratch / f"view{self._views}.lance"
         (place / "_versions").mkdir(parents=True)
-        for folder in ("data", "_deletions"):
+        for folder in ("data", "_deletions", "_indices"):
             (place / folder).symlink_to(self._table.absolute() / folder, target_is_directory=True)
         (place / "_versions" / name).write_bytes(manifest)
         return await self._database.open_table(place.stem)
