@@ -71,8 +71,10 @@ class Fragment:
         """Return the same fragment without deletions."""
         if self.deletions is None:
             return self
-        kept = encoded(each for each in _Message(self.message).fields if each[0] != _DELETIONS)
-        return _fragment(_Message(kept))
+        kept = encoded(
+            each for each in _ProtobufMessage(self.message).fields if each[0] != _DELETIONS
+        )
+        return _fragment(_ProtobufMessage(kept))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -190,7 +192,7 @@ def fragment_of(number: int, path: Path) -> tuple[Fragment, list[bytes]]:
     with _parsing(path, _DATA_FOOTER) as content:
         _, _, buffers, *_ = _DATA_FOOTER.unpack(content[-_DATA_FOOTER.size :])
         place, size = struct.unpack_from("<QQ", content, buffers)
-        described = _Message(content[place : place + size])
+        described = _ProtobufMessage(content[place : place + size])
         columns = described.messages(1)[-1].messages(1)
         groups = {each.number(4) for each in columns}  # of lists and structs only leaves are stored
         leaves = [each.number(3) for each in columns if each.number(3) not in groups]
@@ -198,10 +200,10 @@ def fragment_of(number: int, path: Path) -> tuple[Fragment, list[bytes]]:
         packed = [b"".join(map(_varint, numbers)) for numbers in (leaves, places)]
         file = encoded([(1, path.name.encode()), (2, packed[0]), (3, packed[1]), (4, 2), (5, 2)])
         fragment = encoded([(_NUMBER, number), (_FILES, file), (_ROWS, described.number(2))])
-        return _fragment(_Message(fragment)), [each.encoded for each in columns]
+        return _fragment(_ProtobufMessage(fragment)), [each.encoded for each in columns]
 
 
-class _Message:
+class _ProtobufMessage:
     """A protobuf message. Its methods raise DamagedFile for a value of another type."""
 
     def __init__(self, content: bytes) -> None:
@@ -219,9 +221,9 @@ class _Message:
         """Return the number in a field; 0 if the field is absent."""
         return [0, *self.values(field, int)][-1]
 
-    def messages(self, field: int) -> list[_Message]:
+    def messages(self, field: int) -> list[_ProtobufMessage]:
         """Return the messages in a field."""
-        return [_Message(value) for value in self.values(field, bytes)]
+        return [_ProtobufMessage(value) for value in self.values(field, bytes)]
 
     def text(self, field: int) -> str:
         """Return the text in a field that must be there."""
@@ -251,16 +253,16 @@ def _parsing(path: Path, footer: struct.Struct) -> Iterator[bytes]:
         raise DamagedFile("is damaged") from error
 
 
-def _sized(content: bytes, place: int) -> _Message:
+def _sized(content: bytes, place: int) -> _ProtobufMessage:
     """Return the message at a place, which begins with its length."""
     start = place + _LENGTH.size
     (size,) = _LENGTH.unpack(content[place:start])
     if start + size > len(content):
         raise DamagedFile("is damaged")
-    return _Message(content[start : start + size])
+    return _ProtobufMessage(content[start : start + size])
 
 
-def _fragment(message: _Message) -> Fragment:
+def _fragment(message: _ProtobufMessage) -> Fragment:
     number, rows, deletions = message.number(_NUMBER), message.number(_ROWS), None
     for each in message.messages(_DELETIONS):
         ending = "bin" if each.number(1) else "arrow"
@@ -273,7 +275,7 @@ def _fragment(message: _Message) -> Fragment:
     return Fragment(number, tuple(files), deletions, rows, message.encoded)
 
 
-def _index_files(section: _Message) -> Iterator[Part]:
+def _index_files(section: _ProtobufMessage) -> Iterator[Part]:
     for index in section.messages(1):
         name = UUID(bytes=index.messages(1)[-1].values(1, bytes)[-1])
         for file in index.messages(_INDEX_FILES):

@@ -124,15 +124,10 @@ def _closed_place(folder: Path) -> StoreError | None:
     places += [path for path in (folder / LOCKS).glob("*") if path.is_file()]
     for place in places:
         if place.exists() and not os.access(place, os.W_OK):
-            number = errno.EROFS if _on_read_only_mount(place) else errno.EACCES
+            flags = os.statvfs(place).f_flag if hasattr(os, "statvfs") else 0  # not on Windows
+            number = errno.EROFS if flags and flags & os.ST_RDONLY else errno.EACCES
             return not_writable(place, os.strerror(number), number)
     return None
-
-
-def _on_read_only_mount(place: Path) -> bool:
-    if not hasattr(os, "statvfs"):  # Windows
-        return False
-    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
 
 
 def _unusable(path: str, error: OSError) -> StoreError:

@@ -15,7 +15,7 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage.survey import damages, read_through
 from mem_mcp.store.error_mapping import REPAIR, store_errors
-from mem_mcp.store.locks import LOCKS, Processes
+from mem_mcp.store.locks import Processes
 from mem_mcp.store.schema import INDICES, Space, ensure_indices
 from mem_mcp.store.table import Store
 
@@ -214,14 +214,12 @@ class Maintenance:
             await self._store.table.optimize(cleanup_older_than=keep)
 
     def _recorded(self, what: str) -> int:
-        path = self._record_file(what)
+        processes = self._store.processes
+        path = processes.folder / what if processes else None
         recorded = path.read_bytes()[:_DIGITS] if path and path.is_file() else b""
         return int(recorded) if recorded.isdigit() else 0
 
     def _record(self, what: str, number: int) -> None:
-        if path := self._record_file(what):
+        if processes := self._store.processes:
             with store_errors("tidy", self._store.location):
-                path.write_text(str(number))
-
-    def _record_file(self, what: str) -> Path | None:
-        return Path(self._store.location) / LOCKS / what if self._store.processes else None
+                (processes.folder / what).write_text(str(number))
