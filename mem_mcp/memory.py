@@ -328,12 +328,12 @@ class AsyncMemory:
         Raises:
             StoreError: the store cannot be read at all.
         """
-        return await self._runtime.store.examine()
+        return await self._runtime.store.rescue.examine()
 
     @property
     def damage(self) -> list[str]:
         """What is damaged of the store, and what mends it; a sentence for each table."""
-        return [*self._runtime.store.notes]
+        return [*self._runtime.store.rescue.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work

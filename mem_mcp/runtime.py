@@ -21,7 +21,7 @@ from mem_mcp.logs.recalls import Traces
 from mem_mcp.prompts import Prompts
 from mem_mcp.retrieval.feedback_signals import Experiences
 from mem_mcp.retrieval.scope_cache import ScopeCache
-from mem_mcp.store import Log, Store, Vector, adopt
+from mem_mcp.store import LogTable, Store, Vector, adopt
 from mem_mcp.telemetry import span
 
 Reranker = Callable[[str, Sequence[str]], Awaitable[list[float]]]
@@ -65,8 +65,8 @@ class Runtime:
         """
         keep = timedelta(days=settings.recall.trace_days) if settings.recall.traces else None
         scopes = ScopeCache()
-        rated = Ratings(Log(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
-        asked = Calls(Log(store, "calls", llm_calls.SCHEMA, []))
+        rated = Ratings(LogTable(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
+        asked = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
         door = Gateway(settings.llm, noted=asked.add)
         there, reranking = settings.embedding, settings.rerank
         ask = partial(door.embed, model=there.model, api_base=there.api_base)
@@ -77,7 +77,7 @@ class Runtime:
             embedder=embedder or CachedEmbedder(RemoteEmbedder(there.model, ask)),
             scopes=scopes,
             ratings=rated,
-            traces=Traces(Log(store, "traces", recalls.SCHEMA, ["recall_id"]), keep),
+            traces=Traces(LogTable(store, "traces", recalls.SCHEMA, ["recall_id"]), keep),
             calls=asked,
             experiences=Experiences(store, rated, scopes),
             door=door,

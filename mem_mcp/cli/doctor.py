@@ -17,7 +17,7 @@ from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import ConfigError, MemError, StoreError
 
 if TYPE_CHECKING:
-    from mem_mcp.store import Mended, Repaired
+    from mem_mcp.store import MendedTable, RepairReport
 
 _MOST_SHOWN = 5
 _FIRST_THE_OTHERS = "first mend what failed above; it starts then"
@@ -137,7 +137,7 @@ def _repair(*, as_json: bool) -> None:
     show(asyncio.run(repair(settings.data_dir)), _repaired, as_json=as_json)
 
 
-def _repaired(done: Repaired) -> Iterator[str]:
+def _repaired(done: RepairReport) -> Iterator[str]:
     if not done.tables:
         yield f"{done.location}: nothing is damaged, and nothing was changed"
         return
@@ -150,7 +150,7 @@ def _repaired(done: Repaired) -> Iterator[str]:
         yield from (f"  {line}" for line in _costs(table))
 
 
-def _costs(table: Mended) -> Iterator[str]:
+def _costs(table: MendedTable) -> Iterator[str]:
     """Say what became of one table."""
     if table.versions_lost:
         commits = counted(table.versions_lost, "commit", "commits")
