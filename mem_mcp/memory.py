@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager, suppress
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -314,7 +314,7 @@ class AsyncMemory:
     @property
     def zone(self) -> tzinfo:
         """The time zone of times that callers give without one."""
-        return UTC
+        return self._runtime.zone
 
     def _noted(self, answer: Noted) -> Noted:
         """Say in an answer what is damaged."""

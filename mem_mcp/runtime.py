@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mem_mcp.retrieval.feedback_signals import Experiences
 from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import LogTable, Store, Vector, adopt
 from mem_mcp.telemetry import span
+from mem_mcp.times import local_zone
 
 Reranker = Callable[[str, Sequence[str]], Awaitable[list[float]]]
 """Tells how relevant each text is to a question; raises LLMError."""
@@ -51,6 +52,8 @@ class Runtime:
     reranker: Reranker | None
     """None where none is configured."""
     prompts: Prompts
+    zone: tzinfo
+    """Of times that callers give without one, and of dates that are shown."""
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     """Limit on concurrent recalls: ranking is bound by the processor."""
 
@@ -83,6 +86,7 @@ class Runtime:
             door=door,
             gateway=door if settings.llm.model else None,
             reranker=judge if reranking.model else None,
+            zone=local_zone(settings.time_zone),
             prompts=Prompts.load(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
 

@@ -109,6 +109,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "storage_uri": "s3://bucket/path",
         "user_id": "ann",
         "tools": "all",
+        "time_zone": "Asia/Bangkok",
         "log_level": "DEBUG",
         "store.durability": "os",
         "store.maintain_every": "77",

@@ -57,11 +57,11 @@ NAME = checked(checks.name, TEXT)
 NAMES = checked(checks.names, TEXTS)
 FRACTION = checked(checks.fraction, {"type": "number"})
 FLAG = checked(boolean, {"type": "boolean"})
-FILTERS = checked(checks.object_of, OBJECT)
+FILTERS = Check(checks.filters, OBJECT)
 
-UserId = Annotated[str, NAME, Doc("Owner; empty: default user")]
-AgentId = Annotated[str, NAME, Doc("Agent; empty on reads: any")]
-RunId = Annotated[str, NAME, Doc("Conversation; empty on reads: any")]
+UserId = Annotated[str, NAME, Doc("Owner")]
+AgentId = Annotated[str, NAME, Doc("Agent")]
+RunId = Annotated[str, NAME, Doc("Conversation")]
 MemoryId = Annotated[str, required(checks.MAX_NAME)]
 Limit = Annotated[int, whole(1, checks.MAX_LIMIT), Doc("1..200")]
 MaxTokens = Annotated[int, whole(0, checks.MAX_COUNT)]
@@ -71,16 +71,16 @@ Kinds = Annotated[
     Doc("Any of: fact, message, procedure, outcome, lesson"),
 ]
 AnyTags = Annotated[str | Sequence[str] | None, NAMES, Doc("Any of these tags")]
-Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels to filter by")]
+Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels")]
 Metadata = Annotated[
     Mapping[str, Any] | None, checked(checks.metadata, OBJECT), Doc("Your own fields")
 ]
 Filters = Annotated[Mapping[str, Any] | None, FILTERS]
-Since = Annotated[Time, time("start"), Doc("Occurred then or later; ISO 8601")]
+Since = Annotated[Time, time("start"), Doc("From then on; ISO 8601")]
 OccurredAt = Annotated[Time, time("day"), Doc("ISO 8601; default now")]
 ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it")]
-IncludeGlobal = Annotated[bool, FLAG, Doc("Also what all users share")]
-IdempotencyKey = Annotated[str, NAME, Doc("A retry with it stores nothing")]
+IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones")]
+IdempotencyKey = Annotated[str, NAME, Doc("Retries store nothing")]
 OutcomeWord = Annotated[str, word(checks.literal(Outcome), OUTCOMES)]
 SeverityWord = Annotated[str, word(checks.literal(Severity), SEVERITIES)]
 

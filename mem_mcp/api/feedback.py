@@ -20,11 +20,11 @@ MAX_QUERY = 50_000
 class Mark:
     """Say whether one memory helped."""
 
-    memory_id: Annotated[str, NAME, Doc("From recall or recall_lessons")] = ""
+    memory_id: Annotated[str, NAME, Doc("From an answer")] = ""
     feedback: Annotated[
         str | None,
         word(checks.literal(Feedback), FEEDBACKS),
-        Doc("VERY_NEGATIVE: wrong, hide it; absent or null: take it back"),
+        Doc("VERY_NEGATIVE: wrong, hide it; absent: take it back"),
     ] = None
     _: KW_ONLY
     feedback_reason: Annotated[str, text(MAX_REASON), Doc("Why")] = ""

@@ -49,7 +49,7 @@ class Remember(Scoped):
     """Store what should be known later: facts, preferences, decisions, or whole messages.
 
     The same text is stored once (event NONE). `similar` names close memories: correct one
-    with update_memory instead of adding a second version of it.
+    with update_memory rather than adding another version.
     """
 
     content: Annotated[str, text(), Doc("One self-contained statement")] = ""
@@ -77,7 +77,7 @@ class Remember(Scoped):
     infer: Annotated[
         str,
         word(checks.literal(Infer), words.INFERS),
-        Doc("Extract facts with a language model, if one is set"),
+        Doc("Extract facts by a language model"),
     ] = "auto"
     instructions: Annotated[str, text(MAX_INSTRUCTIONS), Doc("Extra rules for that")] = ""
     idempotency_key: IdempotencyKey = ""

@@ -24,6 +24,8 @@ from pydantic_settings import (
 )
 
 from mem_mcp.config import paths, settings_file
+from mem_mcp.errors import ConfigError
+from mem_mcp.times import local_zone
 
 PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = settings_file.VARIABLE
@@ -227,6 +229,8 @@ class Settings(BaseSettings):
     """User of a call that names none."""
     tools: str = "default"
     """Tools offered to the model: default, all, or names separated by commas."""
+    time_zone: str = ""
+    """IANA name of the zone of times without one, and of dates shown. Empty: the machine's."""
     log_level: LogLevel = "WARNING"
     """Least severe level that is written to stderr."""
     store: StoreSettings = StoreSettings()
@@ -271,6 +275,15 @@ class Settings(BaseSettings):
         if uri and not uri.startswith(("s3://", "gs://", "az://", "db://")):
             raise ValueError("must start with s3://, gs://, az:// or db://, or be empty")
         return uri
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            local_zone(name)
+        except ConfigError as error:
+            raise ValueError(str(error).partition(": ")[2]) from error
+        return name
 
     @field_validator("log_level", mode="before")
     @classmethod

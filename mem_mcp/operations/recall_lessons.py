@@ -46,7 +46,7 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
         recall_id=new_recall_id(),
         **lists,
         tool_stats=tools,
-        briefing=briefing(lists, tools, request.max_tokens),
+        briefing=briefing(lists, tools, request.max_tokens, runtime.zone),
         degraded=degraded,
     )
     shown = [one.memory_id for some in lists.values() for one in some]

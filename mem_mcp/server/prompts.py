@@ -51,7 +51,8 @@ def add_prompts(server: MCPServer[Any], lazy: LazyMemory) -> None:
             raise MCPError(code=INVALID_PARAMS, message=render.refused(str(error))) from error
         return [
             UserMessage(
-                f"{render.given(task=task)}\n\nFrom memory: {render.recalled(known)}\n\n"
+                f"{render.given(task=task)}\n\n"
+                f"From memory: {render.recalled(known, memory.zone)}\n\n"
                 f"{render.lessons(learned)}"
             )
         ]

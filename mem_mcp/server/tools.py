@@ -48,8 +48,10 @@ class Offer:
     takes: type
     """Its declared arguments; their docstring is the tool's description."""
     returns: type[BaseModel]
-    shown: Callable[[Any], str]
+    shown: Callable[..., str]
     """Makes the text for the model."""
+    dated: bool = False
+    """Whether that text has dates, and takes the time zone to show them in."""
     reads: bool = False
     destroys: bool = False
     repeatable: bool = True
@@ -65,7 +67,12 @@ OFFERS = {
         repeatable=False,
     ),
     "recall": Offer(
-        title="Recall", takes=Recall, returns=RecallResult, shown=render.recalled, reads=True
+        title="Recall",
+        takes=Recall,
+        returns=RecallResult,
+        shown=render.recalled,
+        dated=True,
+        reads=True,
     ),
     "record_outcome": Offer(
         title="Record an outcome",
@@ -91,13 +98,19 @@ OFFERS = {
         title="Forget", takes=Forget, returns=ForgetResult, shown=render.forgotten, destroys=True
     ),
     "get_memory": Offer(
-        title="Get a memory", takes=GetMemory, returns=GetResult, shown=render.got, reads=True
+        title="Get a memory",
+        takes=GetMemory,
+        returns=GetResult,
+        shown=render.got,
+        dated=True,
+        reads=True,
     ),
     "list_memories": Offer(
         title="List memories",
         takes=ListMemories,
         returns=ListResult,
         shown=render.listed,
+        dated=True,
         reads=True,
     ),
 }
@@ -140,15 +153,14 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
     reports = any(argument.name == "on_progress" for argument in declared)
 
     async def call(given: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        method = getattr(await lazy.get(), name)
+        memory = await lazy.get()
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
-        result: BaseModel = await method(**given)
+        result: BaseModel = await getattr(memory, name)(**given)
         user_id = given.get("user_id")
         caller = lazy.settings.user_id if is_absent(user_id) else str(user_id)
-        return CallToolResult(
-            content=[_text(offer.shown(result))], structured_content=structured(result, caller)
-        )
+        text = offer.shown(result, memory.zone) if offer.dated else offer.shown(result)
+        return CallToolResult(content=[_text(text)], structured_content=structured(result, caller))
 
     return OperationTool(
         fn=call,
