@@ -152,10 +152,10 @@ class LogTable:
             return 0
         where = f"{_CREATED} < timestamp '{before.isoformat()}'"
         async with self._store.call("write", self._name):
-            found = int(await table.count_rows(where))
-            if found:
+            rows = int(await table.count_rows(where))
+            if rows:
                 await table.delete(where)
-        return found
+        return rows
 
     @unbroken
     async def erase(self, column: str, values: Sequence[str]) -> None:
