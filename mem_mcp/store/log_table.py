@@ -133,7 +133,7 @@ class LogTable:
 
     @unbroken
     async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
-        """Write a vector for each of some values of a column into its rows; the values differ."""
+        """Write the vector of each value into the rows that have it in the column `key`."""
         table, space = await self._opened(), self.space
         if table is None or space is None or not values:
             return
