@@ -70,7 +70,7 @@ class Runtime:
         scopes = ScopeCache()
         rated = Ratings(LogTable(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
         asked = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
-        door = Gateway(settings.llm, noted=asked.add)
+        door = Gateway(settings.llm, on_call=asked.add)
         there, reranking = settings.embedding, settings.rerank
         ask = partial(door.embed, model=there.model, api_base=there.api_base)
         judge = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)

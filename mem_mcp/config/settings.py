@@ -124,7 +124,7 @@ class RerankSettings(Section):
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
     candidates: int = Field(default=50, ge=2, le=1_000)
-    """So many of the best by our ranking are given to it."""
+    """How many of the best candidates by our ranking it gets."""
 
 
 class PictureSettings(Section):

@@ -26,8 +26,8 @@ Commit = Mapping[Touched, Version | None]
 
 
 def _touched(rows: Iterable[Version]) -> list[Touched]:
-    memories = (row.memory for row in rows)
-    return list(dict.fromkeys((one.memory_id, one.user_id, one.kind) for one in memories))
+    memories = [row.memory for row in rows]
+    return list(dict.fromkeys((each.memory_id, each.user_id, each.kind) for each in memories))
 
 
 class Notices:
@@ -104,8 +104,8 @@ class Changes:
         """
         if self._notices is not None:
             self._notices.post(version, rows)
-        known = {row.memory.memory_id: row for row in current}
-        self._enter(version, {memory: known.get(memory[0]) for memory in _touched(rows)})
+        current_rows = {row.memory.memory_id: row for row in current}
+        self._enter(version, {memory: current_rows.get(memory[0]) for memory in _touched(rows)})
 
     def _enter(self, version: int, commit: Commit) -> None:
         self._commits[version] = commit

@@ -140,10 +140,10 @@ async def _name_space(table: lancedb.AsyncTable, space: Space) -> None:
     embedder = space.embedder
     if embedder == _UNKNOWN:  # its rows may know
         rows = table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1)
-        known = (await rows.to_arrow())[RECORD].to_pylist()
-        if not known:
+        embedders = (await rows.to_arrow())[RECORD].to_pylist()
+        if not embedders:
             return
-        embedder = known[0]
+        embedder = embedders[0]
     metadata = {schema.EMBEDDER_KEY.decode(): embedder}
     await table.update_field_metadata({"path": space.column, "metadata": metadata})
 

@@ -97,11 +97,11 @@ class Manifest:
 
     def of_fragments(self, fragments: Iterable[Fragment]) -> bytes:
         """Return the content of a manifest with only these fragments, and without indices."""
-        chosen = list(fragments)
+        fragments = list(fragments)
         dropped = (_FRAGMENTS, _INDICES, _LAST_FRAGMENT)
         kept = [each for each in self.message if each[0] not in dropped]
-        kept += [(_FRAGMENTS, each.message) for each in chosen]
-        kept.append((_LAST_FRAGMENT, max((each.number for each in chosen), default=0)))
+        kept += [(_FRAGMENTS, each.message) for each in fragments]
+        kept.append((_LAST_FRAGMENT, max((each.number for each in fragments), default=0)))
         body = encoded(kept)
         footer = _FOOTER.pack(len(self.head), 0, 2, _MAGIC)
         return self.head + _LENGTH.pack(len(body)) + body + footer
@@ -137,14 +137,14 @@ def copy_tables(source: Path, target: Path, link: Callable[[str, str], None]) ->
 
 def manifest_files(table: Path) -> list[tuple[int, Path]]:
     """Return number and manifest of each version of a table, newest first."""
-    found = []
+    files = []
     for path in (table / "_versions").glob("*.manifest"):
         if path.stem.isascii() and path.stem.isdigit():
             number = int(path.stem)
             # Newer tables count down, so that the newest version is the first of a listing.
             counted_down = len(path.stem) == _REVERSED_DIGITS
-            found.append((_NEWEST - number if counted_down else number, path))
-    return sorted(found, reverse=True)
+            files.append((_NEWEST - number if counted_down else number, path))
+    return sorted(files, reverse=True)
 
 
 def hinted_version(table: Path) -> int:

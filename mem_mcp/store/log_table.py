@@ -133,7 +133,7 @@ class LogTable:
 
     @unbroken
     async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
-        """Write a vector for each of some values of a column into its rows; the values differ."""
+        """Write the vector of each value into the rows that have it in the column `key`."""
         table, space = await self._opened(), self.space
         if table is None or space is None or not values:
             return
@@ -152,10 +152,10 @@ class LogTable:
             return 0
         where = f"{_CREATED} < timestamp '{before.isoformat()}'"
         async with self._store.call("write", self._name):
-            found = int(await table.count_rows(where))
-            if found:
+            rows = int(await table.count_rows(where))
+            if rows:
                 await table.delete(where)
-        return found
+        return rows
 
     @unbroken
     async def erase(self, column: str, values: Sequence[str]) -> None:

@@ -94,8 +94,8 @@ class Maintenance:
             return ""
         with store_errors("read", self._store.location):
             place = Path(self._store.location)
-            found = await asyncio.to_thread(damages, place, every_version=removal)
-        for damaged in found.values():
+            tables = await asyncio.to_thread(damages, place, every_version=removal)
+        for damaged in tables.values():
             return f"{damaged[0]}, and nothing is removed until it is mended; run: {REPAIR}"
         return ""
 

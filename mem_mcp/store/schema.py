@@ -235,7 +235,7 @@ async def ensure_text_index(table: lancedb.AsyncTable) -> None:
 
 
 async def ensure_indices(table: lancedb.AsyncTable, wanted: Mapping[str, Any]) -> None:
-    """Make those of the wanted indices, by column, that a table lacks; a new one has none."""
+    """Make the indices in `wanted`, by column, that a table lacks; a new table has none."""
     present = {column for index in await table.list_indices() for column in index.columns}
     for column, config in wanted.items():
         if column not in present:

@@ -256,8 +256,8 @@ async def _join_chains(table: lancedb.AsyncTable) -> None:
 async def _add_missing_rows(table: lancedb.AsyncTable, rows: Sequence[pa.Table]) -> int:
     """Add the missing rows of a log; return how many."""
     there = {_key(row) for row in (await table.query().to_arrow()).to_pylist()}
-    found = {_key(row): row for each in rows for row in each.to_pylist()}
-    missing = [row for key, row in found.items() if key not in there]
+    by_key = {_key(row): row for each in rows for row in each.to_pylist()}
+    missing = [row for key, row in by_key.items() if key not in there]
     if missing:
         await table.add(pa.Table.from_pylist(missing, schema=await table.schema()))
     return len(missing)

@@ -145,5 +145,5 @@ def _refusal(mended: MendedTable) -> StoreError:
 
 def _link_tables(folder: Path, copy: Path) -> None:
     copy_tables(folder.absolute(), copy, os.symlink)
-    for place in copy.glob("**/"):  # those of a read-only store are read-only, too
+    for place in copy.glob("**/"):  # copies of a read-only store's folders are read-only, too
         place.chmod(0o700)

@@ -63,23 +63,23 @@ class _Salvage:
         closed = [each for each in self._manifests if await attempt(self._open(each)) is None]
         self._manifests = [each for each in self._manifests if each not in closed]
         distrusted = [each.version for each in closed]
-        seen = survey(self._table, every_version=True, distrusted=distrusted)
-        newest = seen.newest
-        unreadable = await self._unreadable(newest, seen.rows) if newest else []
-        garbled = [each for each in unreadable if each.number not in seen.rows]
-        damaged = [str(each) for each in seen.damages]
+        files = survey(self._table, every_version=True, distrusted=distrusted)
+        newest = files.newest
+        unreadable = await self._unreadable(newest, files.rows) if newest else []
+        garbled = [each for each in unreadable if each.number not in files.rows]
+        damaged = [str(each) for each in files.damages]
         damaged += [f"{self._table / each.files[0].path} cannot be decoded" for each in garbled]
-        index_damaged = bool(seen.indices)
+        index_damaged = bool(files.indices)
         if newest and not damaged and await attempt(self._load_indices()) is None:
             index_damaged = True
             damaged.append(f"{self._table / '_indices'} holds an index that cannot be read")
-        found = [await self._in_part(newest, each) for each in unreadable if newest]
-        if seen.manifests:
-            found += await self._unnamed(newest)
+        parts = [await self._in_part(newest, each) for each in unreadable if newest]
+        if files.manifests:
+            parts += await self._unnamed(newest)
         if unreadable:
-            found += await self._older(newest.fragments if newest else ())
-        rows = [each for each in found if each is not None and each.num_rows]
-        return Remains(seen, damaged, index_damaged, unreadable, rows)
+            parts += await self._older(newest.fragments if newest else ())
+        rows = [each for each in parts if each is not None and each.num_rows]
+        return Remains(files, damaged, index_damaged, unreadable, rows)
 
     async def _unreadable(self, newest: Manifest, damaged: Collection[int]) -> list[Fragment]:
         """Return the fragments with damaged files, and then others that cannot be read."""
@@ -116,14 +116,14 @@ class _Salvage:
 
     async def _older(self, newest: Iterable[Fragment]) -> list[pa.Table | None]:
         """Read the fragments of other versions that the newest whole one does not have."""
-        known = {each.message for each in newest}
-        found = []
+        messages = {each.message for each in newest}
+        parts = []
         for manifest in self._manifests:
             for each in manifest.fragments:
-                if each.message not in known:
-                    known.add(each.message)
-                    found.append(await self._in_part(manifest, each))
-        return found
+                if each.message not in messages:
+                    messages.add(each.message)
+                    parts.append(await self._in_part(manifest, each))
+        return parts
 
     async def _unnamed(self, newest: Manifest | None) -> list[pa.Table | None]:
         """Read the files that no whole version names."""
@@ -178,11 +178,11 @@ class _Salvage:
 
 
 def _whole_manifests(table: Path) -> list[Manifest]:
-    found = []
+    manifests = []
     for version, path in manifest_files(table):
         with suppress(DamagedFile, OSError):
-            found.append(read_manifest(path, version))
-    return found
+            manifests.append(read_manifest(path, version))
+    return manifests
 
 
 async def _query_every_word(table: lancedb.AsyncTable, column: str) -> None:

@@ -113,13 +113,13 @@ def part_damages(table: Path, parts: Iterable[Part]) -> Iterator[Damage]:
 
 def damages(folder: Path, *, every_version: bool = False) -> dict[str, list[Damage]]:
     """Return the damaged files of a store by table, without reading rows; see `survey`."""
-    found = {}
+    damaged = {}
     for table in table_folders(folder):
         first = survey(table, every_version=every_version).damages
         # Twice, because another process may be about to commit or to remove files.
         if first and first == survey(table, every_version=every_version).damages:
-            found[table.name.removesuffix(SUFFIX)] = first
-    return found
+            damaged[table.name.removesuffix(SUFFIX)] = first
+    return damaged
 
 
 def checked_rows(rows: pa.Table) -> pa.Table:
