@@ -1,7 +1,7 @@
-"""How stored texts and ids are shown: no text passes for a line, an id or an order of the server.
+"""How stored texts and ids are shown to a model, so that no text looks like the server's own line.
 
-Whatever others stored or gave stands on a line that the server began, or on one that begins with
-FENCE.
+A stored or given text stands at the end of a line that the server began; the further lines of a
+text begin with FENCE.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SHORTEST_ID = 6
 """Characters of an id that are taken for it, if no other one begins with them."""
 SHOWN_ID = 8
 
-_MADE_HERE = re.compile(r"[0-9a-f]{32}")
+_OURS = re.compile(r"[0-9a-f]{32}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Unicode's Default_Ignorable_Code_Point, among them all that turns the direction of writing, and
 # annotations; but for the joiners and the selectors that emoji and some scripts are written with.
@@ -31,55 +31,63 @@ _HIDDEN = re.compile(f"[\x7f-\x9f\u2028\u2029{_UNSEEN}]")
 
 
 def fenced(text: str) -> str:
-    """Return a text to stand at the end of a line of the server's; its further lines are fenced.
+    """Return a text to be put at the end of a line; FENCE begins each of its further lines.
 
-    What nobody sees is left out, other control characters are replaced.
+    Invisible characters are left out, and other control characters are replaced by U+FFFD.
     """
     first, *others = _lines(text)
     return "\n".join([first, *(f"{FENCE}{line}".rstrip() for line in others)])
 
 
 def one_line(text: str, longest: int = 100) -> str:
-    """Return a text on one line, without what nobody sees.
+    """Return a text on one line, without invisible and control characters.
 
     Args:
         text: any.
-        longest: characters to keep at most, an ellipsis for what follows among them; 0 for all.
+        longest: most characters; a longer text is cut and ends with an ellipsis. 0 for no limit.
     """
     line = " ".join(" ".join(_lines(text)).split())
     return line if not longest or len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def escaped(json_text: str) -> str:
-    """Return JSON in which what breaks a line in a text, or is not seen, is escaped."""
+    """Return the same JSON with line breaks and invisible characters within its texts escaped."""
     return _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], json_text)
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """Return what each of some ids is shown by: its first 8 characters.
+    """Return how each id is shown: by its first 8 characters.
 
-    It is whole where two of these begin with the same, or where it was not made here. No store is
-    asked, which would double the time of a recall among few memories: another memory of the user
-    begins with the same 8 hexadecimal digits in 2 of a million cases where there are 10,000, in 23
-    of a million where there are 100,000. Whoever uses it then is told which memories it may be.
+    An id is shown whole if two of the answer begin with the same 8 characters, or if it is not one
+    of ours (32 hexadecimal digits).
+
+    The store is not asked whether another memory of the user begins with them: that would double
+    the time of a recall among few memories. Among 10,000 memories this happens to 2 ids in a
+    million, among 100,000 to 23; a caller who then uses the 8 characters is told the candidates.
 
     Args:
-        ids: those of one answer.
+        ids: the ids of one answer.
     """
     every = set(ids)
     beginnings = Counter(one[:SHOWN_ID] for one in every)
     return {
         one: one_line(one, 0)
-        if beginnings[one[:SHOWN_ID]] > 1 or not _MADE_HERE.fullmatch(one)
+        if beginnings[one[:SHOWN_ID]] > 1 or not _OURS.fullmatch(one)
         else one[:SHOWN_ID]
         for one in every
     }
 
 
 def _lines(text: str) -> list[str]:
-    lines = [_CONTROL.sub("\ufffd", _INVISIBLE.sub("", line)) for line in text.splitlines()]
+    lines = [_cleaned(line) for line in text.splitlines()]
     while lines and not lines[-1].strip():
         lines.pop()
     while lines and not lines[0].strip():
         lines.pop(0)
     return lines or [""]
+
+
+def _cleaned(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
+    return _CONTROL.sub("\ufffd", _INVISIBLE.sub("", line))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from mem_mcp.api.models import GetResult
@@ -37,30 +37,38 @@ def structured(result: BaseModel, user_id: str) -> dict[str, Any]:
     return lean
 
 
-def _lean(value: Any, user_id: str) -> Any:  # noqa: ANN401 - any field's
-    if isinstance(value, list):
-        return [_lean(each, user_id) for each in value]
-    if not isinstance(value, BaseModel):
-        return value
-    fields = dict(value)
-    recorded_at = fields.get("recorded_at")
-    if recorded_at is not None and recorded_at == fields.get("occurred_at"):
+def _lean(model: BaseModel, user_id: str) -> dict[str, Any]:
+    defaults = _defaults(type(model))
+    lean = {}
+    for name, value in vars(model).items():
+        if value is None or (name in defaults and value in (defaults[name], "", [], {})):
+            continue
+        part = _part(name, value, user_id)
+        if part != {} or name not in defaults:
+            lean[name] = part
+    if lean.get("kind") == KIND:
+        del lean["kind"]
+    if lean.get("user_id") == user_id:
+        del lean["user_id"]
+    if "recorded_at" in lean and lean["recorded_at"] == lean.get("occurred_at"):
         # Nobody said when it was, so this is the clock's time.
-        fields["occurred_at"] = fields.pop("recorded_at").replace(microsecond=0)
-    declared, known = type(value).model_fields, {"kind": KIND, "user_id": user_id}
-    lean = {name: _rounded(name, _lean(part, user_id)) for name, part in fields.items()}
+        lean["occurred_at"] = lean.pop("recorded_at").replace(microsecond=0)
+    return lean
+
+
+def _part(name: str, value: Any, user_id: str) -> Any:  # noqa: ANN401 - any field's
+    if isinstance(value, BaseModel):
+        return _lean(value, user_id)
+    if isinstance(value, list):
+        return [_part(name, each, user_id) for each in value]
+    if name == "scores":
+        return {score: round(part, _DIGITS) for score, part in value.items()}
+    return round(value, _DIGITS) if name in _SCORES else value
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the fields that may be left out, with their defaults."""
     return {
-        name: part
-        for name, part in lean.items()
-        if part is not None and part != known.get(name) and not _is_unset(declared[name], part)
+        name: field.default for name, field in model.model_fields.items() if not field.is_required()
     }
-
-
-def _is_unset(field: FieldInfo, part: Any) -> bool:  # noqa: ANN401
-    return not field.is_required() and part in (field.default, "", [], {})
-
-
-def _rounded(name: str, part: Any) -> Any:  # noqa: ANN401
-    if name == "scores" and part is not None:
-        return {score: round(value, _DIGITS) for score, value in part.items()}
-    return round(part, _DIGITS) if name in _SCORES else part
