@@ -1,7 +1,7 @@
-"""Rankings to compare ours with: what is usually done with words and vectors.
+"""Other rankings to compare ours with: the usual ones by words and by vectors.
 
-They rank the same candidates by the same texts and vectors; what they rank alike stays in the
-order of the data set.
+They rank the same candidates by the same texts and vectors; candidates with equal scores stay in
+the order of the data set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEGEND = (
 Scores = NDArray[np.float64]
 
 
-class Arms:
+class Baselines:
     """The other rankings; each text is embedded once."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -43,14 +43,14 @@ class Arms:
         Args:
             query: the question.
             candidates: all that it may find; at least one.
-            limit: how many.
+            limit: how many ids each ranking returns at most.
         """
         vectors = await self._embed([query, *map(spoken, candidates)])
-        words = bm25(match(terms(query), table([terms(one.text) for one in candidates])))
-        scores = every_ranking(words, nearness(vectors[0], Cloud.of(vectors[1:])).plain)
+        words = bm25(match(terms(query), table([terms(memory.text) for memory in candidates])))
+        rankings = every_ranking(words, nearness(vectors[0], Cloud.of(vectors[1:])).plain)
         return {
-            name: [candidates[row].memory_id for row in _order(each)[:limit]]
-            for name, each in scores.items()
+            name: [candidates[row].memory_id for row in _order(scores)[:limit]]
+            for name, scores in rankings.items()
         }
 
     async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
     """Return the scores of each ranking.
 
     Args:
-        words: (n,) of BM25.
+        words: (n,) BM25 scores.
         meaning: (n,) cosines.
     """
     return {

@@ -19,7 +19,7 @@ from mem_mcp.evaluation.metrics import (
     recall_at,
     reciprocal_rank,
 )
-from mem_mcp.evaluation.retrieval.evidence_report import Found, gain
+from mem_mcp.evaluation.retrieval.evidence import EvidenceQuestion, gain_of
 
 examples = settings(max_examples=50, deadline=None)
 NAMES = ("MRR", "recall@5", "hit@5", "nDCG@5")
@@ -166,8 +166,8 @@ def test_a_side_that_says_nothing_moves_nothing_in_a_mix():
     assert every_ranking(silent, meaning)["half"].argsort().tolist() == [0, 2, 1]
 
 
-def _row(case: str, ranks: tuple[int, ...], **others: tuple[int, ...]) -> Found:
-    return Found(case=case, category="x", relevant=1, ranks=ranks, others=others)
+def _row(case: str, ranks: tuple[int, ...], **others: tuple[int, ...]) -> EvidenceQuestion:
+    return EvidenceQuestion(case=case, category="x", relevant=1, ranks=ranks, others=others)
 
 
 def test_the_gain_is_over_the_best_other_ranking_question_by_question():
@@ -176,13 +176,13 @@ def test_the_gain_is_over_the_best_other_ranking_question_by_question():
         _row("2", (1,), BM25=(2,), dense=(1,)),
         _row("3", (2,), BM25=(1,), dense=(9,)),
     ]
-    found = gain(rows, "MRR", seed=0)
+    found = gain_of(rows, "MRR", seed=0)
     assert found.over == "BM25"
     assert found.points == pytest.approx(100 * (0.5 + 0.5 - 0.5) / 3, abs=0.01)
     assert found.interval[0] <= found.points <= found.interval[1]
-    assert found == gain(rows, "MRR", seed=0)
+    assert found == gain_of(rows, "MRR", seed=0)
 
 
 def test_a_gain_that_every_question_has_is_certain():
-    found = gain([_row(str(n), (1,), BM25=()) for n in range(5)], "hit@1", seed=0)
+    found = gain_of([_row(str(n), (1,), BM25=()) for n in range(5)], "hit@1", seed=0)
     assert (found.points, found.interval) == (100, (100, 100))

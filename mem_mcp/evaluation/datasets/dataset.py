@@ -1,4 +1,4 @@
-"""What every suite makes of its data: memories to store, and questions with what answers them."""
+"""The common form of all data sets: memories to store, and questions with what answers them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RememberCall:
     """One call of `remember`."""
 
     keys: tuple[str, ...]
     """The data set's own name for each memory that the call makes, in order."""
     arguments: Mapping[str, Any]
-    """Arguments of `remember`; user_id among them."""
+    """Arguments of `remember`; user_id is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +39,34 @@ class Case:
     among: Sequence[str]
     """Keys of the memories that it may find, the relevant ones included."""
     right: str = ""
-    """What an answer should say; empty where the file does not tell."""
+    """The right answer; empty where the file does not give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data file as items and cases."""
+    """A data file as calls of `remember` and questions."""
 
-    items: tuple[Item, ...]
+    calls: tuple[RememberCall, ...]
     cases: tuple[Case, ...]
     skipped: int = 0
     """Questions that cannot be scored, because the file names nothing that answers them."""
 
     @property
     def memories(self) -> int:
-        """How many memories the items make."""
-        return sum(len(item.keys) for item in self.items)
+        """How many memories the calls make."""
+        return sum(len(call.keys) for call in self.calls)
 
 
-def read(path: Path) -> bytes:
-    """Read a file.
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file; a byte order mark is dropped.
 
     Raises:
-        InvalidInput: it is missing or cannot be read.
+        InvalidInput: it is missing, cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error
+        return _read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("data", f"{path} is not UTF-8 text") from error
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -76,9 +76,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         InvalidInput: it is missing, cannot be read, or is not (or not all) JSON.
     """
     try:
-        return json.loads(read(path))
-    except UnicodeDecodeError as error:
-        raise InvalidInput("data", f"{path} is not UTF-8 text") from error
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(
@@ -99,7 +97,7 @@ def read_lines(path: Path, row: type[T]) -> list[T]:
         InvalidInput: it is missing, or a line is not such a row, is not JSON, or is cut off.
     """
     rows = []
-    for number, line in enumerate(read(path).split(b"\n"), start=1):
+    for number, line in enumerate(_read(path).split(b"\n"), start=1):
         if line.strip():
             try:
                 rows.append(row.model_validate_json(line))
@@ -115,12 +113,19 @@ def refuse_twice(path: Path, keys: Sequence[str]) -> None:
     Raises:
         InvalidInput: it does.
     """
-    if len(set(keys)) < len(keys):
-        twice = next(key for key, count in Counter(keys).items() if count > 1)
-        raise InvalidInput("data", f"{path} has {twice!r} twice")
+    key, count = max(Counter(keys).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise InvalidInput("data", f"{path} has {key!r} twice")
 
 
 def first_of(error: ValidationError) -> str:
     """Say where a file first departs from its format, and how."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error

@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mem_mcp.api.models import LLMUsage, Model
-from mem_mcp.evaluation.extraction.scores import Counts
-from mem_mcp.evaluation.page import Page, Table
+from mem_mcp.evaluation.extraction.scores import ChangeCounts
 from mem_mcp.evaluation.report import Report, Row
-
-_LEGEND = (
-    "recall: expected changes that were made, with every word and the right target, of all "
-    "expected; precision: the same, of all made; a memory that ends is a change, too",
-    "forbidden: things that must not be stored, and were (lower is better); targets: expected "
-    "changes that befell the right memory; dates: right ones, of the changes made for which one "
-    "is expected; too many: cases that added more memories than wanted (lower is better)",
-    "a failed case misses all that is expected of it",
-)
+from mem_mcp.evaluation.tables import DECIMAL, Column, Table, table
 
 
-class Conversation(Row):
+class ScoredConversation(Row):
     """One case; a failed one was not read by the model."""
 
     category: str
-    counts: Counts
+    counts: ChangeCounts
     wrong: Sequence[str] = ()
-    """What is not as expected."""
+    """What differs from the expected."""
     degraded: Sequence[str] = ()
-    """What `remember` says of it."""
+    """The notes of `remember`."""
     dropped: int = 0
     """Operations of the answer that did not count."""
     seconds: float | None = None
-    """That `remember` took; None where it failed."""
+    """Time that `remember` took; None where it failed."""
     llm: LLMUsage | None = None
 
 
-class Learnt(Model):
-    """Shares of some cases in percent; None of what is not expected in any."""
+class ExtractionFigures(Model):
+    """Shares over some cases in percent; None where no case expects any."""
 
     cases: int
     failed: int
-    counts: Counts
+    counts: ChangeCounts
     recall: float | None
     precision: float | None
     forbidden: float | None
@@ -49,8 +41,8 @@ class Learnt(Model):
     too_many: float | None
 
 
-class Asked(Model):
-    """What the model was asked for."""
+class ModelWork(Model):
+    """What the model did, and how long it took."""
 
     calls: int
     input_tokens: int
@@ -63,59 +55,89 @@ class Asked(Model):
     """Percent of the answers of which something did not count; None where there is none."""
 
 
+_COLUMNS: Sequence[Column[ExtractionFigures]] = (
+    Column("cases", lambda figures: figures.cases),
+    Column("failed", lambda figures: figures.failed),
+    Column("expected", lambda figures: figures.counts.expected),
+    Column("made", lambda figures: figures.counts.made),
+    Column("recall", lambda figures: figures.recall, DECIMAL),
+    Column("precision", lambda figures: figures.precision, DECIMAL),
+    Column("forbidden", lambda figures: figures.forbidden, DECIMAL),
+    Column("targets", lambda figures: figures.targets, DECIMAL),
+    Column("dates", lambda figures: figures.dates, DECIMAL),
+    Column("too many", lambda figures: figures.too_many, DECIMAL),
+)
+
+
 class ExtractionReport(Report):
-    """What became of conversations, beside what should."""
+    """The changes that conversations made, beside those that they should make."""
 
     answers: str | None
     """File of the recorded answers; None where a model was asked."""
     answers_sha256: str | None
-    overall: Learnt
-    categories: dict[str, Learnt]
-    asked: Asked
-    rows: Sequence[Conversation]
+    overall: ExtractionFigures
+    categories: dict[str, ExtractionFigures]
+    asked: ModelWork
+    rows: Sequence[ScoredConversation]
 
     @property
     def title(self) -> str:
         """What was done, in short."""
-        said = "recorded answers" if self.answers else self.settings["llm"]["model"]
-        return f"{self.suite}: {len(self.rows):,} conversations, {said}, in percent"
+        model = "recorded answers" if self.answers else self.settings["llm"]["model"]
+        return f"{self.suite}: {len(self.rows):,} conversations, {model}, in percent"
 
-    def page(self) -> Page:
-        """Return what is shown of it."""
-        return Page(self.title, [self._table()], list(self._notes()))
+    def tables(self) -> list[Table]:
+        """Return the figures of each category and of all."""
+        return [table("category", [*self.categories.items(), ("all", self.overall)], _COLUMNS)]
 
-    def _table(self) -> Table:
-        names = ["recall", "precision", "forbidden", "targets", "dates", "too many"]
-        return [
-            ["category", "cases", "failed", "expected", "made", *names],
-            *([name, *_cells(each)] for name, each in self.categories.items()),
-            ["all", *_cells(self.overall)],
-        ]
-
-    def _notes(self) -> Iterator[str]:
-        yield from _LEGEND
+    def legend(self) -> Iterator[str]:
+        """Explain the columns, say what the model did, and list what differs case by case."""
+        yield (
+            "recall: expected changes that were made, with every word and the right target, of all "
+            "expected; precision: the same, of all made; a memory that ends is a change, too"
+        )
+        yield (
+            "forbidden: things that must not be stored, and were (lower is better); targets: "
+            "expected changes that befell the right memory; dates: right ones, of the changes made "
+            "for which one is expected; too many: cases that added more memories than wanted "
+            "(lower is better)"
+        )
+        yield "a failed case misses all that is expected of it"
         asked = self.asked
         cost = "unknown" if asked.cost_usd is None else f"${asked.cost_usd:.4f}"
+        seconds = "-" if asked.p50_seconds is None else f"{asked.p50_seconds:.3f}"
+        dropped = "-" if asked.dropped is None else f"{asked.dropped:.1f}"
         yield (
             f"model: {asked.calls:,} calls, {asked.input_tokens:,} tokens sent, "
-            f"{asked.output_tokens:,} received, cost {cost}; remember: p50 "
-            f"{_share(asked.p50_seconds, 3) or '-'} s; answers with dropped operations: "
-            f"{_share(asked.dropped) or '-'} %"
+            f"{asked.output_tokens:,} received, cost {cost}; remember: p50 {seconds} s; answers "
+            f"with dropped operations: {dropped} %"
         )
-        yield from (f"{row.case}: {one}" for row in self.rows for one in row.wrong)
-        yield from (f"degraded: {row.case}: {one}" for row in self.rows for one in row.degraded)
+        yield from (f"{row.case}: {each}" for row in self.rows for each in row.wrong)
+        yield from (f"degraded: {row.case}: {note}" for row in self.rows for note in row.degraded)
+
+    def data_notes(self) -> Iterator[str]:
+        """Yield the notes on the conversations and on the recorded answers."""
         data = self.data
         yield f"data: {data.file}, sha256 {data.sha256[:12]}; {data.memories} memories beforehand"
         if self.answers and self.answers_sha256:
             yield f"answers: {self.answers}, sha256 {self.answers_sha256[:12]}"
-        _, *ran = self.origin()
-        yield from ran
 
 
-def learnt(rows: Sequence[Conversation]) -> Learnt:
-    """Summarise rows; there must be at least one."""
-    sums = sum((row.counts for row in rows), Counts())
-    return Learnt(
+def summary(rows: Sequence[ScoredConversation]) -> dict[str, Any]:
+    """Return the fields of an `ExtractionReport` that sum its rows up; there must be a row."""
+    names = sorted({row.category for row in rows})
+    by_category = {name: [row for row in rows if row.category == name] for name in names}
+    return {
+        "overall": _figures(rows),
+        "categories": {name: _figures(each) for name, each in by_category.items()},
+        "asked": _work(rows),
+        "rows": rows,
+    }
+
+
+def _figures(rows: Sequence[ScoredConversation]) -> ExtractionFigures:
+    sums = sum((row.counts for row in rows), ChangeCounts())
+    return ExtractionFigures(
         cases=len(rows),
         failed=sum(row.error is not None for row in rows),
         counts=sums,
@@ -128,22 +150,15 @@ def learnt(rows: Sequence[Conversation]) -> Learnt:
     )
 
 
-def by_category(rows: Sequence[Conversation]) -> dict[str, Learnt]:
-    """Summarise the rows of each category, in alphabetical order."""
-    names = sorted({row.category for row in rows})
-    return {name: learnt([row for row in rows if row.category == name]) for name in names}
-
-
-def asked(rows: Sequence[Conversation]) -> Asked:
-    """Sum up what the model was asked for."""
+def _work(rows: Sequence[ScoredConversation]) -> ModelWork:
     used = [row.llm for row in rows if row.llm]
-    costs = [one.cost_usd for one in used if one.cost_usd is not None]
+    costs = [each.cost_usd for each in used if each.cost_usd is not None]
     seconds = sorted(row.seconds for row in rows if row.seconds is not None)
     read = [row for row in rows if row.error is None]
-    return Asked(
-        calls=sum(one.calls for one in used),
-        input_tokens=sum(one.input_tokens for one in used),
-        output_tokens=sum(one.output_tokens for one in used),
+    return ModelWork(
+        calls=sum(each.calls for each in used),
+        input_tokens=sum(each.input_tokens for each in used),
+        output_tokens=sum(each.output_tokens for each in used),
         cost_usd=sum(costs) if costs else None,
         p50_seconds=round(seconds[len(seconds) // 2], 4) if seconds else None,
         dropped=_percent(sum(row.dropped > 0 for row in read), len(read)),
@@ -152,15 +167,3 @@ def asked(rows: Sequence[Conversation]) -> Asked:
 
 def _percent(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 2) if whole else None
-
-
-def _cells(each: Learnt) -> list[str]:
-    shares = (
-        each.recall, each.precision, each.forbidden, each.targets, each.dates, each.too_many,
-    )  # fmt: skip
-    counted = (each.cases, each.failed, each.counts.expected, each.counts.made)
-    return [*map(str, counted), *map(_share, shares)]
-
-
-def _share(value: float | None, digits: int = 1) -> str:
-    return "" if value is None else f"{value:.{digits}f}"

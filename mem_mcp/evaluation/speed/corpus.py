@@ -1,8 +1,12 @@
-"""What speed is measured with: things people said, and questions about them."""
+"""What a measured store holds: texts that people said, questions about them, and whose they are.
+
+Every second memory belongs to OWNER. The others go to HUNDRED and THOUSAND, where the store is
+large enough for them, and to users of a hundred memories each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, product
 from pathlib import Path
@@ -11,8 +15,16 @@ import numpy as np
 
 from mem_mcp.evaluation.datasets import locomo
 
-GENERATED = "made-up sentences"
-# No common divisor with how memories are laid out, so that every user gets every text.
+OWNER = "owner"
+HUNDRED = "hundred"
+THOUSAND = "thousand"
+RUN = 20
+"""Messages of a run."""
+TAGS: Mapping[int, str] = {k: f"one_in_{k}" for k in (10, 100, 1_000, 10_000)}
+"""Tags that one memory in so many has, whoever it belongs to."""
+_HUNDRED_FROM = 400
+_THOUSAND_FROM = 4_000
+# No common divisor with the layout of the memories, so that every user gets every text.
 _MOST_TEXTS = 4_999
 _MOST_QUESTIONS = 3_000
 
@@ -43,8 +55,8 @@ _CIRCUMSTANCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One message, and who said it."""
+class Utterance:
+    """A text, and who said it."""
 
     name: str
     text: str
@@ -52,13 +64,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Texts and questions, of which any number can be made by repetition."""
+    """Texts and questions; repeated, they are as many as are needed."""
 
-    file: str
-    said: Sequence[Said]
+    utterances: Sequence[Utterance]
     questions: Sequence[str]
 
-    def asked(self) -> Iterator[str]:
+    def utterance(self, number: int) -> Utterance:
+        """Return the utterance of a number; after the last one they begin again."""
+        return self.utterances[number % len(self.utterances)]
+
+    def endless_questions(self) -> Iterator[str]:
         """Yield questions without end, none twice."""
         for times in count():
             for question in self.questions:
@@ -76,17 +91,72 @@ def corpus_of(data: Path | None, seed: int) -> Corpus:
 
 def _conversations(data: Path, seed: int) -> Corpus:
     dataset = locomo.load(data)
-    messages = [message for item in dataset.items for message in item.arguments["messages"]]
-    said = [Said(message["name"], message["content"]) for message in messages]
+    messages = [message for call in dataset.calls for message in call.arguments["messages"]]
+    utterances = [Utterance(message["name"], message["content"]) for message in messages]
     questions = list(dict.fromkeys(case.arguments["query"] for case in dataset.cases))
     order = np.random.default_rng(seed).permutation(len(questions))
-    return Corpus(data.name, said, [questions[row] for row in order])
+    return Corpus(utterances, [questions[row] for row in order])
 
 
 def _generated(seed: int) -> Corpus:
     combinations = list(product(_NAMES, _DEEDS, _THINGS, _CIRCUMSTANCES))
     order = np.random.default_rng(seed).permutation(len(combinations))
-    chosen = [combinations[row] for row in order[:_MOST_TEXTS]]
-    said = [Said(name, f"I {did} {thing} {how}.") for name, (did, _), thing, how in chosen]
-    asked = [f"When did {name} {do} {thing} {how}?" for name, (_, do), thing, how in chosen]
-    return Corpus(GENERATED, said, asked[:_MOST_QUESTIONS])
+    sample = [combinations[row] for row in order[:_MOST_TEXTS]]
+    return Corpus(
+        [Utterance(name, f"I {did} {thing} {how}.") for name, (did, _), thing, how in sample],
+        [
+            f"When did {name} {do} {thing} {how}?"
+            for name, (_, do), thing, how in sample[:_MOST_QUESTIONS]
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a memory belongs."""
+
+    rank: int
+    """Its number among its user's half of the store."""
+    user_id: str
+
+    @property
+    def run_id(self) -> str:
+        """The run of the memory; another user's run of the same name is another run."""
+        return f"run{self.rank // RUN}"
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the memory."""
+        return [tag for k, tag in TAGS.items() if self.rank % k == 0]
+
+
+def spot(number: int, size: int) -> Spot:
+    """Return where a memory of a store belongs.
+
+    Args:
+        number: of the memory, from 0.
+        size: of the store.
+    """
+    rank = number // 2
+    if number % 2 == 0:
+        return Spot(rank, OWNER)
+    if size >= _HUNDRED_FROM and rank < 100:  # noqa: PLR2004 - what its name says
+        return Spot(rank, HUNDRED)
+    if size >= _THOUSAND_FROM and rank < 1_100:  # noqa: PLR2004
+        return Spot(rank, THOUSAND)
+    return Spot(rank, f"user{rank // 100}")
+
+
+def small_users(size: int) -> dict[str, str]:
+    """Return the users of known size, smallest first, with a name for each."""
+    users = {}
+    if size >= _HUNDRED_FROM:
+        users[HUNDRED] = "one user, 100 memories"
+    if size >= _THOUSAND_FROM:
+        users[THOUSAND] = "one user, 1,000 memories"
+    return users
+
+
+def usual_user(size: int) -> str:
+    """Return the user that stands for most users: the largest of known size, or OWNER."""
+    return [OWNER, *small_users(size)][-1]

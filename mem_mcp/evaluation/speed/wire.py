@@ -1,6 +1,6 @@
-"""A server in a process of its own, asked by hand over each transport.
+"""Speaks to a server in a process of its own, by hand over each transport.
 
-By hand, so that what is measured is the server's time and not an SDK's client's.
+By hand, so that the measured time is the server's and not that of an SDK's client.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
+from itertools import count
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any, Protocol
 
-PATIENCE_SECONDS = 120
-"""How long an answer, or a server's start, is waited for."""
-# `-m` finds the package there that this process runs.
-SOURCE = Path(__file__).parents[3]
-HELLO = {
+_PATIENCE_SECONDS = 120
+"""How long an answer over HTTP, or the start or end of a server, is waited for."""
+_LIFETIME_SECONDS = 600
+"""When a server is killed: an answer over stdio cannot be waited for with a bound."""
+# `-m` finds there the package that this process runs.
+_SOURCE = Path(__file__).parents[3]
+_HELLO = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
     "clientInfo": {"name": "mem-mcp evaluate", "version": "1"},
@@ -33,38 +37,51 @@ _HEADERS = {
 _POLL_SECONDS = 0.02
 
 
-class Wire(Protocol):
-    """A connection with a server."""
-
+class _Wire(Protocol):
     def send(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """Send a message; return the answer to a request, None for a notification."""
         ...
 
 
-def call(wire: Wire, number: int, tool: str, **arguments: object) -> None:
-    """Call a tool and wait for its answer.
+class Server:
+    """A running server, and a connection with it."""
 
-    Raises:
-        RuntimeError: the server ended, or refused.
-    """
-    ask(wire, number, "tools/call", {"name": tool, "arguments": arguments})
+    def __init__(self, pid: int, wire: _Wire) -> None:
+        self.pid = pid
+        self._wire = wire
+        self._numbers = count()
 
+    def initialize(self) -> None:
+        """Shake hands; raises as `call` does."""
+        self._ask("initialize", _HELLO)
+        self._wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-def ask(wire: Wire, number: int, method: str, params: dict[str, Any]) -> None:
-    """Send a request and wait for its answer; raises as `call` does."""
-    answer = wire.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-    if answer is None or "error" in answer or answer["result"].get("isError"):
-        raise RuntimeError(f"the server refused {method}: {str(answer)[:300]}")
+    def call(self, tool: str, **arguments: object) -> None:
+        """Call a tool and wait for its answer.
+
+        Raises:
+            RuntimeError: the server ended, or refused.
+        """
+        self._ask("tools/call", {"name": tool, "arguments": arguments})
+
+    def _ask(self, method: str, params: dict[str, Any]) -> None:
+        request = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": params}
+        answer = self._wire.send(request)
+        if answer is None or "error" in answer or answer["result"].get("isError"):
+            raise RuntimeError(f"the server refused {method}: {str(answer)[:300]}")
 
 
 @contextmanager
-def connected(transport: str, command: Sequence[str], data_dir: Path) -> Iterator[Wire]:
-    """Start a server, shake hands, and end it with the block.
+def connected(transport: str, command: Sequence[str], data_dir: Path) -> Iterator[Server]:
+    """Start a server and shake hands; end it with the block.
 
     Args:
         transport: stdio, http or sse.
         command: arguments for Python; `{port}` in them stands for a free port.
-        data_dir: of its memory.
+        data_dir: of the server's memory.
+
+    Raises:
+        RuntimeError: the server ended, or refused.
     """
     port = _free_port()
     environment = {**os.environ, "MEM_MCP_DATA_DIR": str(data_dir)}
@@ -76,26 +93,28 @@ def connected(transport: str, command: Sequence[str], data_dir: Path) -> Iterato
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
-            cwd=SOURCE,
+            cwd=_SOURCE,
         )
         stack.callback(_end, process)
-        wire = stack.enter_context(_wire(transport, process, port))
-        ask(wire, 0, "initialize", HELLO)
-        wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        yield wire
+        killer = Timer(_LIFETIME_SECONDS, process.kill)
+        killer.start()
+        stack.callback(killer.cancel)
+        server = Server(process.pid, stack.enter_context(_wire(transport, process, port)))
+        server.initialize()
+        yield server
 
 
 @contextmanager
-def _wire(transport: str, process: subprocess.Popen[bytes], port: int) -> Iterator[Wire]:
+def _wire(transport: str, process: subprocess.Popen[bytes], port: int) -> Iterator[_Wire]:
     if transport == "stdio":
         yield _Stdio(process)
         return
     _wait_for(port, process)
-    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as posts:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)) as posts:
         if transport == "http":
             yield _Http(posts)
             return
-        with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as stream:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)) as stream:
             yield _Sse(posts, stream)
 
 
@@ -154,13 +173,13 @@ def _post(
 
 
 def _answer(message: dict[str, Any], lines: IO[bytes] | HTTPResponse) -> dict[str, Any] | None:
-    """Read to the answer; notifications, and the other lines of an event stream, come between."""
+    """Read up to the answer; notifications and other lines of an event stream come before it."""
     if "id" not in message:
         return None
     for line in iter(lines.readline, b""):
-        found = line.removeprefix(b"data:").strip()
-        if found.startswith(b"{"):
-            answer: dict[str, Any] = json.loads(found)
+        content = line.removeprefix(b"data:").strip()
+        if content.startswith(b"{"):
+            answer: dict[str, Any] = json.loads(content)
             if answer.get("id") == message["id"]:
                 return answer
     raise RuntimeError(f"the server ended before it answered {message['method']}")
@@ -173,7 +192,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + _PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -187,7 +206,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate(timeout=_PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
