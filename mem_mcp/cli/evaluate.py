@@ -120,7 +120,11 @@ def evaluate(
     _only("--profile", "speed", given=profile, fits=is_speed)
     _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
-    _prepare(output, plot)
+    # Whether the results can be written shows before the work, not after it.
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+    if plot:
+        check_plot(plot)
     if is_speed:
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
@@ -140,16 +144,8 @@ def _only(option: str, where: str, *, given: bool, fits: bool) -> None:
         raise InvalidInput(option, f"is only for {where}")
 
 
-def _prepare(output: Path | None, plot: Path | None) -> None:
-    """Find out before the work, not after it, whether its results can be written."""
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
-    if plot:
-        check_plot(plot)
-
-
 def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    # The other commands start without them.
+    # Imported late, so that the other commands start without them.
     from mem_mcp.evaluation import evaluate as measured  # noqa: PLC0415
     from mem_mcp.evaluation.run import suite_named  # noqa: PLC0415
 

@@ -39,31 +39,13 @@ def ranks_of(ids: Iterable[str], relevant: Collection[str]) -> list[int]:
     return [rank for rank, each in enumerate(ids, start=1) if each in relevant]
 
 
-def recall_at(ranks: Sequence[int], relevant: int, k: int) -> float:
-    """Return the share of the relevant memories that is among the first k."""
-    return sum(rank <= k for rank in ranks) / relevant
-
-
-def hit_at(ranks: Sequence[int], k: int) -> float:
-    """Return 1 if any relevant memory is among the first k, else 0."""
-    return float(any(rank <= k for rank in ranks))
-
-
-def reciprocal_rank(ranks: Sequence[int]) -> float:
-    """Return 1 / the first relevant rank, or 0."""
-    return 1 / min(ranks) if ranks else 0.0
-
-
-def ndcg_at(ranks: Sequence[int], relevant: int, k: int) -> float:
-    """Return the discounted gain of the first k, relative to the best possible order."""
-    best = range(1, min(relevant, k) + 1)
-    return _discounted(rank for rank in ranks if rank <= k) / _discounted(best)
-
-
 def measure(name: str, ranks: Sequence[int], relevant: int) -> float:
-    """Return a metric by its name: MRR, recall@k, hit@k or nDCG@k.
+    """Return a metric of one ranking, by its name.
 
-    MRR is the reciprocal rank; its mean over the cases gives it its name.
+    - MRR: 1 / the first relevant rank, or 0; the mean over the cases gives it its name.
+    - recall@k: the share of the relevant memories that is among the first k.
+    - hit@k: 1 if any relevant memory is among the first k, else 0.
+    - nDCG@k: the discounted gain of the first k, relative to the best possible order.
 
     Raises:
         ValueError: no metric has this name, or nothing is relevant.
@@ -71,17 +53,16 @@ def measure(name: str, ranks: Sequence[int], relevant: int) -> float:
     if relevant < 1:
         raise ValueError("a case without anything relevant cannot be scored")
     kind, _, k = name.partition("@")
-    match kind:
-        case "MRR":
-            return reciprocal_rank(ranks)
-        case "recall":
-            return recall_at(ranks, relevant, int(k))
-        case "hit":
-            return hit_at(ranks, int(k))
-        case "nDCG":
-            return ndcg_at(ranks, relevant, int(k))
-        case _:
-            raise ValueError(f"no metric {name!r}; there are MRR, recall@k, hit@k, nDCG@k")
+    if kind == "MRR":
+        return 1 / min(ranks) if ranks else 0.0
+    if kind not in {"recall", "hit", "nDCG"}:
+        raise ValueError(f"no metric {name!r}; there are MRR, recall@k, hit@k, nDCG@k")
+    first = [rank for rank in ranks if rank <= int(k)]
+    if kind == "recall":
+        return len(first) / relevant
+    if kind == "hit":
+        return float(bool(first))
+    return _discounted(first) / _discounted(range(1, min(relevant, int(k)) + 1))
 
 
 def mean(values: Sequence[float]) -> float:

@@ -25,7 +25,7 @@ class Suite:
     """A data format, and what is asked of such data."""
 
     load: Callable[[Path, int | None, int], Dataset]
-    """Reads a file, or only its first parts, with a seed for samples of it."""
+    """Reads the data; see `datasets.dataset`."""
     measure: Callable[[Bench], Awaitable[Report]]
     """Asks the questions."""
     times: int = 1

@@ -13,8 +13,7 @@ import pytest
 from mem_mcp import Settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.speed import run
-from mem_mcp.evaluation.speed.corpus import OWNER, THOUSAND, spot
-from mem_mcp.evaluation.speed.fill import CopyingEmbedder
+from mem_mcp.evaluation.speed.fill import OWNER, THOUSAND, CopyingEmbedder, spot
 from mem_mcp.evaluation.speed.profile import ProfiledCall, steps
 from mem_mcp.evaluation.speed.report import Figure, SpeedReport
 from mem_mcp.evaluation.speed.run import run_speed

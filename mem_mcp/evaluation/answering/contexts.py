@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,9 +74,8 @@ async def contexts(bench: Bench, window: ModelWindow) -> AsyncIterator[AnswerCon
         bench: what to ask; its questions are of one conversation after the other.
         window: of the model that is to answer.
     """
-    embedder = BundledEmbedder()
     whole: dict[str, Sequence[Memory]] = {}
-    try:
+    with closing(BundledEmbedder()) as embedder:
         baselines = Baselines(embedder)
         for case in bench.dataset.cases:
             among = bench.among(case)
@@ -93,8 +93,6 @@ async def contexts(bench: Bench, window: ModelWindow) -> AsyncIterator[AnswerCon
                 whole[user] = await window.latest(among, max(questions, key=len))
             turns = whole[user]
             yield AnswerContext("full", case, turns, left_out=len(among) - len(turns))
-    finally:
-        embedder.close()
 
 
 async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> AnswerContext:

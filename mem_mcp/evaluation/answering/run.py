@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -24,8 +25,16 @@ from mem_mcp.evaluation.answering.scores import Scores, scores
 from mem_mcp.evaluation.datasets.locomo import ADVERSARIAL
 from mem_mcp.evaluation.harness import Bench, described
 from mem_mcp.evaluation.metrics import Interval, Timing, interval, mean, timing
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import COUNT, DECIMAL, RANGE, Column, Table, table
+from mem_mcp.evaluation.report import (
+    Column,
+    Report,
+    Row,
+    Table,
+    by_category,
+    dollars,
+    table,
+    usage_note,
+)
 from mem_mcp.llm import Gateway, Usage, rate_limits
 
 PATIENCE = 300.0
@@ -84,20 +93,20 @@ class AnswerFigures(Model):
 
 
 _COLUMNS: Sequence[Column[AnswerFigures]] = (
-    Column("questions", lambda arm: arm.questions, COUNT),
-    Column("failed", lambda arm: arm.failed, COUNT),
-    Column("unjudged", lambda arm: arm.unjudged, COUNT),
-    Column("judged", lambda arm: arm.accuracy, DECIMAL, "-"),
-    Column("95 % interval", lambda arm: arm.interval, RANGE, "-"),
-    Column("F1", lambda arm: arm.f1, DECIMAL),
-    Column("BLEU-1", lambda arm: arm.bleu1, DECIMAL),
-    Column("exact", lambda arm: arm.exact, DECIMAL),
-    Column("turns", lambda arm: arm.turns, DECIMAL),
-    Column("tokens in", lambda arm: arm.input_tokens, COUNT),
-    Column("tokens out", lambda arm: arm.output_tokens, COUNT),
-    Column("p50 s", lambda arm: _seconds(arm.timing.p50_ms), "{:.2f}", "-"),
-    Column("p95 s", lambda arm: _seconds(arm.timing.p95_ms), "{:.2f}", "-"),
-    Column("cost", lambda arm: _dollars(arm.cost_usd)),
+    Column("questions", lambda arm: arm.questions, ",.0f"),
+    Column("failed", lambda arm: arm.failed, ",.0f"),
+    Column("unjudged", lambda arm: arm.unjudged, ",.0f"),
+    Column("judged", lambda arm: arm.accuracy, ".1f", "-"),
+    Column("95 % interval", lambda arm: arm.interval, ".1f", "-"),
+    Column("F1", lambda arm: arm.f1, ".1f"),
+    Column("BLEU-1", lambda arm: arm.bleu1, ".1f"),
+    Column("exact", lambda arm: arm.exact, ".1f"),
+    Column("turns", lambda arm: arm.turns, ".1f"),
+    Column("tokens in", lambda arm: arm.input_tokens, ",.0f"),
+    Column("tokens out", lambda arm: arm.output_tokens, ",.0f"),
+    Column("p50 s", lambda arm: _seconds(arm.timing.p50_ms), ".2f", "-"),
+    Column("p95 s", lambda arm: _seconds(arm.timing.p95_ms), ".2f", "-"),
+    Column("cost", lambda arm: dollars(arm.cost_usd)),
 )
 
 
@@ -124,12 +133,10 @@ class AnsweringReport(Report):
             f"judged by {self.settings['llm']['model']}, in percent"
         )
 
-    def tables(self) -> list[Table]:
-        """Return the figures of each group of questions, arm by arm."""
+    def _tables(self) -> list[Table]:
         return [table(name, arms.items(), _COLUMNS) for name, arms in self.figures.items()]
 
-    def legend(self) -> Iterator[str]:
-        """Explain arms and scores, and say what judging cost and what was cut."""
+    def _legend(self) -> Iterator[str]:
         yield (
             f"memory: recall of at most {self.limit} turns and {self.max_tokens:,} tokens; plain: "
             "as many turns, the nearest by the cosine of their embeddings; full: the whole "
@@ -148,11 +155,7 @@ class AnsweringReport(Report):
             "tokens and seconds: of one answer, recall included and the judge not; cost: of all "
             "answers"
         )
-        judge = self.judge
-        yield (
-            f"judge: {judge.calls:,} calls, {judge.input_tokens:,} tokens sent, "
-            f"{judge.output_tokens:,} received, cost {_dollars(judge.cost_usd)}"
-        )
+        yield f"judge: {usage_note(self.judge)}"
         if cut := [row.left_out for row in self.rows if row.left_out]:
             yield (
                 f"full: {len(cut):,} questions were shown only the latest turns, as their "
@@ -160,8 +163,7 @@ class AnsweringReport(Report):
                 f"most {max(cut):,} turns were left out"
             )
 
-    def failures(self) -> Iterator[str]:
-        """Yield a note on each question that failed or has no verdict."""
+    def _failures(self) -> Iterator[str]:
         for row in self.rows:
             if row.error:
                 yield f"failed: {row.case}, {row.arm}: {row.error}"
@@ -174,14 +176,11 @@ async def answering(bench: Bench) -> AnsweringReport:
     llm = bench.settings.llm
     # Each question is recalled once; then each arm answers it.
     bench.steps = bench.done + len(bench.dataset.cases) * (4 if bench.arms else 2)
-    gateway = Gateway(llm.model_copy(update={"deadline_seconds": _DEADLINE}))
-    try:
+    async with aclosing(Gateway(llm.model_copy(update={"deadline_seconds": _DEADLINE}))) as gateway:
         window = ModelWindow(gateway, await gateway.context_window(), llm.max_output_tokens)
         shown = [context async for context in contexts(bench, window)]
         model = _PatientModel(gateway, llm.concurrency)
-        rows = await asyncio.gather(*(_row(model, context, bench) for context in shown))
-    finally:
-        await gateway.aclose()
+        rows = await asyncio.gather(*(_row(bench, model, context) for context in shown))
     return AnsweringReport(
         **bench.ran,
         limit=LIMIT,
@@ -228,13 +227,7 @@ class _PatientModel:
                 return completion.answer
 
 
-async def _row(model: _PatientModel, context: AnswerContext, bench: Bench) -> AnsweredQuestion:
-    row = await _answered(model, context)
-    bench.advance()
-    return row
-
-
-async def _answered(model: _PatientModel, context: AnswerContext) -> AnsweredQuestion:
+async def _row(bench: Bench, model: _PatientModel, context: AnswerContext) -> AnsweredQuestion:
     """Answer a question and judge the answer; whatever fails becomes the row's error."""
     case, question = context.case, context.case.arguments["query"]
     row = AnsweredQuestion(
@@ -247,39 +240,40 @@ async def _answered(model: _PatientModel, context: AnswerContext) -> AnsweredQue
         turns=len(context.turns),
         left_out=context.left_out,
     )
-    if context.error:
-        return row
+    update = {} if context.error else await _answered(model, context)
+    bench.advance()
+    return row.model_copy(update=update)
+
+
+async def _answered(model: _PatientModel, context: AnswerContext) -> dict[str, Any]:
+    """Return the fields of a row that tell of the answer and of its judgement."""
+    case, question = context.case, context.case.arguments["query"]
     reply, asked = await model.ask(answer_messages(question, context.turns), Reply)
     if isinstance(reply, LLMError):
-        return row.model_copy(update={"error": described(reply), "asked": asked})
+        return {"error": described(reply), "asked": asked}
     messages = judge_messages(question, case.right, reply.answer)
     verdict, judged = await model.ask(messages, Verdict)
-    update: dict[str, Any] = {
+    return {
         "given": reply.answer,
         "scores": scores(case.category, reply.answer, case.right),
         "milliseconds": round(context.milliseconds + 1_000 * asked.seconds, 2),
         "asked": asked,
         "judged": judged,
+        "correct": verdict.verdict == "CORRECT" if isinstance(verdict, Verdict) else None,
+        "reason": verdict.reason if isinstance(verdict, Verdict) else described(verdict),
     }
-    if isinstance(verdict, LLMError):
-        update |= {"correct": None, "reason": described(verdict)}
-    else:
-        update |= {"correct": verdict.verdict == "CORRECT", "reason": verdict.reason}
-    return row.model_copy(update=update)
 
 
 def _by_group(rows: Sequence[AnsweredQuestion], seed: int) -> dict[str, dict[Arm, AnswerFigures]]:
-    """Summarise all, all but the adversarial, and each category in alphabetical order."""
-    names = sorted({row.category for row in rows})
+    """Summarise all rows, all but the adversarial, and those of each category."""
+    categories = by_category(rows, lambda row: row.category)
     groups: dict[str, Sequence[AnsweredQuestion]] = {"all": rows}
-    if ADVERSARIAL in names and len(names) > 1:
+    if ADVERSARIAL in categories and len(categories) > 1:
         groups["all but adversarial"] = [row for row in rows if row.category != ADVERSARIAL]
-    for name in names:
-        groups[name] = [row for row in rows if row.category == name]
     arms = list(dict.fromkeys(row.arm for row in rows))
     return {
         name: {arm: _figures([row for row in group if row.arm == arm], seed) for arm in arms}
-        for name, group in groups.items()
+        for name, group in (groups | categories).items()
     }
 
 
@@ -306,7 +300,3 @@ def _figures(rows: Sequence[AnsweredQuestion], seed: int) -> AnswerFigures:
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1_000
-
-
-def _dollars(cost: float | None) -> str:
-    return "unknown" if cost is None else f"${cost:.4f}"

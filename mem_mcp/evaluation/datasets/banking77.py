@@ -31,16 +31,7 @@ class BankMessage(NamedTuple):
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
-    """Read a file, and test.csv beside it.
-
-    Args:
-        path: train.csv, with the columns text and category.
-        first: how many questions; None for 1,000.
-        seed: of the two samples.
-
-    Raises:
-        InvalidInput: a file is missing, cut off, or of another format.
-    """
+    """Read train.csv, and test.csv beside it; a quick run asks the first questions."""
     train, test = read_messages(path), read_messages(path.with_name("test.csv"))
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     stored = draw.sample(train, min(MEMORIES, len(train)))
@@ -68,13 +59,9 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
 
 
 def read_messages(path: Path) -> list[BankMessage]:
-    """Read a whole file; a line that is not a full row is refused rather than guessed at.
+    """Read a whole CSV file with the columns text and category; raises as `load` does.
 
-    Args:
-        path: a CSV file with the columns text and category.
-
-    Raises:
-        InvalidInput: it is missing, cut off, of another format, or empty.
+    A line that is not a full row is refused rather than guessed at.
     """
     content = read_text(path)
     rows = csv.reader(StringIO(content, newline=""), strict=True)

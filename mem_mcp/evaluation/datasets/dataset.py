@@ -1,4 +1,13 @@
-"""The common form of all data sets: memories to store, and questions with what answers them."""
+"""The common form of all data sets: memories to store, and questions with what answers them.
+
+Each data set has a function that reads it:
+
+    load(path, first, seed)
+
+`path` names the file in its original format; `first` takes only so many conversations, issues,
+messages or questions (None: all, or the usual number); `seed` draws samples and orders. It raises
+InvalidInput if the file is missing, cut off, of another format, or has nothing to ask about.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +67,7 @@ class Dataset:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file; a byte order mark is dropped.
-
-    Raises:
-        InvalidInput: it is missing, cannot be read, or is not UTF-8.
-    """
+    """Read a UTF-8 file without its byte order mark; raises as a data set's `load` does."""
     try:
         return _read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,11 +75,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Read a JSON file.
-
-    Raises:
-        InvalidInput: it is missing, cannot be read, or is not (or not all) JSON.
-    """
+    """Read a JSON file; raises as a data set's `load` does."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -87,15 +88,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
 
 
 def read_lines(path: Path, row: type[T]) -> list[T]:
-    """Read JSON Lines; blank lines are skipped.
-
-    Args:
-        path: the file.
-        row: what each line holds.
-
-    Raises:
-        InvalidInput: it is missing, or a line is not such a row, is not JSON, or is cut off.
-    """
+    """Read JSON Lines, a `row` on each line that is not blank; raises as `load` does."""
     rows = []
     for number, line in enumerate(_read(path).split(b"\n"), start=1):
         if line.strip():
@@ -108,11 +101,7 @@ def read_lines(path: Path, row: type[T]) -> list[T]:
 
 
 def refuse_twice(path: Path, keys: Sequence[str]) -> None:
-    """Refuse a file that names a memory twice.
-
-    Raises:
-        InvalidInput: it does.
-    """
+    """Raise InvalidInput if the keys of a file have one twice."""
     key, count = max(Counter(keys).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         raise InvalidInput("data", f"{path} has {key!r} twice")

@@ -48,16 +48,7 @@ class _Attempt(BaseModel):
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file.
-
-    Args:
-        path: one JSON object a line, with instance_id, issue, files and resolved.
-        first: only so many issues; None for all.
-        seed: not used: all issues are asked about.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
-    """
+    """Read JSON Lines with instance_id, issue, files and resolved; nothing is drawn."""
     attempts = read_lines(path, _Attempt)[:first]
     if not attempts:
         raise InvalidInput("data", f"{path} holds no issue")

@@ -69,16 +69,7 @@ _Sessions = TypeAdapter(dict[str, list[_Turn]])
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file for retrieval: the questions that name their evidence.
-
-    Args:
-        path: the data set's JSON file.
-        first: only so many conversations; None for all.
-        seed: not used: all questions are asked.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
-    """
+    """Read the JSON file for retrieval: all questions that name their evidence."""
     conversations, calls = _read(path, first)
     cases = [case for each in conversations for case in _cases(each, calls, CATEGORIES)]
     scorable = tuple(case for case in cases if case.relevant)
@@ -86,10 +77,7 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noq
 
 
 def load_answers(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file for answering: the questions with an answer, and the adversarial ones.
-
-    Args and errors are those of `load`.
-    """
+    """Read the JSON file for answering: all questions with an answer, and the adversarial ones."""
     conversations, calls = _read(path, first)
     cases = [case for each in conversations for case in _cases(each, calls, _WITH_ANSWERS)]
     answered = tuple(case for case in cases if case.right and case.among)

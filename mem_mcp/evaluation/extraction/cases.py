@@ -99,11 +99,7 @@ class RecordedAnswers(_Strict):
 
 
 def load_scripts(path: Path) -> list[Script]:
-    """Read cases.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, of another format or empty, or has a case twice.
-    """
+    """Read the cases of a file; raises InvalidInput if that cannot be used."""
     scripts = read_lines(path, Script)
     if not scripts:
         raise InvalidInput("data", f"{path} has no case")
@@ -112,11 +108,7 @@ def load_scripts(path: Path) -> list[Script]:
 
 
 def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, list[Extraction]]:
-    """Read recorded answers, by case.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, of another format, or answers other cases.
-    """
+    """Read recorded answers, by case; raises InvalidInput if the file answers other cases."""
     rows = read_lines(path, RecordedAnswers)
     refuse_twice(path, [row.case for row in rows])
     recorded = {row.case: row.answers for row in rows}

@@ -7,8 +7,8 @@ from typing import Any
 
 from mem_mcp.api.models import LLMUsage, Model
 from mem_mcp.evaluation.extraction.scores import ChangeCounts
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import DECIMAL, Column, Table, table
+from mem_mcp.evaluation.report import Column, Report, Row, Table, by_category, table, usage_note
+from mem_mcp.llm import Usage
 
 
 class ScoredConversation(Row):
@@ -41,14 +41,9 @@ class ExtractionFigures(Model):
     too_many: float | None
 
 
-class ModelWork(Model):
-    """What the model did, and how long it took."""
+class ModelWork(LLMUsage):
+    """What the model was asked for, and how that went."""
 
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    """Of the calls whose price is known; None where none is."""
     p50_seconds: float | None
     """Of a `remember`; None where each failed."""
     dropped: float | None
@@ -60,12 +55,12 @@ _COLUMNS: Sequence[Column[ExtractionFigures]] = (
     Column("failed", lambda figures: figures.failed),
     Column("expected", lambda figures: figures.counts.expected),
     Column("made", lambda figures: figures.counts.made),
-    Column("recall", lambda figures: figures.recall, DECIMAL),
-    Column("precision", lambda figures: figures.precision, DECIMAL),
-    Column("forbidden", lambda figures: figures.forbidden, DECIMAL),
-    Column("targets", lambda figures: figures.targets, DECIMAL),
-    Column("dates", lambda figures: figures.dates, DECIMAL),
-    Column("too many", lambda figures: figures.too_many, DECIMAL),
+    Column("recall", lambda figures: figures.recall, ".1f"),
+    Column("precision", lambda figures: figures.precision, ".1f"),
+    Column("forbidden", lambda figures: figures.forbidden, ".1f"),
+    Column("targets", lambda figures: figures.targets, ".1f"),
+    Column("dates", lambda figures: figures.dates, ".1f"),
+    Column("too many", lambda figures: figures.too_many, ".1f"),
 )
 
 
@@ -86,12 +81,10 @@ class ExtractionReport(Report):
         model = "recorded answers" if self.answers else self.settings["llm"]["model"]
         return f"{self.suite}: {len(self.rows):,} conversations, {model}, in percent"
 
-    def tables(self) -> list[Table]:
-        """Return the figures of each category and of all."""
+    def _tables(self) -> list[Table]:
         return [table("category", [*self.categories.items(), ("all", self.overall)], _COLUMNS)]
 
-    def legend(self) -> Iterator[str]:
-        """Explain the columns, say what the model did, and list what differs case by case."""
+    def _legend(self) -> Iterator[str]:
         yield (
             "recall: expected changes that were made, with every word and the right target, of all "
             "expected; precision: the same, of all made; a memory that ends is a change, too"
@@ -104,19 +97,16 @@ class ExtractionReport(Report):
         )
         yield "a failed case misses all that is expected of it"
         asked = self.asked
-        cost = "unknown" if asked.cost_usd is None else f"${asked.cost_usd:.4f}"
         seconds = "-" if asked.p50_seconds is None else f"{asked.p50_seconds:.3f}"
         dropped = "-" if asked.dropped is None else f"{asked.dropped:.1f}"
         yield (
-            f"model: {asked.calls:,} calls, {asked.input_tokens:,} tokens sent, "
-            f"{asked.output_tokens:,} received, cost {cost}; remember: p50 {seconds} s; answers "
-            f"with dropped operations: {dropped} %"
+            f"model: {usage_note(asked)}; remember: p50 {seconds} s; answers with dropped "
+            f"operations: {dropped} %"
         )
         yield from (f"{row.case}: {each}" for row in self.rows for each in row.wrong)
         yield from (f"degraded: {row.case}: {note}" for row in self.rows for note in row.degraded)
 
-    def data_notes(self) -> Iterator[str]:
-        """Yield the notes on the conversations and on the recorded answers."""
+    def _data_notes(self) -> Iterator[str]:
         data = self.data
         yield f"data: {data.file}, sha256 {data.sha256[:12]}; {data.memories} memories beforehand"
         if self.answers and self.answers_sha256:
@@ -125,11 +115,10 @@ class ExtractionReport(Report):
 
 def summary(rows: Sequence[ScoredConversation]) -> dict[str, Any]:
     """Return the fields of an `ExtractionReport` that sum its rows up; there must be a row."""
-    names = sorted({row.category for row in rows})
-    by_category = {name: [row for row in rows if row.category == name] for name in names}
+    categories = by_category(rows, lambda row: row.category).items()
     return {
         "overall": _figures(rows),
-        "categories": {name: _figures(each) for name, each in by_category.items()},
+        "categories": {name: _figures(each) for name, each in categories},
         "asked": _work(rows),
         "rows": rows,
     }
@@ -151,15 +140,14 @@ def _figures(rows: Sequence[ScoredConversation]) -> ExtractionFigures:
 
 
 def _work(rows: Sequence[ScoredConversation]) -> ModelWork:
-    used = [row.llm for row in rows if row.llm]
-    costs = [each.cost_usd for each in used if each.cost_usd is not None]
+    usage = sum((Usage(**row.llm.model_dump()) for row in rows if row.llm), Usage())
     seconds = sorted(row.seconds for row in rows if row.seconds is not None)
     read = [row for row in rows if row.error is None]
     return ModelWork(
-        calls=sum(each.calls for each in used),
-        input_tokens=sum(each.input_tokens for each in used),
-        output_tokens=sum(each.output_tokens for each in used),
-        cost_usd=sum(costs) if costs else None,
+        calls=usage.calls,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
         p50_seconds=round(seconds[len(seconds) // 2], 4) if seconds else None,
         dropped=_percent(sum(row.dropped > 0 for row in read), len(read)),
     )

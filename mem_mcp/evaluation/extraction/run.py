@@ -6,7 +6,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 
 from mem_mcp.api.models import Remembered
@@ -127,23 +127,19 @@ async def _rows(
     recorded: dict[str, list[Extraction]] | None,
     progress: Progress,
 ) -> list[ScoredConversation]:
-    bundled = BundledEmbedder()
-    embedder = CachedEmbedder(bundled)
-    # All cases share one gateway: it learns in which form the model gives structured answers.
-    model = Gateway(settings.llm) if recorded is None else None
     rows = []
-    try:
-        if model:
-            with suppress(LLMError):  # each case reports what is wrong with the model
-                await model.warm()
-        for number, script in enumerate(scripts, start=1):
-            gateway = model or RecordedModel((recorded or {}).get(script.name, []))
-            rows.append(await _row(settings, script, embedder, gateway))
-            progress(number, len(scripts))
-    finally:
-        if model:
-            await model.aclose()
-        bundled.close()
+    # All cases share one gateway: it learns in which form the model gives structured answers.
+    async with aclosing(Gateway(settings.llm)) as model:
+        with closing(BundledEmbedder()) as bundled:
+            embedder = CachedEmbedder(bundled)
+            if recorded is None:
+                with suppress(LLMError):  # each case reports what is wrong with the model
+                    await model.warm()
+            for number, script in enumerate(scripts, start=1):
+                answers = None if recorded is None else recorded.get(script.name, [])
+                gateway = model if answers is None else RecordedModel(answers)
+                rows.append(await _row(settings, script, embedder, gateway))
+                progress(number, len(scripts))
     return rows
 
 

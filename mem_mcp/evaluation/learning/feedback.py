@@ -10,17 +10,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
 from typing import NamedTuple
 
 from mem_mcp.api.models import Model
 from mem_mcp.evaluation.datasets.dataset import Case
 from mem_mcp.evaluation.harness import Bench, RecallAnswer
 from mem_mcp.evaluation.metrics import Gain, gain, measure
-from mem_mcp.evaluation.report import Report, Row
+from mem_mcp.evaluation.report import Report, Row, Table, line
 from mem_mcp.evaluation.retrieval.evidence import LIMIT
-from mem_mcp.evaluation.tables import COUNT, DECIMAL, DIFFERENCE, DIFFERENCE_RANGE, Table, line
 
 METRICS = ("MRR", "recall@10")
 NONE = "none"
@@ -93,12 +90,10 @@ class FeedbackReport(Report):
     by_seed: dict[int, dict[str, Group]]
     rows: Sequence[MeasuredQuestion]
 
-    def tables(self) -> list[Table]:
-        """Return each metric over all seeds, then each metric seed by seed."""
+    def _tables(self) -> list[Table]:
         return [*map(self._all_seeds, METRICS), *map(self._each_seed, METRICS)]
 
-    def legend(self) -> Iterator[str]:
-        """Explain the groups and the intervals, and say what the marks left behind."""
+    def _legend(self) -> Iterator[str]:
         yield (
             f"marks: {self.marks:,.0f} in each arm, by half of the questions on the first ten "
             "memories of each; measured: the other half, drawn once a seed "
@@ -122,16 +117,16 @@ class FeedbackReport(Report):
         groups = self.groups.values()
         table = [
             [f"{metric}, all seeds", *self.groups],
-            line("questions", (group.questions for group in groups), COUNT),
-            line("measured", (group.measured for group in groups), COUNT),
+            line("questions", (group.questions for group in groups), ",.0f"),
+            line("measured", (group.measured for group in groups), ",.0f"),
             self._means(NONE, self.groups, metric, NONE),
         ]
         for arm in self.groups["all"].gains:
             gains = [group.gains[arm][metric] for group in groups]
             table += [
                 self._means(arm, self.groups, metric, arm),
-                line(f"{arm} - none", (each.points for each in gains), DIFFERENCE),
-                line("95 % interval", (each.interval for each in gains), DIFFERENCE_RANGE),
+                line(f"{arm} - none", (each.points for each in gains), "+.1f"),
+                line("95 % interval", (each.interval for each in gains), "+.1f"),
             ]
         return table
 
@@ -149,7 +144,7 @@ class FeedbackReport(Report):
         means = (
             groups[group].metrics[arm][metric] if group in groups else None for group in self.groups
         )
-        return line(name, means, DECIMAL)
+        return line(name, means, ".1f")
 
 
 class _Mark(NamedTuple):
@@ -159,26 +154,8 @@ class _Mark(NamedTuple):
     helped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Halves:
-    """Numbers of the cases that give marks, and of those that are measured."""
-
-    marking: Sequence[int]
-    measured: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """The results of one drawing of the halves."""
-
-    marks: int
-    refused: int
-    marked: frozenset[str]
-    """Memories that were marked, in whatever way."""
-    helpful: frozenset[str]
-    """Memories that answer one of the questions that marked them."""
-    answers: Mapping[str, Mapping[int, RecallAnswer]]
-    """By arm and number of the case."""
+Answers = Mapping[int, RecallAnswer]
+"""By number of the case."""
 
 
 async def feedback(bench: Bench) -> FeedbackReport:
@@ -186,62 +163,65 @@ async def feedback(bench: Bench) -> FeedbackReport:
 
     Each conversation is a user of the bench. At the end it holds no mark.
     """
-    cases, seed = bench.dataset.cases, bench.seed
-    halves = {each: _halves(cases, each) for each in range(seed, seed + SEEDS)}
-    asked_again = sum(len(WRONG) * len(each.measured) for each in halves.values())
-    bench.steps = bench.done + 2 * len(cases) + asked_again
+    cases = bench.dataset.cases
+    seeds = range(bench.seed, bench.seed + SEEDS)
+    marking = {seed: _half(cases, seed) for seed in seeds}
+    asked_again = sum(len(cases) - len(half) for half in marking.values())
+    bench.steps = bench.done + 2 * len(cases) + len(WRONG) * asked_again
     before = await _ask(bench, range(len(cases)))
-    drawings = {each: await _draw(bench, before, halves[each], each) for each in halves}
-    after = await _ask(bench, range(len(cases)))
-    rows = [_row(bench, number, before[number], drawings) for number in before]
+    measurements: list[dict[int, Measurement]] = [{} for _ in cases]
+    errors = [[answer.error] for answer in before.values()]
+    given = refused = 0
+    for seed in seeds:
+        marks = [mark for number in marking[seed] for mark in _marks(bench, before[number], number)]
+        given += len(marks)
+        measured = [number for number in before if number not in marking[seed]]
+        arms: dict[str, Answers] = {NONE: before}
+        for arm, wrong in WRONG.items():
+            # The latest mark of a rater on a memory and a question replaces the one before.
+            refused += await _give(bench, marks, _words(marks, wrong, seed))
+            arms[arm] = await _ask(bench, measured)
+        refused += await _give(bench, marks, [""] * len(marks))
+        for number in measured:
+            errors[number] += [answers[number].error for answers in arms.values()]
+            measurements[number][seed] = _measurement(bench, number, marks, arms)
+    after = await _ask(bench, before)
+    rows = [
+        MeasuredQuestion(
+            case=case.name,
+            category=case.category,
+            relevant=len(bench.relevant(case)),
+            seeds=measurements[number],
+            error=next(filter(None, errors[number]), None),
+        )
+        for number, case in enumerate(cases)
+    ]
     return FeedbackReport(
         **bench.ran,
         rows=rows,
-        seeds=list(drawings),
+        seeds=list(seeds),
         limit=LIMIT,
-        marks=fmean(drawing.marks for drawing in drawings.values()),
-        refused=sum(drawing.refused for drawing in drawings.values()),
+        marks=given / SEEDS,
+        refused=refused,
         changed=sum(_ids(before[number]) != _ids(after[number]) for number in before),
-        groups=grouped(rows, list(drawings), seed),
-        by_seed={each: grouped(rows, [each], seed) for each in drawings},
+        groups=grouped(rows, seeds, bench.seed),
+        by_seed={seed: grouped(rows, [seed], bench.seed) for seed in seeds},
     )
 
 
-def _halves(cases: Sequence[Case], seed: int) -> _Halves:
-    """Draw half of each conversation's questions; of an odd number the smaller half marks."""
+def _half(cases: Sequence[Case], seed: int) -> list[int]:
+    """Draw half of each conversation's questions, the smaller half of an odd number."""
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     by_user: dict[str, list[int]] = defaultdict(list)
     for number, case in enumerate(cases):
         by_user[case.arguments["user_id"]].append(number)
-    samples = (draw.sample(numbers, len(numbers) // 2) for numbers in by_user.values())
-    marking = {number for sample in samples for number in sample}
-    measured = [number for number in range(len(cases)) if number not in marking]
-    return _Halves(sorted(marking), measured)
+    halves = (draw.sample(numbers, len(numbers) // 2) for numbers in by_user.values())
+    return sorted(number for half in halves for number in half)
 
 
-async def _ask(bench: Bench, numbers: Iterable[int]) -> dict[int, RecallAnswer]:
+async def _ask(bench: Bench, numbers: Iterable[int]) -> Answers:
     cases = bench.dataset.cases
     return {number: await bench.ask(cases[number], limit=LIMIT) for number in numbers}
-
-
-async def _draw(
-    bench: Bench, before: Mapping[int, RecallAnswer], halves: _Halves, seed: int
-) -> _Drawing:
-    """Measure one half with the marks of the other, arm by arm, and take the marks back."""
-    marks = [mark for number in halves.marking for mark in _marks(bench, before[number], number)]
-    answers, refused = {}, 0
-    for arm, wrong in WRONG.items():
-        # The latest mark of a rater on a memory and a question replaces the one before.
-        refused += await _give(bench, marks, _words(marks, wrong, seed))
-        answers[arm] = await _ask(bench, halves.measured)
-    refused += await _give(bench, marks, [""] * len(marks))
-    return _Drawing(
-        marks=len(marks),
-        refused=refused,
-        marked=frozenset(mark.memory_id for mark in marks),
-        helpful=frozenset(mark.memory_id for mark in marks if mark.helped),
-        answers=answers,
-    )
 
 
 def _marks(bench: Bench, answer: RecallAnswer, number: int) -> list[_Mark]:
@@ -273,27 +253,15 @@ async def _give(bench: Bench, marks: Sequence[_Mark], words: Sequence[str]) -> i
     return refused
 
 
-def _row(
-    bench: Bench, number: int, before: RecallAnswer, drawings: Mapping[int, _Drawing]
-) -> MeasuredQuestion:
-    case = bench.dataset.cases[number]
-    relevant = bench.relevant(case)
-    measurements, errors = {}, [before.error]
-    for seed, drawing in drawings.items():
-        answers = {arm: each[number] for arm, each in drawing.answers.items() if number in each}
-        errors += [answer.error for answer in answers.values()]
-        if answers:
-            measurements[seed] = Measurement(
-                shared=bool(relevant & drawing.marked),
-                helped=bool(relevant & drawing.helpful),
-                ranks={arm: answer.ranks for arm, answer in {NONE: before, **answers}.items()},
-            )
-    return MeasuredQuestion(
-        case=case.name,
-        category=case.category,
-        relevant=len(relevant),
-        seeds=measurements,
-        error=next((error for error in errors if error), None),
+def _measurement(
+    bench: Bench, number: int, marks: Sequence[_Mark], arms: Mapping[str, Answers]
+) -> Measurement:
+    relevant = bench.relevant(bench.dataset.cases[number])
+    marks = [mark for mark in marks if mark.memory_id in relevant]
+    return Measurement(
+        shared=bool(marks),
+        helped=any(mark.helped for mark in marks),
+        ranks={arm: answers[number].ranks for arm, answers in arms.items()},
     )
 
 
@@ -305,12 +273,10 @@ def grouped(
     rows: Sequence[MeasuredQuestion], seeds: Sequence[int], bootstrap_seed: int
 ) -> dict[str, Group]:
     """Summarise all measured questions, and those whose answers were marked or not."""
+    measured = [(row, [row.seeds[seed] for seed in seeds if seed in row.seeds]) for row in rows]
     groups = {}
     for name, belongs in _GROUPS.items():
-        measurements = (
-            (row, [row.seeds[seed] for seed in seeds if seed in row.seeds]) for row in rows
-        )
-        of_group = [(row, list(filter(belongs, each))) for row, each in measurements]
+        of_group = [(row, list(filter(belongs, each))) for row, each in measured]
         if questions := [(row, each) for row, each in of_group if each]:
             groups[name] = _group(questions, bootstrap_seed)
     return groups

@@ -9,9 +9,8 @@ from mem_mcp.api.models import Outcome
 from mem_mcp.evaluation.datasets.dataset import RememberCall
 from mem_mcp.evaluation.datasets.github_issues import OUTCOME
 from mem_mcp.evaluation.harness import Bench, described
-from mem_mcp.evaluation.report import Row, failed
+from mem_mcp.evaluation.report import Row, Table, failures
 from mem_mcp.evaluation.retrieval.evidence import EvidenceReport, find_evidence
-from mem_mcp.evaluation.tables import Table
 
 LIMIT = 10
 """Successes, and failures, that each recall asks for."""
@@ -41,17 +40,15 @@ class LessonsReport(EvidenceReport):
     def _recalled(self) -> int:
         return sum(attempt.recalled for attempt in self.attempts)
 
-    def tables(self) -> list[Table]:
-        """Return the tables of the evidence, and one of the outcomes."""
+    def _tables(self) -> list[Table]:
         outcomes = [
             ["as outcomes", "attempts", "recalled", "outcome shown right"],
             ["all", f"{len(self.attempts):,}", f"{self._recalled:,}", f"{self.shown_right:.1f}"],
         ]
-        return [*super().tables(), outcomes]
+        return [*super()._tables(), outcomes]
 
-    def failures(self) -> Iterator[str]:
-        """Yield a note on each question and each attempt that failed."""
-        yield from failed([*self.rows, *self.attempts])
+    def _failures(self) -> Iterator[str]:
+        yield from failures([*self.rows, *self.attempts])
 
 
 async def find_and_record(bench: Bench, metrics: Sequence[str]) -> LessonsReport:

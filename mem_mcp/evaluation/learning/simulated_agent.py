@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +65,9 @@ async def embedded(texts: Sequence[str], truth: Sequence[str], actions: Sequence
         truth: the right action of each message, by name.
         actions: the names of all actions.
     """
-    embedder = BundledEmbedder()
-    try:
+    with closing(BundledEmbedder()) as embedder:
         vectors = await embedder.embed(texts)
         names = await embedder.embed([name.replace("_", " ") for name in actions])
-    finally:
-        embedder.close()
     return Stream(
         texts=texts,
         truth=[actions.index(name) for name in truth],
@@ -77,18 +75,6 @@ async def embedded(texts: Sequence[str], truth: Sequence[str], actions: Sequence
         vectors=vectors,
         closeness=(vectors @ names.T).astype(np.float64),
     )
-
-
-class Past(Protocol):
-    """A store of episodes."""
-
-    async def like(self, message: int) -> Sequence[Episode]:
-        """Return the episodes with the most similar messages, best first."""
-        ...
-
-    async def add(self, episode: Episode) -> None:
-        """Keep an episode."""
-        ...
 
 
 @dataclass(slots=True)

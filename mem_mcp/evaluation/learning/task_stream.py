@@ -23,21 +23,11 @@ from mem_mcp.evaluation.learning.simulated_agent import (
     Episode,
     MemoryEpisodes,
     NearestEpisodes,
-    Past,
     Stream,
     embedded,
 )
 from mem_mcp.evaluation.metrics import Gain, Interval, gain, interval, mean
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import (
-    DECIMAL,
-    DIFFERENCE,
-    DIFFERENCE_RANGE,
-    RANGE,
-    Column,
-    Table,
-    table,
-)
+from mem_mcp.evaluation.report import Column, Report, Row, Table, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +107,20 @@ class StreamReport(Report):
         """What was done, in short."""
         return f"{self.suite}: {len(self.rows):,} messages, {self.actions} actions, in percent"
 
-    def tables(self) -> list[Table]:
-        """Return the accuracy of each arm, and the differences between arms."""
+    def _tables(self) -> list[Table]:
         last = f"last {min(LAST, len(self.rows))}"
         accuracies: list[Column[Accuracy]] = [
-            Column("right", lambda arm: arm.whole, DECIMAL),
-            Column("95 % interval", lambda arm: arm.interval, RANGE),
-            Column(last, lambda arm: arm.last, DECIMAL),
-            Column("exact: right", lambda arm: arm.exact_whole, DECIMAL),
-            Column(f"exact: {last}", lambda arm: arm.exact_last, DECIMAL),
+            Column("right", lambda arm: arm.whole, ".1f"),
+            Column("95 % interval", lambda arm: arm.interval, ".1f"),
+            Column(last, lambda arm: arm.last, ".1f"),
+            Column("exact: right", lambda arm: arm.exact_whole, ".1f"),
+            Column(f"exact: {last}", lambda arm: arm.exact_last, ".1f"),
         ]
         gains: list[Column[Difference]] = [
-            Column("right", lambda each: each.whole.points, DIFFERENCE),
-            Column("95 % interval", lambda each: each.whole.interval, DIFFERENCE_RANGE),
-            Column(last, lambda each: each.last.points, DIFFERENCE),
-            Column("95 % interval", lambda each: each.last.interval, DIFFERENCE_RANGE),
+            Column("right", lambda each: each.whole.points, "+.1f"),
+            Column("95 % interval", lambda each: each.whole.interval, "+.1f"),
+            Column(last, lambda each: each.last.points, "+.1f"),
+            Column("95 % interval", lambda each: each.last.interval, "+.1f"),
         ]
         pairs = ((f"{each.arm} - {each.whole.over}", each) for each in self.differences)
         return [
@@ -139,8 +128,7 @@ class StreamReport(Report):
             table("difference", pairs, gains),
         ]
 
-    def legend(self) -> Iterator[str]:
-        """Explain the rule by which the agent acts, and what it is compared with."""
+    def _legend(self) -> Iterator[str]:
         yield (
             "rule: the action whose name is closest to the message by cosine, corrected by the "
             f"{NEIGHBOURS} best of the recalled episodes: each adds {SHARE} cosine^{POWER} of its "
@@ -161,15 +149,9 @@ class _Run:
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
-    """Read a file: each message is a case, whose keys are actions.
+    """Read a file of Banking77: each message is a case, whose keys are actions.
 
-    Args:
-        path: a file of Banking77, with the columns text and category.
-        first: only so many messages, after they are shuffled; None for all. All actions remain.
-        seed: of the order.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
+    A quick run takes the first messages, after they are shuffled, with the actions of all.
     """
     messages = read_messages(path)
     actions = tuple(sorted({message.intent for message in messages}))
@@ -202,16 +184,14 @@ async def stream(bench: Bench) -> StreamReport:
         actions=len(tasks.actions),
         arms={name: _accuracy(run, exact[name].right, seed) for name, run in runs.items()},
         differences=[_difference(runs, arm, over, seed) for arm, over in COMPARED],
-        rows=[
-            StreamTask(
-                case=case.name,
-                action=case.category,
-                right={name: run.right[number] for name, run in runs.items()},
-                error=_first_error(runs, number),
-            )
-            for number, case in enumerate(cases)
-        ],
+        rows=[_row(case, number, runs) for number, case in enumerate(cases)],
     )
+
+
+def _row(case: Case, number: int, runs: dict[str, _Run]) -> StreamTask:
+    errors = (f"{name}: {run.errors[number]}" for name, run in runs.items() if number in run.errors)
+    right = {name: run.right[number] for name, run in runs.items()}
+    return StreamTask(case=case.name, action=case.category, right=right, error=next(errors, None))
 
 
 async def _with_memory(arm: Arm, tasks: Stream, bench: Bench) -> _Run:
@@ -229,7 +209,11 @@ async def _with_nearest(arm: Arm, tasks: Stream, seed: int) -> _Run:
 
 
 async def _act(
-    arm: Arm, tasks: Stream, past: Past, seed: int, advance: Callable[[], None] = lambda: None
+    arm: Arm,
+    tasks: Stream,
+    past: MemoryEpisodes | NearestEpisodes,
+    seed: int,
+    advance: Callable[[], None] = lambda: None,
 ) -> _Run:
     """Act on each message; one whose episodes cannot be recalled is not acted on rightly."""
     run = _Run()
@@ -251,18 +235,15 @@ async def _act(
 
 
 def _accuracy(run: _Run, exact: Sequence[bool], seed: int) -> Accuracy:
+    ours, theirs = ([100.0 * right for right in each] for each in (run.right, exact))
     return Accuracy(
-        whole=_percent(run.right),
-        interval=interval([100.0 * right for right in run.right], seed),
-        last=_percent(run.right[-LAST:]),
-        exact_whole=_percent(exact),
-        exact_last=_percent(exact[-LAST:]),
+        whole=mean(ours),
+        interval=interval(ours, seed),
+        last=mean(ours[-LAST:]),
+        exact_whole=mean(theirs),
+        exact_last=mean(theirs[-LAST:]),
         failed=len(run.errors),
     )
-
-
-def _percent(right: Sequence[bool]) -> float:
-    return mean([100.0 * each for each in right])
 
 
 def _difference(runs: dict[str, _Run], arm: str, over: str, seed: int) -> Difference:
@@ -270,11 +251,4 @@ def _difference(runs: dict[str, _Run], arm: str, over: str, seed: int) -> Differ
     points = [100.0 * (ours - theirs) for ours, theirs in pairs]
     return Difference(
         arm=arm, whole=gain(over, points, seed), last=gain(over, points[-LAST:], seed)
-    )
-
-
-def _first_error(runs: dict[str, _Run], message: int) -> str | None:
-    return next(
-        (f"{name}: {run.errors[message]}" for name, run in runs.items() if message in run.errors),
-        None,
     )

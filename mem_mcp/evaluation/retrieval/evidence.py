@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from statistics import fmean
 
 from mem_mcp.api.models import Model
@@ -21,18 +22,7 @@ from mem_mcp.evaluation.metrics import (
     ranks_of,
     timing,
 )
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import (
-    COUNT,
-    DECIMAL,
-    DIFFERENCE,
-    DIFFERENCE_RANGE,
-    RANGE,
-    Column,
-    Table,
-    line,
-    table,
-)
+from mem_mcp.evaluation.report import Column, Report, Row, Table, by_category, line, table
 from mem_mcp.text import count_tokens
 
 LIMIT = 20
@@ -81,12 +71,10 @@ class EvidenceReport(Report):
     timing: Timing
     rows: Sequence[EvidenceQuestion]
 
-    def tables(self) -> list[Table]:
-        """Return the figures of each category, and the rankings side by side."""
+    def _tables(self) -> list[Table]:
         return [self._categories(), *([self._rankings()] if self.others else [])]
 
-    def legend(self) -> Iterator[str]:
-        """Explain the rankings and the tokens."""
+    def _legend(self) -> Iterator[str]:
         overall = self.overall
         share = 100 * overall.tokens / overall.full_tokens if overall.full_tokens else 0
         if self.others:
@@ -100,11 +88,11 @@ class EvidenceReport(Report):
     def _categories(self) -> Table:
         categories = self.categories if len(self.categories) > 1 else {}
         columns: list[Column[RankingFigures]] = [
-            Column("questions", lambda figures: figures.cases, COUNT),
-            *(Column(name, _metric(name), DECIMAL) for name in self.overall.metrics),
-            Column("tokens", lambda figures: figures.tokens, COUNT),
+            Column("questions", lambda figures: figures.cases, ",.0f"),
+            *(Column(name, _metric(name), ".1f") for name in self.overall.metrics),
+            Column("tokens", lambda figures: figures.tokens, ",.0f"),
         ]
-        intervals = line("95 % interval", self.overall.intervals.values(), RANGE)
+        intervals = line("95 % interval", self.overall.intervals.values(), ".1f")
         intervals = [intervals[0], "", *intervals[1:], ""]
         return [
             *table("category", [*categories.items(), ("all", self.overall)], columns),
@@ -116,10 +104,10 @@ class EvidenceReport(Report):
         rankings = {**self.others, "ours": self.overall.metrics}
         return [
             ["ranking", *self.overall.metrics],
-            *(line(name, metrics.values(), DECIMAL) for name, metrics in rankings.items()),
+            *(line(name, metrics.values(), ".1f") for name, metrics in rankings.items()),
             ["best other", *(each.over for each in gains)],
-            line("ours - best other", (each.points for each in gains), DIFFERENCE),
-            line("95 % interval", (each.interval for each in gains), DIFFERENCE_RANGE),
+            line("ours - best other", (each.points for each in gains), "+.1f"),
+            line("95 % interval", (each.interval for each in gains), "+.1f"),
         ]
 
 
@@ -130,21 +118,17 @@ async def find_evidence(bench: Bench, metrics: Sequence[str]) -> EvidenceReport:
         bench: the memory to ask.
         metrics: names of the metrics.
     """
-    embedder = BundledEmbedder()
-    try:
+    with closing(BundledEmbedder()) as embedder:
         baselines = Baselines(embedder) if bench.arms else None
         asked = [await _ask(bench, case, baselines) for case in bench.dataset.cases]
-    finally:
-        embedder.close()
     rows, seed = [row for row, _ in asked], bench.seed
-    names = sorted({row.category for row in rows})
-    by_category = {name: [row for row in rows if row.category == name] for name in names}
+    categories = by_category(rows, lambda row: row.category).items()
     return EvidenceReport(
         **bench.ran,
         rows=rows,
         limit=LIMIT,
         overall=figures(rows, metrics, seed),
-        categories={name: figures(each, metrics, seed) for name, each in by_category.items()},
+        categories={name: figures(each, metrics, seed) for name, each in categories},
         others={
             ranking: {name: mean(_values(rows, name, ranking)) for name in metrics}
             for ranking in rows[0].others

@@ -17,8 +17,7 @@ from mem_mcp.evaluation.datasets import locomo
 from mem_mcp.evaluation.datasets.dataset import Case, Dataset
 from mem_mcp.evaluation.harness import Bench, RecallAnswer
 from mem_mcp.evaluation.metrics import auc, best_threshold
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import DECIMAL, Column, Table, table
+from mem_mcp.evaluation.report import Column, Report, Row, Table, table
 
 LIMIT = 10
 """Memories that each recall asks for."""
@@ -51,9 +50,9 @@ class Level(Model):
 
 
 _COLUMNS: Sequence[Column[Level]] = (
-    Column("own answered", lambda level: level.answered, DECIMAL),
-    Column("evidence in the first ten", lambda level: level.evidence, DECIMAL),
-    Column("foreign rejected", lambda level: level.rejected, DECIMAL),
+    Column("own answered", lambda level: level.answered, ".1f"),
+    Column("evidence in the first ten", lambda level: level.evidence, ".1f"),
+    Column("foreign rejected", lambda level: level.rejected, ".1f"),
 )
 
 
@@ -71,13 +70,11 @@ class AbstainReport(Report):
     levels: list[Level]
     rows: Sequence[QuestionScores]
 
-    def tables(self) -> list[Table]:
-        """Return what each `min_score` does."""
+    def _tables(self) -> list[Table]:
         levels = ((f"{level.min_score:.1f}", level) for level in self.levels)
         return [table("min_score", levels, _COLUMNS)]
 
-    def legend(self) -> Iterator[str]:
-        """Explain the columns, and say how well the score separates."""
+    def _legend(self) -> Iterator[str]:
         yield "own: asked of their own conversation; foreign: the same questions asked of another"
         yield (
             f"score: AUC {self.auc:.3f}, best threshold {self.threshold:.2f} with a balanced "
@@ -86,16 +83,7 @@ class AbstainReport(Report):
 
 
 def load(path: Path, first: int | None, seed: int) -> Dataset:
-    """Read LoCoMo's format.
-
-    Args:
-        path: the data set's JSON file.
-        first: only so many conversations; None for all.
-        seed: not used: the other conversations are drawn later.
-
-    Raises:
-        InvalidInput: the file cannot be used, or only one conversation would be.
-    """
+    """Read LoCoMo's format; a file of which only one conversation would be used is refused."""
     dataset = locomo.load(path, first, seed)
     if len(_conversations(dataset)) == 1:
         raise InvalidInput("data", f"abstain needs two conversations, and {path} gives one")

@@ -11,8 +11,7 @@ from mem_mcp.api.models import Model
 from mem_mcp.evaluation.datasets.dataset import Case
 from mem_mcp.evaluation.harness import Bench, RecallAnswer
 from mem_mcp.evaluation.metrics import Interval, interval, mean
-from mem_mcp.evaluation.report import Report, Row
-from mem_mcp.evaluation.tables import COUNT, DECIMAL, RANGE, Column, Table, table
+from mem_mcp.evaluation.report import Column, Report, Row, Table, table
 from mem_mcp.text import count_tokens
 
 BUDGETS = (250, 500, 1_000, 2_000, 4_000, 8_000)
@@ -52,10 +51,10 @@ class Point(RecallYield):
 
 
 _COLUMNS: Sequence[Column[Point]] = (
-    Column("evidence found", lambda point: point.found, DECIMAL),
-    Column("95 % interval", lambda point: point.interval, RANGE),
-    Column("tokens used", lambda point: point.tokens, COUNT),
-    Column("memories", lambda point: point.memories, DECIMAL),
+    Column("evidence found", lambda point: point.found, ".1f"),
+    Column("95 % interval", lambda point: point.interval, ".1f"),
+    Column("tokens used", lambda point: point.tokens, ",.0f"),
+    Column("memories", lambda point: point.memories, ".1f"),
 )
 
 
@@ -74,15 +73,13 @@ class CurveReport(Report):
         """The share, in percent, of what the usual number finds that the bar's budget finds."""
         return 100 * self.budgets[BAR[0]].found / self.usual.found if self.usual.found else 0.0
 
-    def tables(self) -> list[Table]:
-        """Return what is found within each budget."""
+    def _tables(self) -> list[Table]:
         points = [(f"{budget:,}", point) for budget, point in self.budgets.items()]
         points += [(f"{USUAL} memories", self.usual)]
         whole = ["whole conversation", "100.0", "", f"{self.full_tokens:,.0f}", ""]
         return [[*table("tokens allowed", points, _COLUMNS), whole]]
 
-    def legend(self) -> Iterator[str]:
-        """Say whether the bar is reached."""
+    def _legend(self) -> Iterator[str]:
         tokens, bar = BAR
         yield (
             f"within {tokens:,} tokens {self.reached:.1f} % of what {USUAL} memories find is found "

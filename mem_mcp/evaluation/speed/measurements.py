@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mem_mcp.evaluation.speed.corpus import OWNER, TAGS, small_users
+from mem_mcp.evaluation.speed.fill import OWNER, TAGS, small_users
 from mem_mcp.evaluation.speed.report import Figure, PlannerSearch
 from mem_mcp.evaluation.speed.setup import LIMIT, Rig, seconds_for
 from mem_mcp.store import Filters, Vector
@@ -42,12 +42,12 @@ async def _recalls(rig: Rig, name: str, where: str, scope: dict[str, Any]) -> Fi
         await rig.memory.recall(question, **scope)
         await rig.floor.recall(question, where)
     questions = rig.ask(rig.repetitions.recalls)
-    return await rig.compare(
-        name,
+    seconds = await rig.compare(
         lambda number: rig.memory.recall(questions[number], **scope),
         lambda number: rig.floor.recall(questions[number], where),
         len(questions),
     )
+    return rig.figure(name, *seconds)
 
 
 async def recalls_after_commits(rig: Rig) -> list[Figure]:
@@ -79,8 +79,8 @@ async def recalls_at_once(rig: Rig) -> list[Figure]:
         for question in rig.ask(count):
             await rig.memory.recall(question, user_id=user)
 
-    name, rounds = f"{count} recalls at once", rig.repetitions.rounds
-    return [await rig.compare(name, together, in_turn, rounds)]
+    seconds = await rig.compare(together, in_turn, rig.repetitions.rounds)
+    return [rig.figure(f"{count} recalls at once", *seconds)]
 
 
 async def single_writes(rig: Rig) -> list[Figure]:
@@ -113,7 +113,7 @@ async def batch_writes(rig: Rig) -> list[Figure]:
         [_text(rig, number) for number in range(first, first + size)]
         for first in range(0, rounds * size, size)
     ]
-    ours, floor = await rig.seconds_of(
+    ours, floor = await rig.compare(
         lambda number: rig.memory.remember_many(
             [{"content": text, "user_id": _BATCH_USER} for text in batches[number]]
         ),

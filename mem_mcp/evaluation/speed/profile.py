@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from time import perf_counter
 
-from mem_mcp.evaluation.speed.corpus import OWNER
+from mem_mcp.evaluation.speed.fill import OWNER
 from mem_mcp.evaluation.speed.report import Profile, ProfileStep
 from mem_mcp.evaluation.speed.setup import Rig
 from mem_mcp.telemetry import Span, recording

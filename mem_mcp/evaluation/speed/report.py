@@ -7,9 +7,8 @@ from itertools import chain
 from typing import Any
 
 from mem_mcp.api.models import Model
-from mem_mcp.evaluation.report import Report, Row, failed
+from mem_mcp.evaluation.report import Column, Report, Row, Table, failures, table
 from mem_mcp.evaluation.speed.fill import BY_CALLS
-from mem_mcp.evaluation.tables import COUNT, DECIMAL, Column, Table, table
 
 _PRECISE_BELOW = 10
 
@@ -67,20 +66,20 @@ _FIGURES: Sequence[Column[Figure]] = (
     Column("p95", lambda figure: _number(figure.p95)),
     Column("floor", lambda figure: _number(figure.floor)),
     Column("floor p95", lambda figure: _number(figure.floor_p95)),
-    Column("ratio", lambda figure: figure.ratio, "{:.2f}"),
+    Column("ratio", lambda figure: figure.ratio, ".2f"),
     Column("calls", lambda figure: figure.calls or None),
 )
 _PLANNER: Sequence[Column[PlannerSearch]] = (
-    Column("matches", lambda row: row.matches, COUNT),
-    Column("recall@10", lambda row: row.recall_at_10, "{:.4f}", "failed"),
+    Column("matches", lambda row: row.matches, ",.0f"),
+    Column("recall@10", lambda row: row.recall_at_10, ".4f", "failed"),
     Column("p50 ms", lambda row: _number(row.milliseconds)),
     Column("exact p50 ms", lambda row: _number(row.exact_milliseconds)),
     Column("calls", lambda row: row.calls),
 )
 _STEPS: Sequence[Column[ProfileStep]] = (
-    Column("times", lambda step: step.times, DECIMAL),
-    Column("ms", lambda step: step.milliseconds, "{:.2f}"),
-    Column("share %", lambda step: step.share, DECIMAL),
+    Column("times", lambda step: step.times, ".1f"),
+    Column("ms", lambda step: step.milliseconds, ".2f"),
+    Column("share %", lambda step: step.share, ".1f"),
 )
 
 
@@ -98,12 +97,10 @@ class SpeedReport(Report):
         """What was done, in short."""
         return f"{self.suite}: with {', '.join(f'{size:,}' for size in self.sizes)} memories"
 
-    def tables(self) -> list[Table]:
-        """Return the figures, the planner's searches and the profiles of each size."""
+    def _tables(self) -> list[Table]:
         return list(chain.from_iterable(map(self._tables_of, self.sizes)))
 
-    def legend(self) -> Iterator[str]:
-        """Explain the columns, and say on which machine they were measured."""
+    def _legend(self) -> Iterator[str]:
         yield (
             "floor: the same done by hand in this process, in turn with it. Of a recall: one "
             "embedding, one exact vector query and one full-text query with the same filter; of "
@@ -124,14 +121,12 @@ class SpeedReport(Report):
             )
         yield "machine: " + ", ".join(f"{name} {value}" for name, value in self.environment.items())
 
-    def data_notes(self) -> Iterator[str]:
-        """Yield a note on where the texts are from."""
+    def _data_notes(self) -> Iterator[str]:
         sha256 = self.data.sha256
         yield f"data: {self.data.file}" + (f", sha256 {sha256[:12]}" if sha256 else "")
 
-    def failures(self) -> Iterator[str]:
-        """Yield a note on each measurement that failed."""
-        yield from failed([*self.rows, *self.planner, *self.profiles])
+    def _failures(self) -> Iterator[str]:
+        yield from failures([*self.rows, *self.planner, *self.profiles])
 
     def _tables_of(self, size: int) -> Iterator[Table]:
         memories = f"{size:,} memories"

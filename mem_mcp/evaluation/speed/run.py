@@ -7,26 +7,17 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
 
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.harness import Progress, check_options, described, temporary_settings
-from mem_mcp.evaluation.report import provenance
-from mem_mcp.evaluation.speed.corpus import Corpus, corpus_of
-from mem_mcp.evaluation.speed.fill import Advance, fill
-from mem_mcp.evaluation.speed.measurements import (
-    batch_writes,
-    planner_searches,
-    recalls,
-    recalls_after_commits,
-    recalls_at_once,
-    single_writes,
-)
+from mem_mcp.evaluation.report import Row, provenance
+from mem_mcp.evaluation.speed import measurements
+from mem_mcp.evaluation.speed.fill import Advance, Corpus, corpus_of, fill
 from mem_mcp.evaluation.speed.profile import profile_recall, profile_remember
 from mem_mcp.evaluation.speed.report import Figure, PlannerSearch, Profile, SpeedReport
 from mem_mcp.evaluation.speed.servers import recalls_over_transports, starts
@@ -37,7 +28,6 @@ BYTES = 7_500
 """Disk that a memory needs: 2,500 bytes, and up to three times that while files are rewritten."""
 RESERVE = 1_000_000_000
 """Bytes of disk that are left free."""
-R = TypeVar("R", Figure, PlannerSearch, Profile)
 
 
 def run_speed(
@@ -68,8 +58,8 @@ def run_speed(
     _check(sizes)
     corpus = corpus_of(data, seed)
     settings, repetitions = settings or load_settings(), repetitions or Repetitions()
-    load, results = _load(), _Results()
-    stored = 0
+    load, stored = _load(), 0
+    rows: list[Row] = []
 
     def advance(memories: int) -> None:
         nonlocal stored
@@ -78,30 +68,27 @@ def run_speed(
 
     for size in sizes:
         with temporary_settings(settings) as own:
-            store = _Store(own, corpus, size, seed, repetitions, profile, results)
+            store = _Store(own, corpus, size, seed, repetitions, profile)
             asyncio.run(store.measure(advance))
+            rows += store.rows
     return SpeedReport(
         **provenance("speed", seed, settings, data, memories=max(sizes)),
         sizes=list(sizes),
         environment={"cores": os.cpu_count(), "load before": load, "load after": _load()},
-        rows=results.figures,
-        planner=results.planner,
-        profiles=results.profiles,
+        rows=[row for row in rows if isinstance(row, Figure)],
+        planner=[row for row in rows if isinstance(row, PlannerSearch)],
+        profiles=[row for row in rows if isinstance(row, Profile)],
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    """What was measured so far."""
-
-    figures: list[Figure] = field(default_factory=list)
-    planner: list[PlannerSearch] = field(default_factory=list)
-    profiles: list[Profile] = field(default_factory=list)
+_Kind = type[Figure] | type[PlannerSearch] | type[Profile]
+_Stage = tuple[str, _Kind, Callable[[Rig], Awaitable[Sequence[Row]]]]
+"""A name, the kind of the rows, and what measures them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """A store of one size, and how it is measured; a stage that fails is a row that says so."""
+    """A store of one size, and the rows that were measured of it."""
 
     settings: Settings
     corpus: Corpus
@@ -109,57 +96,50 @@ class _Store:
     seed: int
     repetitions: Repetitions
     profile: bool
-    results: _Results
+    rows: list[Row] = field(default_factory=list)
 
     async def measure(self, advance: Advance) -> None:
-        """Fill the store and measure it."""
-        figures = self.results.figures
+        """Fill the store and go through the stages; what fails is a row that says so."""
         try:
             start = perf_counter()
             await fill(self.settings, self.corpus, self.size, self.seed, advance)
-            figures.append(self._figure("fill and maintain", "s", perf_counter() - start, calls=1))
+            self._add("fill and maintain", "s", perf_counter() - start, calls=1)
             async with rigged(self.settings, self.size, self.repetitions, self.corpus) as rig:
-                await self._read(rig)
-                await self._write(rig)
+                files, size = rig.store.size()
+                self._add("disk", "MB", size / 1e6)
+                self._add("disk, a memory", "bytes", size / self.size)
+                self._add("files", "files", files)
+                for name, kind, stage in self._stages():
+                    try:
+                        self.rows.extend(await stage(rig))
+                    except Exception as error:  # noqa: BLE001 - the other stages go on
+                        self.rows.append(kind(case=name, size=self.size, error=described(error)))
         except Exception as error:  # noqa: BLE001 - another size may work
-            figures.append(Figure(case="store", size=self.size, error=described(error)))
-        if (peak := _peak_memory()) is not None:
-            figures.append(self._figure("peak memory, this process", "MB", round(peak / 1e6)))
+            self.rows.append(Figure(case="store", size=self.size, error=described(error)))
+        if peak := _peak_memory():
+            self._add("peak memory, this process", "MB", round(peak / 1e6))
 
-    async def _read(self, rig: Rig) -> None:
-        figures, profiles = self.results.figures, self.results.profiles
-        files, size = rig.store.size()
-        figures.append(self._figure("disk", "MB", size / 1e6))
-        figures.append(self._figure("disk, a memory", "bytes", size / self.size))
-        figures.append(self._figure("files", "files", files))
-        await self._stage("recall", figures, Figure, recalls(rig))
-        await self._stage("recalls at once", figures, Figure, recalls_at_once(rig))
-        if self.size >= self.repetitions.plans_from:
-            planner = self.results.planner
-            await self._stage("planner", planner, PlannerSearch, planner_searches(rig))
-        if self.profile:
-            await self._stage("profile of recall", profiles, Profile, profile_recall(rig))
-        await self._stage("start", figures, Figure, starts(rig))
-        await self._stage("transports", figures, Figure, recalls_over_transports(rig))
+    def _stages(self) -> list[_Stage]:
+        stages: list[_Stage] = [
+            ("recall", Figure, measurements.recalls),
+            ("recalls at once", Figure, measurements.recalls_at_once),
+            ("planner", PlannerSearch, measurements.planner_searches),
+            ("profile of recall", Profile, profile_recall),
+            ("start", Figure, starts),
+            ("transports", Figure, recalls_over_transports),
+            # Writes come last: they add to the store.
+            ("recall after a commit", Figure, measurements.recalls_after_commits),
+            ("remember", Figure, measurements.single_writes),
+            ("profile of remember", Profile, profile_remember),
+            ("remember_many", Figure, measurements.batch_writes),
+        ]
+        is_planned = self.size >= self.repetitions.plans_from
+        wanted: dict[_Kind, bool] = {Figure: True, PlannerSearch: is_planned, Profile: self.profile}
+        return [stage for stage in stages if wanted[stage[1]]]
 
-    async def _write(self, rig: Rig) -> None:
-        figures, profiles = self.results.figures, self.results.profiles
-        await self._stage("recall after a commit", figures, Figure, recalls_after_commits(rig))
-        await self._stage("remember", figures, Figure, single_writes(rig))
-        if self.profile:
-            await self._stage("profile of remember", profiles, Profile, profile_remember(rig))
-        await self._stage("remember_many", figures, Figure, batch_writes(rig))
-
-    async def _stage(
-        self, name: str, rows: list[R], kind: type[R], stage: Awaitable[Sequence[R]]
-    ) -> None:
-        try:
-            rows.extend(await stage)
-        except Exception as error:  # noqa: BLE001 - the other stages go on
-            rows.append(kind(case=name, size=self.size, error=described(error)))
-
-    def _figure(self, case: str, unit: str, value: float, calls: int = 0) -> Figure:
-        return Figure(case=case, size=self.size, unit=unit, calls=calls, value=round(value, 1))
+    def _add(self, case: str, unit: str, value: float, calls: int = 0) -> None:
+        value = round(value, 1)
+        self.rows.append(Figure(case=case, size=self.size, unit=unit, calls=calls, value=value))
 
 
 def _check(sizes: Sequence[int]) -> None:
@@ -191,12 +171,12 @@ def _load() -> str:
     return " ".join(f"{each:.1f}" for each in os.getloadavg())
 
 
-def _peak_memory() -> int | None:
-    """Return the most bytes that this process has used, where the system tells them."""
+def _peak_memory() -> int:
+    """Return the most bytes that this process has used; 0 where the system does not tell."""
     try:
         import resource  # noqa: PLC0415 - Unix only
     except ImportError:
-        return None
+        return 0
     # The figure is in bytes on a Mac, and in units of 1,024 bytes elsewhere.
     unit = 1 if sys.platform == "darwin" else 1_024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -46,15 +45,6 @@ match sys.argv[1:]:
 """A server of five empty tools; takes a transport and a port."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerStart:
-    """The seconds of one start, from the start of the process on."""
-
-    initialized: float
-    answered: float
-    peak_bytes: int | None
-
-
 async def starts(rig: Rig) -> list[Figure]:
     """Start the server and the bare one in turn, up to their first answer."""
     recall = {"query": "Where is the bicycle?", "user_id": rig.user}
@@ -63,12 +53,12 @@ async def starts(rig: Rig) -> list[Figure]:
     for _ in range(rig.repetitions.starts):
         bare.append(await asyncio.to_thread(_start, rig, bare_command, "one", {"text": "x"}))
         ours.append(await asyncio.to_thread(_start, rig, _OURS, "recall", recall))
-    initialized = [[start.initialized for start in each] for each in (ours, bare)]
-    answered = [[start.answered for start in each] for each in (ours, bare)]
+    to_initialize, to_recall, peaks = zip(*ours, strict=True)
+    bare_to_initialize, bare_to_call, bare_peaks = zip(*bare, strict=True)
     return [
-        rig.figure("start: to initialize", *initialized, unit="s"),
-        rig.figure("start: to the first recall", *answered, unit="s"),
-        *_peaks(rig.size, ours, bare),
+        rig.figure("start: to initialize", to_initialize, bare_to_initialize, unit="s"),
+        rig.figure("start: to the first recall", to_recall, bare_to_call, unit="s"),
+        *_peak_figure(rig.size, peaks, bare_peaks),
     ]
 
 
@@ -112,26 +102,27 @@ def _bare_server(rig: Rig) -> tuple[str]:
     return (str(file),)
 
 
-def _start(rig: Rig, command: Sequence[str], tool: str, arguments: dict[str, str]) -> ServerStart:
+def _start(
+    rig: Rig, command: Sequence[str], tool: str, arguments: dict[str, str]
+) -> tuple[float, float, int]:
+    """Return the seconds to the handshake and to the first answer, and the peak memory."""
     start = perf_counter()
     with connected("stdio", command, rig.settings.data_dir) as server:
         initialized = perf_counter() - start
         server.call(tool, **arguments)
-        return ServerStart(initialized, perf_counter() - start, _peak_bytes(server.pid))
+        return initialized, perf_counter() - start, _peak_bytes(server.pid)
 
 
-def _peaks(size: int, ours: Sequence[ServerStart], bare: Sequence[ServerStart]) -> list[Figure]:
-    peaks = [start.peak_bytes for start in ours if start.peak_bytes]
-    floors = [start.peak_bytes for start in bare if start.peak_bytes]
-    if not peaks or not floors:  # only Linux tells
+def _peak_figure(size: int, ours: Sequence[int], bare: Sequence[int]) -> list[Figure]:
+    if not all([*ours, *bare]):  # only Linux tells
         return []
-    value, floor = median(peaks) / 1e6, median(floors) / 1e6
+    value, floor = median(ours) / 1e6, median(bare) / 1e6
     return [
         Figure(
             case="peak memory, a server",
             size=size,
             unit="MB",
-            calls=len(peaks),
+            calls=len(ours),
             value=round(value, 1),
             floor=round(floor, 1),
             ratio=round(value / floor, 2),
@@ -139,11 +130,11 @@ def _peaks(size: int, ours: Sequence[ServerStart], bare: Sequence[ServerStart]) 
     ]
 
 
-def _peak_bytes(pid: int) -> int | None:
-    """Return the most memory that a process has had, where the system tells."""
+def _peak_bytes(pid: int) -> int:
+    """Return the most memory that a process has had; 0 where the system does not tell."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
-        return None
+        return 0
     peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return 1_024 * int(peak[1]) if peak else None
+    return 1_024 * int(peak[1]) if peak else 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
@@ -18,7 +18,7 @@ import numpy as np
 from mem_mcp.api.models import Scope
 from mem_mcp.config import Settings
 from mem_mcp.embedding import BundledEmbedder
-from mem_mcp.evaluation.speed.corpus import Corpus, usual_user
+from mem_mcp.evaluation.speed.fill import OWNER, Corpus, small_users
 from mem_mcp.evaluation.speed.report import Figure
 from mem_mcp.memory import AsyncMemory
 from mem_mcp.store import Store, Vector, Version, open_store
@@ -28,7 +28,6 @@ from mem_mcp.writing.identity import new_memory
 
 LIMIT = 10
 """Memories that the floor's searches return."""
-_FLOOR_USER = "floor"
 _FEWEST_CALLS = 5
 """Calls that are made however slow they are."""
 Call = Callable[[int], Awaitable[object]]
@@ -82,7 +81,7 @@ class Floor:
     async def remember(self, text: str, name: str) -> None:
         """Embed a text and add its row, whose id is made of `name`."""
         (vector,) = await self.embedder.embed([text])
-        memory = new_memory(Scope(user_id=_FLOOR_USER), text, utc_now(), kind="fact")
+        memory = new_memory(Scope(user_id="floor"), text, utc_now(), kind="fact")
         identity = {"memory_id": f"floor-{name}", "version_id": f"floor-{name}.1"}
         version = Version(memory.model_copy(update=identity), vector)
         await self._table.add(to_arrow([version], self._schema))
@@ -106,8 +105,8 @@ class Rig:
 
     @property
     def user(self) -> str:
-        """The user that stands for most users."""
-        return usual_user(self.size)
+        """The user that stands for most users: the largest of known size, or OWNER."""
+        return [OWNER, *small_users(self.size)][-1]
 
     def ask(self, count: int) -> list[str]:
         """Return questions that were not asked before."""
@@ -121,17 +120,12 @@ class Rig:
                 return
             yield number
 
-    async def compare(self, case: str, ours: Call, floor: Call, count: int) -> Figure:
-        """Time calls of the product and of the floor in turn: the machine treats both alike.
+    async def compare(self, ours: Call, floor: Call, count: int) -> tuple[list[float], list[float]]:
+        """Return the seconds of each call of the product and of the floor.
 
-        Which of the two comes first changes each time.
+        They take turns, and which of the two comes first changes each time, so that the machine
+        treats both alike.
         """
-        return self.figure(case, *await self.seconds_of(ours, floor, count))
-
-    async def seconds_of(
-        self, ours: Call, floor: Call, count: int
-    ) -> tuple[list[float], list[float]]:
-        """Return the seconds of each call; see `compare`."""
         seconds: tuple[list[float], list[float]] = [], []
         for number in self.paced(count):
             for which in (0, 1) if number % 2 else (1, 0):
@@ -169,22 +163,15 @@ async def rigged(
     settings: Settings, size: int, repetitions: Repetitions, corpus: Corpus
 ) -> AsyncIterator[Rig]:
     """Open a filled store twice for the product, and once for the floor."""
-    embedder = BundledEmbedder()
-    try:
+    with closing(BundledEmbedder()) as embedder:
+        width, name = embedder.dimension, embedder.identity
         async with (
             AsyncMemory.open(settings) as memory,
             AsyncMemory.open(settings) as other,
-            open_store(
-                settings.data_dir,
-                dimension=embedder.dimension,
-                embedder=embedder.identity,
-                durable=False,
-            ) as store,
+            open_store(settings.data_dir, dimension=width, embedder=name, durable=False) as store,
         ):
             await memory.warm()
             await other.warm()
             await embedder.embed(["warm"])
             floor, questions = Floor(store, embedder), corpus.endless_questions()
             yield Rig(settings, size, repetitions, corpus, questions, memory, other, store, floor)
-    finally:
-        embedder.close()
