@@ -25,7 +25,7 @@ LEGEND = (
     f"k {RRF_K}; half: half of each of their min-max scores"
 )
 
-Scores = NDArray[np.float64]
+RankingScores = NDArray[np.float64]
 
 
 class Baselines:
@@ -60,7 +60,7 @@ class Baselines:
         return np.stack([self._vectors[text] for text in texts])
 
 
-def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
+def every_ranking(words: RankingScores, meaning: RankingScores) -> dict[str, RankingScores]:
     """Return the scores of each ranking.
 
     Args:
@@ -75,16 +75,16 @@ def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
     }
 
 
-def _order(scores: Scores) -> NDArray[np.int64]:
+def _order(scores: RankingScores) -> NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")
 
 
-def _reciprocal(scores: Scores) -> Scores:
+def _reciprocal(scores: RankingScores) -> RankingScores:
     reciprocal = np.empty_like(scores)
     reciprocal[_order(scores)] = 1 / (RRF_K + 1 + np.arange(scores.size))
     return reciprocal
 
 
-def _stretched(scores: Scores) -> Scores:
+def _stretched(scores: RankingScores) -> RankingScores:
     low, high = scores.min(), scores.max()
     return np.asarray((scores - low) / (high - low)) if high > low else np.zeros_like(scores)

@@ -38,6 +38,11 @@ class RecallAnswer:
     error: str | None = None
 
     @property
+    def ids(self) -> list[str]:
+        """Ids of the memories."""
+        return [memory.memory_id for memory in self.memories]
+
+    @property
     def tokens(self) -> int:
         """Tokens of the memories."""
         return sum(count_tokens(memory.text) for memory in self.memories)

@@ -84,8 +84,8 @@ def bootstrap_interval(
     """
     sums = np.asarray(values, dtype=np.float64)
     sizes = np.ones_like(sums) if counts is None else np.asarray(counts, dtype=np.float64)
-    drawn = np.random.default_rng(seed).integers(0, sums.size, (_SAMPLES, sums.size))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [0.025, 0.975])
+    samples = np.random.default_rng(seed).integers(0, sums.size, (_SAMPLES, sums.size))
+    low, high = np.quantile(sums[samples].sum(axis=1) / sizes[samples].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -137,9 +137,9 @@ def best_threshold(accepted: Sequence[float], rejected: Sequence[float]) -> tupl
     Of equally good bounds it is the lowest.
     """
     thresholds = np.unique([*accepted, *rejected])
-    kept = 1 - np.searchsorted(np.sort(accepted), thresholds) / len(accepted)
-    refused = np.searchsorted(np.sort(rejected), thresholds) / len(rejected)
-    balanced = (kept + refused) / 2
+    accepted_share = 1 - np.searchsorted(np.sort(accepted), thresholds) / len(accepted)
+    rejected_share = np.searchsorted(np.sort(rejected), thresholds) / len(rejected)
+    balanced = (accepted_share + rejected_share) / 2
     best = int(balanced.argmax())
     return float(thresholds[best]), float(balanced[best])
 

@@ -192,10 +192,10 @@ def _commit() -> str | None:
     # With every tag excluded, describe prints the plain hash, and says whether files changed.
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=_SOURCE, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
+        process = subprocess.run(command, cwd=_SOURCE, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip() or None
+    return process.stdout.strip() or None
 
 
 def _cell(value: object, format: str, missing: str = "") -> str:

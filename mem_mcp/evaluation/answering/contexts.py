@@ -100,12 +100,12 @@ async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> Answer
     return AnswerContext(
         "memory",
         case,
-        _turns(among, [memory.memory_id for memory in answer.memories]),
+        _turns(among, answer.ids),
         milliseconds=answer.milliseconds,
         error=answer.error,
     )
 
 
 def _turns(among: Sequence[Memory], ids: Sequence[str]) -> list[Memory]:
-    wanted = frozenset(ids)
-    return [memory for memory in among if memory.memory_id in wanted]
+    unordered = frozenset(ids)
+    return [memory for memory in among if memory.memory_id in unordered]

@@ -178,9 +178,9 @@ async def answering(bench: Bench) -> AnsweringReport:
     bench.steps = bench.done + len(bench.dataset.cases) * (4 if bench.arms else 2)
     async with aclosing(Gateway(llm.model_copy(update={"deadline_seconds": _DEADLINE}))) as gateway:
         window = ModelWindow(gateway, await gateway.context_window(), llm.max_output_tokens)
-        shown = [context async for context in contexts(bench, window)]
+        every = [context async for context in contexts(bench, window)]
         model = _PatientModel(gateway, llm.concurrency)
-        rows = await asyncio.gather(*(_row(bench, model, context) for context in shown))
+        rows = await asyncio.gather(*(_row(bench, model, context) for context in every))
     return AnsweringReport(
         **bench.ran,
         limit=LIMIT,
@@ -248,17 +248,17 @@ async def _row(bench: Bench, model: _PatientModel, context: AnswerContext) -> An
 async def _answered(model: _PatientModel, context: AnswerContext) -> dict[str, Any]:
     """Return the fields of a row that tell of the answer and of its judgement."""
     case, question = context.case, context.case.arguments["query"]
-    reply, asked = await model.ask(answer_messages(question, context.turns), Reply)
+    reply, reply_usage = await model.ask(answer_messages(question, context.turns), Reply)
     if isinstance(reply, LLMError):
-        return {"error": described(reply), "asked": asked}
+        return {"error": described(reply), "asked": reply_usage}
     messages = judge_messages(question, case.right, reply.answer)
-    verdict, judged = await model.ask(messages, Verdict)
+    verdict, verdict_usage = await model.ask(messages, Verdict)
     return {
         "given": reply.answer,
         "scores": scores(case.category, reply.answer, case.right),
-        "milliseconds": round(context.milliseconds + 1_000 * asked.seconds, 2),
-        "asked": asked,
-        "judged": judged,
+        "milliseconds": round(context.milliseconds + 1_000 * reply_usage.seconds, 2),
+        "asked": reply_usage,
+        "judged": verdict_usage,
         "correct": verdict.verdict == "CORRECT" if isinstance(verdict, Verdict) else None,
         "reason": verdict.reason if isinstance(verdict, Verdict) else described(verdict),
     }

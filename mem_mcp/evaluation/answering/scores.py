@@ -34,25 +34,27 @@ class Scores(Model):
     exact: float = 0.0
 
 
-def scores(category: str, given: str, right: str) -> Scores:
+def scores(category: str, answer: str, right: str) -> Scores:
     """Score an answer by the rules of its category.
 
-    Multi-hop: F1 seeks each part of the right answer among the given parts. Open-domain: the right
-    answer ends at the first semicolon. Adversarial: every score is 1 if the answer says that the
-    conversation does not mention it, else 0.
+    Multi-hop: F1 seeks each part of the right answer among those of the answer. Open-domain: the
+    right answer ends at the first semicolon. Adversarial: every score is 1 if the answer says that
+    the conversation does not mention it, else 0.
 
     Args:
         category: of the question, in words.
-        given: the answer.
+        answer: the one to score.
         right: what it should say.
     """
     if category == "adversarial":
-        says_so = float(any(phrase in given.lower() for phrase in _SAYS_SO))
+        says_so = float(any(phrase in answer.lower() for phrase in _SAYS_SO))
         return Scores(f1=says_so, bleu1=says_so, exact=says_so)
     if category == "open-domain":
         right = right.partition(";")[0]
     by_words: Callable[[str, str], float] = f1_of_list if category == "multi-hop" else f1
-    return Scores(f1=by_words(given, right), bleu1=bleu1(given, right), exact=exact(given, right))
+    return Scores(
+        f1=by_words(answer, right), bleu1=bleu1(answer, right), exact=exact(answer, right)
+    )
 
 
 def words(text: str) -> list[str]:
@@ -60,34 +62,34 @@ def words(text: str) -> list[str]:
     return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
 
 
-def f1(given: str, right: str) -> float:
+def f1(answer: str, right: str) -> float:
     """Return the F1 of the stemmed words: harmonic mean of precision and recall."""
-    ours, theirs = _stems(given), _stems(right)
+    ours, theirs = _stems(answer), _stems(right)
     both = _shared(ours, theirs)
     return 2 * both / (len(ours) + len(theirs)) if both else 0.0
 
 
-def f1_of_list(given: str, right: str) -> float:
-    """Return the mean, over the parts of the right answer, of the best F1 with a given part.
+def f1_of_list(answer: str, right: str) -> float:
+    """Return the mean of the best F1 that each part of the right answer has with one of `answer`.
 
     Parts stand between commas.
     """
-    parts = given.split(",")
+    parts = answer.split(",")
     return fmean(max(f1(part, wanted) for part in parts) for wanted in right.split(","))
 
 
-def bleu1(given: str, right: str) -> float:
-    """Return the share of the given words that are right; too short an answer gets less."""
-    ours, theirs = words(given), words(right)
+def bleu1(answer: str, right: str) -> float:
+    """Return the share of the answer's words that are right; too short an answer gets less."""
+    ours, theirs = words(answer), words(right)
     if not ours:
         return 0.0
     brevity = min(1.0, math.exp(1 - len(theirs) / len(ours)))
     return brevity * _shared(ours, theirs) / len(ours)
 
 
-def exact(given: str, right: str) -> float:
+def exact(answer: str, right: str) -> float:
     """Return 1 if both have the same set of words, else 0."""
-    return float(set(words(given)) == set(words(right)))
+    return float(set(words(answer)) == set(words(right)))
 
 
 def _stems(text: str) -> list[str]:

@@ -35,7 +35,7 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
     train, test = read_messages(path), read_messages(path.with_name("test.csv"))
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     stored = draw.sample(train, min(MEMORIES, len(train)))
-    asked = draw.sample(test, min(first or QUESTIONS, len(test)))
+    questions = draw.sample(test, min(first or QUESTIONS, len(test)))
     same_intent: dict[str, set[str]] = defaultdict(set)
     for message in stored:
         same_intent[message.intent].add(message.key)
@@ -48,14 +48,14 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:
             relevant=frozenset(same_intent[message.intent]),
             among=among,
         )
-        for message in asked
+        for message in questions
         if message.intent in same_intent
     )
     calls = (
         RememberCall((message.key,), {"content": message.text, "user_id": _USER})
         for message in stored
     )
-    return Dataset(tuple(calls), cases, skipped=len(asked) - len(cases))
+    return Dataset(tuple(calls), cases, skipped=len(questions) - len(cases))
 
 
 def read_messages(path: Path) -> list[BankMessage]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,8 +87,11 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise InvalidInput("data", f"{path} is nested too deep to be a data set") from error
 
 
-def read_lines(path: Path, row: type[T]) -> list[T]:
-    """Read JSON Lines, a `row` on each line that is not blank; raises as `load` does."""
+def read_lines(path: Path, row: type[T], key: Callable[[T], str]) -> list[T]:
+    """Read JSON Lines, a `row` on each line that is not blank; raises as `load` does.
+
+    No two rows may have the same key.
+    """
     rows = []
     for number, line in enumerate(_read(path).split(b"\n"), start=1):
         if line.strip():
@@ -97,6 +100,7 @@ def read_lines(path: Path, row: type[T]) -> list[T]:
             except ValidationError as error:
                 problem = f"is of another format or cut off in line {number} ({first_of(error)})"
                 raise InvalidInput("data", f"{path} {problem}") from error
+    refuse_twice(path, list(map(key, rows)))
     return rows
 
 

@@ -15,13 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.datasets.dataset import (
-    Case,
-    Dataset,
-    RememberCall,
-    read_lines,
-    refuse_twice,
-)
+from mem_mcp.evaluation.datasets.dataset import Case, Dataset, RememberCall, read_lines
 
 # The file has an order, but no dates: issues follow each other by a minute, long ago, so that none
 # counts as recent.
@@ -49,10 +43,9 @@ class _Attempt(BaseModel):
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
     """Read JSON Lines with instance_id, issue, files and resolved; nothing is drawn."""
-    attempts = read_lines(path, _Attempt)[:first]
+    attempts = read_lines(path, _Attempt, lambda attempt: attempt.instance_id)[:first]
     if not attempts:
         raise InvalidInput("data", f"{path} holds no issue")
-    refuse_twice(path, [attempt.instance_id for attempt in attempts])
     calls = [_call(attempt, number) for number, attempt in enumerate(attempts)]
     cases = tuple(_cases(attempts))
     return Dataset(tuple(calls), cases, skipped=len(attempts) - len(cases))

@@ -153,11 +153,11 @@ def _key(sample: _Conversation, turn_id: str) -> str:
 
 def _moment(fields: dict[str, Any], name: str) -> datetime | None:
     """Read a session's date as UTC: the format names no time zone."""
-    if (written := fields.get(name)) is None:
+    if (date := fields.get(name)) is None:
         return None
     try:
-        return datetime.strptime(str(written), _DATE).replace(tzinfo=UTC)
+        return datetime.strptime(str(date), _DATE).replace(tzinfo=UTC)
     except ValueError as error:
         raise InvalidInput(
-            "data", f"{name}: {written!r} is not like '1:56 pm on 8 May, 2023'"
+            "data", f"{name}: {date!r} is not like '1:56 pm on 8 May, 2023'"
         ) from error

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.datasets.dataset import read_lines, refuse_twice
+from mem_mcp.evaluation.datasets.dataset import read_lines
 from mem_mcp.prompts.extract import Extraction
 
 
@@ -100,17 +100,15 @@ class RecordedAnswers(_Strict):
 
 def load_scripts(path: Path) -> list[Script]:
     """Read the cases of a file; raises InvalidInput if that cannot be used."""
-    scripts = read_lines(path, Script)
+    scripts = read_lines(path, Script, lambda script: script.name)
     if not scripts:
         raise InvalidInput("data", f"{path} has no case")
-    refuse_twice(path, [script.name for script in scripts])
     return scripts
 
 
 def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, list[Extraction]]:
     """Read recorded answers, by case; raises InvalidInput if the file answers other cases."""
-    rows = read_lines(path, RecordedAnswers)
-    refuse_twice(path, [row.case for row in rows])
+    rows = read_lines(path, RecordedAnswers, lambda row: row.case)
     recorded = {row.case: row.answers for row in rows}
     if unknown := recorded.keys() - {script.name for script in scripts}:
         raise InvalidInput("answers", f"{path} answers {min(unknown)!r}, which the data has not")

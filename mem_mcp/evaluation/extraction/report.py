@@ -96,11 +96,11 @@ class ExtractionReport(Report):
             "(lower is better)"
         )
         yield "a failed case misses all that is expected of it"
-        asked = self.asked
-        seconds = "-" if asked.p50_seconds is None else f"{asked.p50_seconds:.3f}"
-        dropped = "-" if asked.dropped is None else f"{asked.dropped:.1f}"
+        work = self.asked
+        seconds = "-" if work.p50_seconds is None else f"{work.p50_seconds:.3f}"
+        dropped = "-" if work.dropped is None else f"{work.dropped:.1f}"
         yield (
-            f"model: {usage_note(asked)}; remember: p50 {seconds} s; answers with dropped "
+            f"model: {usage_note(work)}; remember: p50 {seconds} s; answers with dropped "
             f"operations: {dropped} %"
         )
         yield from (f"{row.case}: {each}" for row in self.rows for each in row.wrong)
@@ -142,14 +142,14 @@ def _figures(rows: Sequence[ScoredConversation]) -> ExtractionFigures:
 def _work(rows: Sequence[ScoredConversation]) -> ModelWork:
     usage = sum((Usage(**row.llm.model_dump()) for row in rows if row.llm), Usage())
     seconds = sorted(row.seconds for row in rows if row.seconds is not None)
-    read = [row for row in rows if row.error is None]
+    answered = [row for row in rows if row.error is None]
     return ModelWork(
         calls=usage.calls,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_usd=usage.cost_usd,
         p50_seconds=round(seconds[len(seconds) // 2], 4) if seconds else None,
-        dropped=_percent(sum(row.dropped > 0 for row in read), len(read)),
+        dropped=_percent(sum(row.dropped > 0 for row in answered), len(answered)),
     )
 
 

@@ -69,7 +69,7 @@ class RecordedModel(Gateway):
             content = answer.model_validate(self._left.popleft().model_dump())
             return Completion(content, share.usage, "recorded")
 
-    async def context_window(self, model: str = "") -> int | None:  # noqa: ARG002 - of any model
+    async def context_window(self) -> int | None:
         """Return None: the context window of the recorded model is not known."""
         return None
 
@@ -165,9 +165,9 @@ def _failed(script: Script, error: str) -> ScoredConversation:
 
 async def _learn(memory: AsyncMemory, script: Script, gateway: Gateway) -> ScoredConversation:
     places: dict[str, int] = {}
-    for place, known in enumerate(script.known):
+    for place, before in enumerate(script.known):
         stored = await memory.remember(
-            known.text, kind=known.kind, occurred_at=known.occurred_at, infer="never"
+            before.text, kind=before.kind, occurred_at=before.occurred_at, infer="never"
         )
         places[stored.results[0].memory_id] = place
     start = time.perf_counter()

@@ -171,10 +171,10 @@ async def feedback(bench: Bench) -> FeedbackReport:
     before = await _ask(bench, range(len(cases)))
     measurements: list[dict[int, Measurement]] = [{} for _ in cases]
     errors = [[answer.error] for answer in before.values()]
-    given = refused = 0
+    mark_count = refused = 0
     for seed in seeds:
         marks = [mark for number in marking[seed] for mark in _marks(bench, before[number], number)]
-        given += len(marks)
+        mark_count += len(marks)
         measured = [number for number in before if number not in marking[seed]]
         arms: dict[str, Answers] = {NONE: before}
         for arm, wrong in WRONG.items():
@@ -201,9 +201,9 @@ async def feedback(bench: Bench) -> FeedbackReport:
         rows=rows,
         seeds=list(seeds),
         limit=LIMIT,
-        marks=given / SEEDS,
+        marks=mark_count / SEEDS,
         refused=refused,
-        changed=sum(_ids(before[number]) != _ids(after[number]) for number in before),
+        changed=sum(before[number].ids != after[number].ids for number in before),
         groups=grouped(rows, seeds, bench.seed),
         by_seed={seed: grouped(rows, [seed], bench.seed) for seed in seeds},
     )
@@ -228,8 +228,7 @@ def _marks(bench: Bench, answer: RecallAnswer, number: int) -> list[_Mark]:
     case = bench.dataset.cases[number]
     relevant = bench.relevant(case)
     user_id, query = case.arguments["user_id"], case.arguments["query"]
-    ids = _ids(answer)[:MARKED]
-    return [_Mark(user_id, query, memory_id, memory_id in relevant) for memory_id in ids]
+    return [_Mark(user_id, query, each, each in relevant) for each in answer.ids[:MARKED]]
 
 
 def _words(marks: Sequence[_Mark], wrong: float, seed: int) -> list[str]:
@@ -263,10 +262,6 @@ def _measurement(
         helped=any(mark.helped for mark in marks),
         ranks={arm: answers[number].ranks for arm, answers in arms.items()},
     )
-
-
-def _ids(answer: RecallAnswer) -> list[str]:
-    return [memory.memory_id for memory in answer.memories]
 
 
 def grouped(

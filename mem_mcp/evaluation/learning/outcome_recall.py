@@ -69,7 +69,7 @@ async def _record(bench: Bench, call: RememberCall, truth: dict[str, Outcome]) -
     """Recall the attempts before one, and record it; `truth` has the outcomes by memory id."""
     issue, name = call.arguments, call.keys[0]
     try:
-        shown = await _shown(bench, issue)
+        outcomes = await _recalled_outcomes(bench, issue)
         stored = await bench.memory.record_outcome(
             issue["content"],
             issue["metadata"][OUTCOME],
@@ -82,11 +82,11 @@ async def _record(bench: Bench, call: RememberCall, truth: dict[str, Outcome]) -
     finally:
         bench.advance()
     truth[stored.memory_id] = issue["metadata"][OUTCOME]
-    right = sum(truth[memory_id] == outcome for memory_id, outcome in shown)
-    return RecordedAttempt(case=name, recalled=len(shown), shown_right=right)
+    right = sum(truth[memory_id] == outcome for memory_id, outcome in outcomes)
+    return RecordedAttempt(case=name, recalled=len(outcomes), shown_right=right)
 
 
-async def _shown(bench: Bench, issue: Mapping[str, Any]) -> list[tuple[str, str]]:
+async def _recalled_outcomes(bench: Bench, issue: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return each recalled attempt with the outcome that its list and its field agree on."""
     result = await bench.memory.recall_lessons(
         issue["content"], task_type=issue["user_id"], limit=LIMIT, user_id=issue["user_id"]

@@ -31,7 +31,7 @@ from mem_mcp.evaluation.report import Column, Report, Row, Table, table
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class LearningArm:
     """One way of learning."""
 
     name: str
@@ -45,12 +45,12 @@ class Arm:
 
 _BOTH: tuple[Outcome, ...] = ("success", "failure")
 ARMS = (
-    Arm("no memory", ()),
-    Arm("successes only", ("success",)),
-    Arm("failures only", ("failure",)),
-    Arm("both", _BOTH),
-    Arm("both, 20 % told wrong", _BOTH, wrong=0.2),
-    Arm("told the right action", _BOTH, told=True),
+    LearningArm("no memory", ()),
+    LearningArm("successes only", ("success",)),
+    LearningArm("failures only", ("failure",)),
+    LearningArm("both", _BOTH),
+    LearningArm("both, 20 % told wrong", _BOTH, wrong=0.2),
+    LearningArm("told the right action", _BOTH, told=True),
 )
 COMPARED = (
     ("both", "no memory"),
@@ -194,7 +194,7 @@ def _row(case: Case, number: int, runs: dict[str, _Run]) -> StreamTask:
     return StreamTask(case=case.name, action=case.category, right=right, error=next(errors, None))
 
 
-async def _with_memory(arm: Arm, tasks: Stream, bench: Bench) -> _Run:
+async def _with_memory(arm: LearningArm, tasks: Stream, bench: Bench) -> _Run:
     if not arm.outcomes:
         return await _with_nearest(arm, tasks, bench.seed)
     # The store is deleted afterwards: nothing is gained by waiting for the disk.
@@ -204,12 +204,12 @@ async def _with_memory(arm: Arm, tasks: Stream, bench: Bench) -> _Run:
         return await _act(arm, tasks, past, bench.seed, bench.advance)
 
 
-async def _with_nearest(arm: Arm, tasks: Stream, seed: int) -> _Run:
+async def _with_nearest(arm: LearningArm, tasks: Stream, seed: int) -> _Run:
     return await _act(arm, tasks, NearestEpisodes(tasks, arm.outcomes), seed)
 
 
 async def _act(
-    arm: Arm,
+    arm: LearningArm,
     tasks: Stream,
     past: MemoryEpisodes | NearestEpisodes,
     seed: int,

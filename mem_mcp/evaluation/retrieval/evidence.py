@@ -120,8 +120,8 @@ async def find_evidence(bench: Bench, metrics: Sequence[str]) -> EvidenceReport:
     """
     with closing(BundledEmbedder()) as embedder:
         baselines = Baselines(embedder) if bench.arms else None
-        asked = [await _ask(bench, case, baselines) for case in bench.dataset.cases]
-    rows, seed = [row for row, _ in asked], bench.seed
+        answers = [await _ask(bench, case, baselines) for case in bench.dataset.cases]
+    rows, seed = [row for row, _ in answers], bench.seed
     categories = by_category(rows, lambda row: row.category).items()
     return EvidenceReport(
         **bench.ran,
@@ -134,7 +134,7 @@ async def find_evidence(bench: Bench, metrics: Sequence[str]) -> EvidenceReport:
             for ranking in rows[0].others
         },
         gains={name: gain_of(rows, name, seed) for name in metrics} if bench.arms else {},
-        timing=timing([milliseconds for row, milliseconds in asked if row.error is None]),
+        timing=timing([milliseconds for row, milliseconds in answers if row.error is None]),
     )
 
 

@@ -134,8 +134,12 @@ class _Store:
             ("remember_many", Figure, measurements.batch_writes),
         ]
         is_planned = self.size >= self.repetitions.plans_from
-        wanted: dict[_Kind, bool] = {Figure: True, PlannerSearch: is_planned, Profile: self.profile}
-        return [stage for stage in stages if wanted[stage[1]]]
+        is_wanted: dict[_Kind, bool] = {
+            Figure: True,
+            PlannerSearch: is_planned,
+            Profile: self.profile,
+        }
+        return [stage for stage in stages if is_wanted[stage[1]]]
 
     def _add(self, case: str, unit: str, value: float, calls: int = 0) -> None:
         value = round(value, 1)

@@ -30,7 +30,7 @@ LIMIT = 10
 """Memories that the floor's searches return."""
 _FEWEST_CALLS = 5
 """Calls that are made however slow they are."""
-Call = Callable[[int], Awaitable[object]]
+Timed = Callable[[int], Awaitable[object]]
 """Does something; takes how often it was done before."""
 
 
@@ -120,7 +120,9 @@ class Rig:
                 return
             yield number
 
-    async def compare(self, ours: Call, floor: Call, count: int) -> tuple[list[float], list[float]]:
+    async def compare(
+        self, ours: Timed, floor: Timed, count: int
+    ) -> tuple[list[float], list[float]]:
         """Return the seconds of each call of the product and of the floor.
 
         They take turns, and which of the two comes first changes each time, so that the machine
