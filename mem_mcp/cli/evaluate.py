@@ -11,6 +11,7 @@ import typer
 from mem_mcp.cli.commands import Json
 from mem_mcp.cli.output import show
 from mem_mcp.cli.progress import bar
+from mem_mcp.cli.stats_plot import check_plot
 from mem_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ def evaluate(
     _only("--profile", "speed", given=profile, fits=is_speed)
     _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
-    _prepare(output, plot)
+    # Whether the results can be written shows before the work, not after it.
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+    if plot:
+        check_plot(plot)
     if is_speed:
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
@@ -139,23 +144,10 @@ def _only(option: str, where: str, *, given: bool, fits: bool) -> None:
         raise InvalidInput(option, f"is only for {where}")
 
 
-def _prepare(output: Path | None, plot: Path | None) -> None:
-    """Find out before the work, not after it, whether its results can be written."""
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
-    if plot:
-        from mem_mcp.evaluation.plot import check_plot  # noqa: PLC0415
-
-        check_plot()
-        if plot.is_dir():
-            raise InvalidInput("--plot", f"{plot} is a folder, not a file")
-        plot.parent.mkdir(parents=True, exist_ok=True)
-
-
 def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    # The other commands start without them.
+    # Imported late, so that the other commands start without them.
     from mem_mcp.evaluation import evaluate as measured  # noqa: PLC0415
-    from mem_mcp.evaluation.suites import suite_named  # noqa: PLC0415
+    from mem_mcp.evaluation.run import suite_named  # noqa: PLC0415
 
     suite_named(suite)
     if data is None:
@@ -185,8 +177,7 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
 
 
 def _draw(report: Report, path: Path) -> None:
-    from mem_mcp.evaluation.plot import draw  # noqa: PLC0415
-    from mem_mcp.evaluation.retrieval.token_budget import CurveReport  # noqa: PLC0415
+    from mem_mcp.evaluation.retrieval.token_budget import CurveReport, draw  # noqa: PLC0415
 
     if isinstance(report, CurveReport):
         draw(report, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,8 @@ def check_plot(path: Path) -> None:
     Raises:
         InvalidInput: matplotlib is not installed, or the path is a folder.
     """
-    from mem_mcp.evaluation.plot import check_plot as check_matplotlib  # noqa: PLC0415 - rarely used
-
-    check_matplotlib()
+    if find_spec("matplotlib") is None:
+        raise InvalidInput("--plot", 'needs matplotlib: pip install "mem-mcp[plot]"')
     if path.is_dir():
         raise InvalidInput("--plot", f"{path} is a folder, not a file")
     path.parent.mkdir(parents=True, exist_ok=True)
