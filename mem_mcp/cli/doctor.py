@@ -59,7 +59,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
 )
 
 
-class Check(BaseModel):
+class Finding(BaseModel):
     """What one check found; the remedy is empty where all is well."""
 
     name: str
@@ -72,7 +72,7 @@ class Diagnosis(BaseModel):
     """Every check."""
 
     ok: bool
-    checks: list[Check]
+    checks: list[Finding]
 
 
 def doctor(
@@ -82,7 +82,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check installation, store and start, with remedies."""
+    """Finding installation, store and start, with remedies."""
     if repair:
         _repair(as_json=as_json)
         return
@@ -97,32 +97,32 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _checked() -> Iterator[Check]:
+def _checked() -> Iterator[Finding]:
     try:
         settings = load_settings()
     except MemError as error:
         remedy = "correct it; mem-mcp config shows all when they are right"
-        yield Check(name="settings", ok=False, detail=message(error), remedy=remedy)
+        yield Finding(name="settings", ok=False, detail=message(error), remedy=remedy)
         return
     said = ["can be read; mem-mcp config shows them", *settings.remarks]
-    yield Check(name="settings", ok=True, detail="; ".join(said))
+    yield Finding(name="settings", ok=True, detail="; ".join(said))
     failed = False
     for name, check, remedy in _CHECKS:
         try:
             if (detail := check(settings)) is not None:
-                yield Check(name=name, ok=True, detail=detail)
+                yield Finding(name=name, ok=True, detail=detail)
         except (MemError, OSError, ImportError) as error:
             yield _failed(name, error, _FIRST_THE_OTHERS if failed and name == "start" else remedy)
             failed = True
 
 
-def _failed(name: str, error: MemError | OSError | ImportError, remedy: str) -> Check:
+def _failed(name: str, error: MemError | OSError | ImportError, remedy: str) -> Finding:
     """Say what is wrong with the remedy that the error itself knows, or else that of the check."""
     if isinstance(error, StoreError) and error.helps:
-        return Check(name=name, ok=False, detail=one_line(error.problem), remedy=error.helps)
+        return Finding(name=name, ok=False, detail=one_line(error.problem), remedy=error.helps)
     if isinstance(error, ConfigError):
         remedy = "correct that setting, or leave it empty for the default"
-    return Check(name=name, ok=False, detail=message(error), remedy=remedy)
+    return Finding(name=name, ok=False, detail=message(error), remedy=remedy)
 
 
 def _repair(*, as_json: bool) -> None:
@@ -170,7 +170,7 @@ def _costs(table: MendedTable) -> Iterator[str]:
         yield "its indices are made anew, now and by the next mem-mcp maintain"
 
 
-def _line(check: Check) -> str:
+def _line(check: Finding) -> str:
     if check.ok:
         return f"ok      {check.name:<15}  {check.detail}"
     return f"FAILED  {check.name:<15}  {check.detail}\n{'':<25}-> {check.remedy}"

@@ -39,7 +39,7 @@ _MEMORIES = ("It works.", "Bread is baked from flour and water.")
 
 
 def python(settings: Settings) -> str:  # noqa: ARG001 - every check takes the settings
-    """Check the version of Python."""
+    """Finding the version of Python."""
     found = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
         raise MemError(f"{found} is too old; 3.11 is the oldest that works")
@@ -47,7 +47,7 @@ def python(settings: Settings) -> str:  # noqa: ARG001 - every check takes the s
 
 
 def packages(settings: Settings) -> str:  # noqa: ARG001 - every check takes the settings
-    """Check that what mem-mcp needs is installed, without importing it."""
+    """Finding that what mem-mcp needs is installed, without importing it."""
     found, missing = [], []
     for name in PACKAGES:
         try:
@@ -60,7 +60,7 @@ def packages(settings: Settings) -> str:  # noqa: ARG001 - every check takes the
 
 
 def data_directory(settings: Settings) -> str:
-    """Check that the store's folder can be written to."""
+    """Finding that the store's folder can be written to."""
     if settings.storage_uri:
         return f"not used: storage_uri is {settings.storage_uri}"
     folder = settings.data_dir
@@ -98,7 +98,7 @@ def _folder_remedy(error: OSError) -> str:
 
 
 def store(settings: Settings) -> str:
-    """Check that the store opens, holds this embedder's vectors, and misses none."""
+    """Finding that the store opens, holds this embedder's vectors, and misses none."""
     found = asyncio.run(_examined(settings))
     if found.without_vector:
         raise StoreError(
@@ -123,7 +123,7 @@ async def _counts(settings: Settings) -> Stats:
 
 
 def embedder(settings: Settings) -> str | None:
-    """Check the bundled model's files against their checksums, load it and embed a text."""
+    """Finding the bundled model's files against their checksums, load it and embed a text."""
     if not settings.embedding.bundled:
         return None
     from mem_mcp.embedding import BundledEmbedder  # noqa: PLC0415 - brings numpy
@@ -138,7 +138,7 @@ def embedder(settings: Settings) -> str | None:
 
 
 def embedding_model(settings: Settings) -> str | None:
-    """Check that the configured embedding model makes vectors."""
+    """Finding that the configured embedding model makes vectors."""
     chosen = settings.embedding
     if chosen.bundled:
         return None
@@ -159,7 +159,7 @@ def embedding_model(settings: Settings) -> str | None:
 
 
 def reranker(settings: Settings) -> str | None:
-    """Check that the configured reranking model scores memories."""
+    """Finding that the configured reranking model scores memories."""
     chosen = settings.rerank
     if not chosen.model:
         return None
@@ -172,7 +172,7 @@ def reranker(settings: Settings) -> str | None:
 
 
 def language_model(settings: Settings) -> str:
-    """Check that the configured language model answers in the form that is asked for."""
+    """Finding that the configured language model answers in the form that is asked for."""
     if not settings.llm.model:
         return "none configured; everything works without (llm.model names one)"
     from pydantic import BaseModel  # noqa: PLC0415 - with its user

@@ -12,6 +12,7 @@ from mem_mcp.api.models import Memory
 from mem_mcp.evaluation.answering.scores import NOT_MENTIONED
 from mem_mcp.prompts.conversation import stamp
 from mem_mcp.prompts.delimiters import IS_DATA, block
+from mem_mcp.prompts.response import Response
 from mem_mcp.prompts.template import asking
 from mem_mcp.writing.memory_text import embedded_text
 

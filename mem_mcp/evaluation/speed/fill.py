@@ -75,7 +75,7 @@ _CIRCUMSTANCES = (
 )  # fmt: skip
 
 
-class Utterance(NamedTuple):
+class SpokenText(NamedTuple):
     """A text, and who said it."""
 
     name: str
@@ -86,10 +86,10 @@ class Utterance(NamedTuple):
 class Corpus:
     """Texts and questions, which can be repeated to any number."""
 
-    utterances: Sequence[Utterance]
+    utterances: Sequence[SpokenText]
     questions: Sequence[str]
 
-    def utterance(self, number: int) -> Utterance:
+    def utterance(self, number: int) -> SpokenText:
         """Return the utterance of a number; after the last one they begin again."""
         return self.utterances[number % len(self.utterances)]
 
@@ -112,7 +112,7 @@ def corpus_of(data: Path | None, seed: int) -> Corpus:
 def _conversations(data: Path, seed: int) -> Corpus:
     dataset = locomo.load(data)
     messages = [message for call in dataset.calls for message in call.arguments["messages"]]
-    utterances = [Utterance(message["name"], message["content"]) for message in messages]
+    utterances = [SpokenText(message["name"], message["content"]) for message in messages]
     questions = list(dict.fromkeys(case.arguments["query"] for case in dataset.cases))
     order = np.random.default_rng(seed).permutation(len(questions))
     return Corpus(utterances, [questions[row] for row in order])
@@ -123,7 +123,7 @@ def _generated(seed: int) -> Corpus:
     order = np.random.default_rng(seed).permutation(len(combinations))
     sample = [combinations[row] for row in order[:_MOST_TEXTS]]
     return Corpus(
-        [Utterance(name, f"I {did} {thing} {how}.") for name, (did, _), thing, how in sample],
+        [SpokenText(name, f"I {did} {thing} {how}.") for name, (did, _), thing, how in sample],
         [
             f"When did {name} {do} {thing} {how}?"
             for name, (_, do), thing, how in sample[:_MOST_QUESTIONS]
