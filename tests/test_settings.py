@@ -117,6 +117,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "remember.similar_score": "0.5",
         "recall.pool": "77",
         "recall.whole": "77",
+        "recall.least_share": "0.5",
         "recall.traces": "False",
         "recall.trace_days": "77",
         "archive.expired": "False",

@@ -46,6 +46,6 @@ class Recall(Scoped):
     since: Since = None
     until: Annotated[Time, time("end"), Doc("Until then")] = None
     as_of: Annotated[Time, time("start"), Doc("Answer as of then")] = None
-    min_score: Annotated[float, FRACTION, Doc("0..1; drops less relevant ones")] = 0.0
+    min_score: Annotated[float | None, FRACTION, Doc("0..1; drops less relevant ones")] = None
     include_global: IncludeGlobal = True
     explain: Annotated[bool, FLAG, Doc("Show score parts")] = False

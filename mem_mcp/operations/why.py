@@ -182,7 +182,10 @@ def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
         text = one_line(candidates.texts[place.twin])
         return f"It says the same as {twin}, which is better placed: {text}"
     if place.cause == "min_score":
-        return f"Its score, {weighed.score:.2f}, was below min_score, {asked.min_score:.2f}."
+        bound = "too far below the best (setting recall.least_share)"
+        if asked.min_score is not None:
+            bound = f"below min_score, {asked.min_score:.2f}"
+        return f"Its score, {weighed.score:.2f}, was {bound}."
     if place.cause == "limit":
         limit = asked.request.limit
         return f"It was number {place.rank:,} of {place.of:,}, and the limit was {limit}."

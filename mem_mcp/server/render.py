@@ -56,9 +56,12 @@ def recalled(result: RecallResult, zone: tzinfo = UTC) -> str:
     """List the memories of an answer, best first."""
     if not result.memories:
         return _with_notes(["Nothing found."], result.degraded)
+    less = result.left_out
     ids = short_ids(memory.memory_id for memory in result.memories)
     lines = [f"{_memories(len(result.memories))} ({DATA}):"]
     lines += [_recalled(memory, ids[memory.memory_id], zone) for memory in result.memories]
+    if less:
+        lines.append(f"{_memories(less)} that fit less left out; min_score=0 shows all")
     lines.append(f"recall_id: {result.recall_id}")
     return _with_notes(lines, result.degraded)
 
