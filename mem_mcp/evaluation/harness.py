@@ -127,7 +127,7 @@ class Bench:
 
 
 def described(error: Exception) -> str:
-    """Name an error in one line, as rows have it."""
+    """Write an error as rows show it."""
     return f"{type(error).__name__}: {error}"
 
 

@@ -1,4 +1,4 @@
-"""How well a model answers questions from what recall, or something simpler, shows it."""
+"""How well a model answers questions from recalled turns, from plain retrieval and from all."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ async def answering(bench: Bench) -> AnsweringReport:
 
 
 class _PatientModel:
-    """The model: it answers as many requests at once as the settings allow, and may take breaks."""
+    """The model, with as many requests at once as the settings allow; waits while it is down."""
 
     def __init__(self, gateway: Gateway, concurrency: int) -> None:
         self._gateway = gateway
@@ -246,7 +246,7 @@ async def _row(bench: Bench, model: _PatientModel, context: AnswerContext) -> An
 
 
 async def _answered(model: _PatientModel, context: AnswerContext) -> dict[str, Any]:
-    """Return the fields of a row that tell of the answer and of its judgement."""
+    """Return the fields of a row that hold the answer and its judgement."""
     case, question = context.case, context.case.arguments["query"]
     reply, reply_usage = await model.ask(answer_messages(question, context.turns), Reply)
     if isinstance(reply, LLMError):

@@ -95,7 +95,7 @@ class RecordedAnswers(_Strict):
 
     case: str
     answers: list[Extraction]
-    """One for each request, in order; targets are the numbers under which it showed memories."""
+    """One for each request, in order; targets are the numbers of the memories in the prompt."""
 
 
 def load_scripts(path: Path) -> list[Script]:

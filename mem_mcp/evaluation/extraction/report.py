@@ -45,9 +45,9 @@ class ModelWork(LLMUsage):
     """What the model was asked for, and how that went."""
 
     p50_seconds: float | None
-    """Of a `remember`; None where each failed."""
+    """Median time of a `remember`; None where all failed."""
     dropped: float | None
-    """Percent of the answers of which something did not count; None where there is none."""
+    """Percent of the answers with an operation that did not count; None without answers."""
 
 
 _COLUMNS: Sequence[Column[ExtractionFigures]] = (

@@ -66,11 +66,11 @@ class Group(Model):
 
     questions: int
     measured: int
-    """How often questions were measured: each once a seed that does not have it give marks."""
+    """Measurements in all: a question has one for each seed with which it gives no marks."""
     metrics: dict[str, dict[str, float]]
     """By arm."""
     gains: dict[str, dict[str, Gain]]
-    """By arm with marks: the difference to none. A question is drawn with all its measurements."""
+    """By arm with marks: the difference to none; questions are drawn with all measurements."""
 
 
 class FeedbackReport(Report):
@@ -86,7 +86,7 @@ class FeedbackReport(Report):
     changed: int
     """Questions whose answer differed from the first one after all marks had been taken back."""
     groups: dict[str, Group]
-    """all; helped and not helped; shared and others. A group without questions is left out."""
+    """all, helped, not helped, shared and others; a group without questions is left out."""
     by_seed: dict[int, dict[str, Group]]
     rows: Sequence[MeasuredQuestion]
 
@@ -159,7 +159,7 @@ Answers = Mapping[int, RecallAnswer]
 
 
 async def feedback(bench: Bench) -> FeedbackReport:
-    """Ask every question without marks; then, seed by seed and arm by arm, half of them with.
+    """Ask every question without marks; then half of them with marks, seed by seed, arm by arm.
 
     Each conversation is a user of the bench. At the end it holds no mark.
     """

@@ -87,7 +87,7 @@ async def _record(bench: Bench, call: RememberCall, truth: dict[str, Outcome]) -
 
 
 async def _recalled_outcomes(bench: Bench, issue: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return each recalled attempt with the outcome that its list and its field agree on."""
+    """Return each recalled attempt with its outcome, if its list and its field agree on that."""
     result = await bench.memory.recall_lessons(
         issue["content"], task_type=issue["user_id"], limit=LIMIT, user_id=issue["user_id"]
     )

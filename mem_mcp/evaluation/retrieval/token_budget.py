@@ -20,7 +20,7 @@ MOST = 200
 USUAL = 20
 """Memories of the recall without a budget, with which the budgets are compared."""
 BAR = (1_000, 80)
-"""Tokens within which so many percent of what the usual number finds are to be found."""
+"""So many tokens should find so many percent of what the usual number of memories finds."""
 
 _INK, _PALE = "#1f5fa8", "#707070"
 _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -70,7 +70,7 @@ class CurveReport(Report):
 
     @property
     def reached(self) -> float:
-        """The share, in percent, of what the usual number finds that the bar's budget finds."""
+        """Percent of what the usual number of memories finds that the bar's tokens find."""
         return 100 * self.budgets[BAR[0]].found / self.usual.found if self.usual.found else 0.0
 
     def _tables(self) -> list[Table]:

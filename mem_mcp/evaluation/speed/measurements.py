@@ -37,8 +37,8 @@ def _scopes(rig: Rig) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 async def _recalls(rig: Rig, name: str, where: str, scope: dict[str, Any]) -> Figure:
-    """Ask both the same questions, none twice: the product would remember it."""
-    for question in rig.ask(2):  # read the indices in
+    """Ask both the same questions, none twice: the product caches vectors of questions."""
+    for question in rig.ask(2):  # these read the indices into memory
         await rig.memory.recall(question, **scope)
         await rig.floor.recall(question, where)
     questions = rig.ask(rig.repetitions.recalls)

@@ -29,7 +29,7 @@ class Figure(Row):
 
 
 class PlannerSearch(Row):
-    """Searches as the planner chooses, where a filter leaves this share of the store."""
+    """How the planner searches where a filter leaves the share of the store that `case` names."""
 
     size: int
     matches: int = 0
