@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from mem_mcp.api import checks
-from mem_mcp.api.call import Check, Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Kind, Outcome, Scope, Severity
 from mem_mcp.api.words import KINDS, OUTCOMES, SEVERITIES, Synonyms, boolean
 from mem_mcp.api.words import word as read_word
@@ -23,41 +24,40 @@ OBJECTS = {"type": "array", "items": OBJECT}
 
 def text(longest: int | None = None) -> Check:
     """Return the check of a free text that may be absent."""
-    return checked(lambda value, name: check_text(value, name, longest), TEXT, is_text=True)
+    return Check(partial(check_text, limit=longest), TEXT, is_text=True)
 
 
 def required(longest: int | None = None) -> Check:
     """Return the check of a text that must say something."""
-    return checked(lambda value, name: checks.required_text(value, name, longest), TEXT)
+    return Check(partial(checks.required_text, limit=longest), TEXT)
 
 
 def word(allowed: Sequence[str], synonyms: Synonyms) -> Check:
     """Return the check of one of several words, or a synonym of one."""
     schema = {"enum": list(allowed), "type": "string"}
-    return checked(lambda value, name: read_word(value, name, allowed, synonyms), schema)
+    return Check(partial(read_word, allowed=allowed, synonyms=synonyms), schema)
 
 
 def words(allowed: Sequence[str], synonyms: Synonyms) -> Check:
     """Return the check of a list of words."""
-    return checked(lambda value, name: checks.words_of(value, name, allowed, synonyms), TEXTS)
+    return Check(partial(checks.words_of, allowed=allowed, synonyms=synonyms), TEXTS)
 
 
 def time(day: Day) -> Check:
     """Return the check of a point in time; `day` says what a date alone means."""
-    return Check(lambda value, name, zone: parse_time(value, name, zone, day), TEXT)
+    return Check(partial(parse_time, day=day), TEXT, is_zoned=True)
 
 
 def whole(least: int, most: int) -> Check:
     """Return the check of a whole number in a range."""
-    schema = {"type": "integer"}
-    return checked(lambda value, name: checks.whole(value, name, least, most), schema)
+    return Check(partial(checks.whole, least=least, most=most), {"type": "integer"})
 
 
-NAME = checked(checks.name, TEXT)
-NAMES = checked(checks.names, TEXTS)
-FRACTION = checked(checks.fraction, {"type": "number"})
-FLAG = checked(boolean, {"type": "boolean"})
-FILTERS = Check(checks.filters, OBJECT)
+NAME = Check(checks.name, TEXT)
+NAMES = Check(checks.names, TEXTS)
+FRACTION = Check(checks.fraction, {"type": "number"})
+FLAG = Check(boolean, {"type": "boolean"})
+FILTERS = Check(checks.filters, OBJECT, is_zoned=True)
 
 UserId = Annotated[str, NAME, Doc("Owner")]
 AgentId = Annotated[str, NAME, Doc("Agent")]
@@ -73,7 +73,7 @@ Kinds = Annotated[
 AnyTags = Annotated[str | Sequence[str] | None, NAMES, Doc("Any of these tags")]
 Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels")]
 Metadata = Annotated[
-    Mapping[str, Any] | None, checked(checks.metadata, OBJECT), Doc("Your own fields")
+    Mapping[str, Any] | None, Check(checks.metadata, OBJECT), Doc("Your own fields")
 ]
 Filters = Annotated[Mapping[str, Any] | None, FILTERS]
 Since = Annotated[Time, time("start"), Doc("From then on; ISO 8601")]

@@ -20,8 +20,8 @@ from mem_mcp.errors import InvalidInput
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
-Reader = Callable[[Any, str, tzinfo], Any]
-"""Returns the value of an argument, from what was given, its name and the caller's time zone."""
+Reader = Callable[..., Any]
+"""Reads what was given for an argument; takes it, the name and, where times are read, `zone`."""
 SCOPE = ("user_id", "agent_id", "run_id")
 """The arguments that nearly every operation takes: whose memory a call is about."""
 # Of a name that is refused.
@@ -47,11 +47,13 @@ class Check:
         read: returns the value, or raises InvalidInput.
         schema: what is asked for, as JSON Schema.
         is_text: whether it is free text, in which "none" is a word like any other.
+        is_zoned: whether times without a zone are read in it, so that `read` takes the zone.
     """
 
     read: Reader
     schema: Mapping[str, Any]
     is_text: bool = False
+    is_zoned: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,6 @@ class Argument:
     def is_required(self) -> bool:
         """Whether it must be given."""
         return self.default is MISSING
-
-
-def checked(
-    check: Callable[[Any, str], Any], schema: Mapping[str, Any], *, is_text: bool = False
-) -> Check:
-    """Return the check of an argument whose meaning does not depend on the time zone."""
-    return Check(lambda value, argument, _: check(value, argument), schema, is_text)
 
 
 @cache
@@ -132,7 +127,8 @@ def read(declared: Callable[..., A], given: Mapping[str, Any], zone: tzinfo) -> 
             if argument.is_required:
                 raise InvalidInput(argument.name, "is missing")
             continue
-        values[argument.name] = argument.check.read(value, argument.name, zone)
+        check, given_zone = argument.check, {"zone": zone} if argument.check.is_zoned else {}
+        values[argument.name] = check.read(value, argument.name, **given_zone)
     return declared(**values)
 
 

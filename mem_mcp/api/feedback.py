@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from mem_mcp.api import checks
 from mem_mcp.api.arguments import NAME, OBJECTS, Scoped, text, word
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Feedback
 from mem_mcp.api.words import FEEDBACKS
 
@@ -39,7 +39,7 @@ class GiveFeedback(Scoped, Mark):
     _: KW_ONLY
     items: Annotated[
         Sequence[Mapping[str, Any]] | None,
-        checked(
+        Check(
             partial(checks.listed, most=MOST_ITEMS, kind="{memory_id, feedback, …}"),
             OBJECTS,
         ),

@@ -24,7 +24,7 @@ from mem_mcp.api.arguments import (
     time,
     word,
 )
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Order
 from mem_mcp.api.words import ORDERS, STATUSES
 from mem_mcp.text import check_text
@@ -84,5 +84,5 @@ class ListMemories(Scoped):
     kinds: Kinds = None
     tags: AnyTags = None
     limit: Limit = 50
-    cursor: Annotated[str, checked(check_text, TEXT), Doc("next_cursor of the page before")] = ""
+    cursor: Annotated[str, Check(check_text, TEXT), Doc("next_cursor of the page before")] = ""
     order: Annotated[str, word(checks.literal(Order), ORDERS), Doc("First comes")] = "newest"

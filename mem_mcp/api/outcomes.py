@@ -26,7 +26,7 @@ from mem_mcp.api.arguments import (
     word,
     words,
 )
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Outcome, UserScope
 from mem_mcp.api.words import OUTCOMES, USER_SCOPES
 from mem_mcp.errors import InvalidInput
@@ -66,12 +66,12 @@ class RecordOutcome(Scoped):
     confidence: Annotated[float | None, FRACTION, Doc("0..1")] = None
     logs: Annotated[
         str | Sequence[str] | None,
-        checked(_logs, TEXTS),
+        Check(_logs, TEXTS),
         Doc("Raw output"),
     ] = None
     used_memory_ids: Annotated[
         str | Sequence[str] | None,
-        checked(partial(checks.names, most=MOST_USED), TEXTS),
+        Check(partial(checks.names, most=MOST_USED), TEXTS),
         Doc("Memories you acted on"),
     ] = None
     recall_id: Annotated[str, NAME, Doc("Or all memories of this answer")] = ""
