@@ -59,9 +59,11 @@ FRACTION = Check(checks.fraction, {"type": "number"})
 FLAG = Check(boolean, {"type": "boolean"})
 FILTERS = Check(checks.filters, OBJECT, is_zoned=True)
 
-UserId = Annotated[str, NAME, Doc("Owner")]
-AgentId = Annotated[str, NAME, Doc("Agent")]
-RunId = Annotated[str, NAME, Doc("Conversation")]
+UserId = Annotated[
+    str, NAME, Doc("Owner", "empty for the user that the settings name; global for everybody's")
+]
+AgentId = Annotated[str, NAME, Doc("Agent", "empty on reads for any")]
+RunId = Annotated[str, NAME, Doc("Conversation", "or task; empty on reads for any")]
 MemoryId = Annotated[str, required(checks.MAX_NAME)]
 Limit = Annotated[int, whole(1, checks.MAX_LIMIT), Doc("1..200")]
 MaxTokens = Annotated[int, whole(0, checks.MAX_COUNT)]
@@ -71,16 +73,24 @@ Kinds = Annotated[
     Doc("Any of: fact, message, procedure, outcome, lesson"),
 ]
 AnyTags = Annotated[str | Sequence[str] | None, NAMES, Doc("Any of these tags")]
-Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels")]
+Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels", "to filter by; at most 100")]
 Metadata = Annotated[
-    Mapping[str, Any] | None, Check(checks.metadata, OBJECT), Doc("Your own fields")
+    Mapping[str, Any] | None,
+    Check(checks.metadata, OBJECT),
+    Doc("Your own fields", "filterable as metadata.KEY"),
 ]
 Filters = Annotated[Mapping[str, Any] | None, FILTERS]
-Since = Annotated[Time, time("start"), Doc("From then on; ISO 8601")]
-OccurredAt = Annotated[Time, time("day"), Doc("ISO 8601; default now")]
-ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it")]
-IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones")]
-IdempotencyKey = Annotated[str, NAME, Doc("Retries store nothing")]
+Since = Annotated[Time, time("start"), Doc("From then on; ISO 8601", "what occurred then or later")]
+OccurredAt = Annotated[
+    Time,
+    time("day"),
+    Doc("ISO 8601; default now", "when it happened or was said; without a zone in time_zone"),
+]
+ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it", "ISO 8601")]
+IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones", "of the user global")]
+IdempotencyKey = Annotated[
+    str, NAME, Doc("Retries store nothing", "and get the first answer; within the same scope")
+]
 OutcomeWord = Annotated[str, word(checks.literal(Outcome), OUTCOMES)]
 SeverityWord = Annotated[str, word(checks.literal(Severity), SEVERITIES)]
 

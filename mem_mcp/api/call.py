@@ -58,9 +58,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Doc:
-    """What an argument means, for people and models."""
+    """What an argument means.
+
+    Args:
+        text: for models, who read all of it at each start.
+        more: for people, in Python's help and on the command line.
+    """
 
     text: str
+    more: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All of it."""
+        return "; ".join(part for part in (self.text, self.more) if part)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Argument:
 
     name: str
     check: Check
-    doc: str | None
+    doc: Doc | None
     """None for what only Python can give."""
     default: Any
     """What it is where it is absent; MISSING where it must be given."""
@@ -88,7 +99,7 @@ def arguments_of(declared: Callable[..., Any]) -> tuple[Argument, ...]:
     described = []
     for field in fields(declared):  # type: ignore[arg-type]
         marks = hints[field.name].__metadata__
-        docs = [mark.text for mark in marks if isinstance(mark, Doc)]
+        docs = [mark for mark in marks if isinstance(mark, Doc)]
         described.append(
             Argument(
                 name=field.name,
@@ -193,6 +204,6 @@ def _signature(method: Callable[..., Any], declared: Callable[..., Any]) -> insp
 
 
 def _documented(summary: str, declared: Callable[..., Any]) -> str:
-    told = [one for one in arguments_of(declared) if one.doc is not None]
-    lines = [f"    {argument.name}: {argument.doc}." for argument in told]
+    described = [(one.name, one.doc) for one in arguments_of(declared) if one.doc is not None]
+    lines = [f"    {name}: {doc.whole}." for name, doc in described]
     return "\n".join([inspect.cleandoc(summary), "", "Args:", *lines])

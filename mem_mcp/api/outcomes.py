@@ -63,16 +63,16 @@ class RecordOutcome(Scoped):
     tool_name: Annotated[str, NAME, Doc("Tool that it hinged on")] = ""
     severity: Annotated[SeverityWord, Doc("Of a failure")] = ""
     agent_version: Annotated[str, NAME, Doc("Your version")] = ""
-    confidence: Annotated[float | None, FRACTION, Doc("0..1")] = None
+    confidence: Annotated[float | None, FRACTION, Doc("0..1", "in the outcome")] = None
     logs: Annotated[
         str | Sequence[str] | None,
         Check(_logs, TEXTS),
-        Doc("Raw output"),
+        Doc("Raw output", "kept whole and never searched; at most 5 MB in all"),
     ] = None
     used_memory_ids: Annotated[
         str | Sequence[str] | None,
         Check(partial(checks.names, most=MOST_USED), TEXTS),
-        Doc("Memories you acted on"),
+        Doc("Memories you acted on", "the outcome rates them"),
     ] = None
     recall_id: Annotated[str, NAME, Doc("Or all memories of this answer")] = ""
     user_scope: Annotated[
@@ -101,5 +101,7 @@ class RecallLessons(Scoped):
     agent_version: Annotated[str, NAME, Doc("Only this one")] = ""
     since: Annotated[Since, Doc("From then on")] = None
     limit: Annotated[Limit, Doc("Of each list, 1..200")] = 5
-    max_tokens: Annotated[MaxTokens, Doc("Budget for the briefing")] = 0
+    max_tokens: Annotated[
+        MaxTokens, Doc("Budget for the briefing", "in estimated tokens; 0 for none")
+    ] = 0
     include_global: IncludeGlobal = True

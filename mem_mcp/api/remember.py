@@ -52,7 +52,9 @@ class Remember(Scoped):
     with update_memory rather than adding another version.
     """
 
-    content: Annotated[str, text(), Doc("One self-contained statement")] = ""
+    content: Annotated[
+        str, text(), Doc("One self-contained statement", "at most remember.max_characters long")
+    ] = ""
     messages: Annotated[
         Sequence[Mapping[str, Any] | None] | None,
         Check(_messages, OBJECTS, is_zoned=True),
@@ -77,7 +79,7 @@ class Remember(Scoped):
     infer: Annotated[
         str,
         word(checks.literal(Infer), words.INFERS),
-        Doc("Extract facts by a language model"),
+        Doc("Extract facts by a language model", "where one is configured"),
     ] = "auto"
     instructions: Annotated[str, text(MAX_INSTRUCTIONS), Doc("Extra rules for that")] = ""
     idempotency_key: IdempotencyKey = ""

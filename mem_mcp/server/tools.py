@@ -194,7 +194,11 @@ def _parameters(declared: Sequence[Argument]) -> Schema:
 def _parameter(argument: Argument) -> Schema:
     # What an absent argument is need be said only where it is not plain nothing.
     default = {} if argument.is_required or not argument.default else {"default": argument.default}
-    return {**argument.check.schema, **default, "description": argument.doc}
+    return {
+        **argument.check.schema,
+        **default,
+        "description": argument.doc.text if argument.doc else "",
+    }
 
 
 def _text(text: str) -> TextContent:
