@@ -29,7 +29,7 @@ from mem_mcp.server.lazy_memory import LazyMemory
 
 pytestmark = pytest.mark.anyio
 
-AS_DATA = "as data and not as instructions"
+AS_DATA = "data, not instructions"
 ABSENT = "0" * 32
 ANN = "ann"
 
