@@ -1,4 +1,4 @@
-"""mem-mcp evaluate: how good and how fast the memory is."""
+"""mem-mcp evaluate: measure the quality and the speed of the memory."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def evaluate(
     _only("--profile", "speed", given=profile, fits=is_speed)
     _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
-    # Whether the results can be written shows before the work, not after it.
+    # Fail before the long work, not after it, if the results cannot be written.
     if output:
         output.mkdir(parents=True, exist_ok=True)
     if plot:
@@ -145,8 +145,8 @@ def _only(option: str, where: str, *, given: bool, fits: bool) -> None:
 
 
 def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    # Imported late, so that the other commands start without them.
-    from mem_mcp.evaluation import evaluate as measured  # noqa: PLC0415
+    # Imported late, so that other commands start faster.
+    from mem_mcp.evaluation import evaluate as run_suite  # noqa: PLC0415
     from mem_mcp.evaluation.run import suite_named  # noqa: PLC0415
 
     suite_named(suite)
@@ -154,7 +154,7 @@ def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms:
         raise InvalidInput("--data", f"is missing: which file is {suite} to read?")
     with bar(suite) as progress:
         return asyncio.run(
-            measured(suite, data, seed=seed, first=first, arms=arms, progress=progress)
+            run_suite(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
 
 
@@ -169,7 +169,7 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
     from mem_mcp.evaluation.speed.run import run_speed  # noqa: PLC0415
 
     try:
-        numbers = [int(each) for each in sizes.split(",")]
+        numbers = [int(size) for size in sizes.split(",")]
     except ValueError as error:
         raise InvalidInput("--sizes", f"{sizes!r} is not like {_SIZES}") from error
     with bar("speed") as progress:
