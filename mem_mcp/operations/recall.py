@@ -28,7 +28,7 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     found = await search(runtime, request.query, scope, rows, as_of)
     chosen = select(
         found.ranking,
-        found.candidacy.candidates,
+        found.table.candidates,
         request.limit,
         request.max_tokens,
         request.min_score or 0.0,
@@ -36,8 +36,8 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     share = runtime.settings.recall.least_share if request.min_score is None else 0.0
     least = least_score(found.ranking, share)
     best = [row for row in chosen if found.ranking.score[row] >= least]
-    explained_by = found.experience if request.explain else None
-    answer = recalled(found.candidacy.rows, found.ranking, best, explained_by)
+    explained_by = found.history if request.explain else None
+    answer = recalled(found.table.rows, found.ranking, best, explained_by)
     result = RecallResult(
         recall_id=new_recall_id(),
         memories=[Recalled(**fields) for _, fields in answer],

@@ -176,7 +176,7 @@ def _pool(runtime: Runtime) -> str:
 
 
 def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
-    place, candidates = weighed.place, weighed.found.candidacy.candidates
+    place, candidates = weighed.place, weighed.found.table.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
         text = one_line(candidates.texts[place.twin])
@@ -203,7 +203,7 @@ def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
 
 def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
     place, found = weighed.place, weighed.found
-    candidates = found.candidacy.candidates
+    candidates = found.table.candidates
     details = []
     if place.cause is not None and place.cause != "limit":
         details.append(f"It was number {place.rank:,} of {place.of:,}.")
@@ -213,7 +213,7 @@ def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
             f"The last one taken before it scored {found.ranking.score[last]:.2f}: "
             f"{one_line(candidates.texts[last])} ({candidates.memory_ids[last]})"
         )
-    said = found.experience.tally(candidates.memory_ids[weighed.row])
+    said = found.history.tally(candidates.memory_ids[weighed.row])
     if said != Tally():
         details.append(
             f"Marks: {said.positive} for it, {said.negative} against, {said.very_negative} "

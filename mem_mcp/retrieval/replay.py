@@ -142,7 +142,7 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
     found = await search(runtime, query, question.scope, rows, question.moment)
     if reranks:
         found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
-    candidates = found.candidacy.candidates
+    candidates = found.table.candidates
     row = candidates.row_of.get(memory.memory_id)
     if row is None:
         return None
@@ -172,7 +172,7 @@ class _Then:
 
 
 def _shown(found: SearchResult, question: PastQuestion, shown_in: str) -> NDArray[np.bool_]:
-    columns = (found.candidacy.rows[name].to_pylist() for name in ("kind", "outcome_type"))
+    columns = (found.table.rows[name].to_pylist() for name in ("kind", "outcome_type"))
     return np.array(
         [question.list_of(*row) == shown_in for row in zip(*columns, strict=True)], np.bool_
     )
