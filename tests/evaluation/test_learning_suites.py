@@ -213,7 +213,7 @@ async def test_a_question_that_fails_is_a_row_and_gives_no_marks(tmp_path, setti
 
 @pytest.mark.anyio
 async def test_marks_that_are_refused_are_counted(talk, settings, monkeypatch):
-    monkeypatch.setattr(feedback, "_words", lambda marks, *_: ["GOOD"] * len(marks))
+    monkeypatch.setattr(feedback, "_words", lambda marks, *_: ["PURPLE"] * len(marks))
     report = await evaluate("feedback", talk, settings=settings)
     assert report.refused == 2 * 3 * 20
     assert "120 marks were refused" in report.text()
