@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager, suppress
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -314,7 +314,7 @@ class AsyncMemory:
     @property
     def zone(self) -> tzinfo:
         """The time zone of times that callers give without one."""
-        return UTC
+        return self._runtime.zone
 
     def _noted(self, answer: Noted) -> Noted:
         """Say in an answer what is damaged."""
@@ -328,12 +328,12 @@ class AsyncMemory:
         Raises:
             StoreError: the store cannot be read at all.
         """
-        return await self._runtime.store.examine()
+        return await self._runtime.store.rescue.examine()
 
     @property
     def damage(self) -> list[str]:
         """What is damaged of the store, and what mends it; a sentence for each table."""
-        return [*self._runtime.store.notes]
+        return [*self._runtime.store.rescue.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
         result = await work

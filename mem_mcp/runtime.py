@@ -1,4 +1,4 @@
-"""What one open memory works with."""
+"""Runtime: the objects of one open memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -19,22 +19,23 @@ from mem_mcp.logs.feedback import Ratings
 from mem_mcp.logs.llm_calls import Calls
 from mem_mcp.logs.recalls import Traces
 from mem_mcp.prompts import Prompts
-from mem_mcp.retrieval.feedback_signals import Experiences
+from mem_mcp.retrieval.feedback_signals import FeedbackCache
 from mem_mcp.retrieval.scope_cache import ScopeCache
-from mem_mcp.store import Log, Store, Vector, adopt
+from mem_mcp.store import LogTable, Store, Vector, adopt
 from mem_mcp.telemetry import span
+from mem_mcp.times import local_zone
 
 Reranker = Callable[[str, Sequence[str]], Awaitable[list[float]]]
-"""Tells how relevant each text is to a question; raises LLMError."""
+"""Returns the relevance of each text to a query; raises LLMError."""
 WRITE_ATTEMPTS = 50
-"""Races for the same memory that one call loses before it gives up."""
+"""Attempts of one call to write while others change the same memory."""
 
 _AT_ONCE = (os.cpu_count() or 1) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An open store, an embedder and the settings."""
+    """The objects that operations share: settings, store, embedder, models, caches and logs."""
 
     settings: Settings
     store: Store
@@ -43,67 +44,71 @@ class Runtime:
     ratings: Ratings
     traces: Traces
     calls: Calls
-    experiences: Experiences
+    feedback_cache: FeedbackCache
     door: Gateway
-    """To every model of a provider; it has connections to close once it was used."""
+    """Calls the models of providers: embedding, reranking and language model. Must be closed."""
     gateway: Gateway | None
-    """The same, for the language model; None where none is configured."""
+    """The same object if a language model is configured; None if none is."""
     reranker: Reranker | None
-    """None where none is configured."""
+    """None if no reranking model is configured."""
     prompts: Prompts
+    zone: tzinfo
+    """Time zone of times given without one, and of dates shown."""
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    """Limit on concurrent recalls: ranking is bound by the processor."""
+    """Limit on concurrent recalls: ranking is CPU-bound."""
 
     @classmethod
     def of(cls, settings: Settings, store: Store, embedder: Embedder | None = None) -> Runtime:
-        """Gather what belongs to a store.
+        """Create the objects for an open store.
 
         Args:
-            settings: of the memory.
-            store: open.
-            embedder: one on this machine; None for the provider's that the settings name.
+            settings: the settings.
+            store: the open store.
+            embedder: a local embedder; None for the embedding model of a provider, as the settings
+                name it.
         """
         keep = timedelta(days=settings.recall.trace_days) if settings.recall.traces else None
         scopes = ScopeCache()
-        rated = Ratings(Log(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
-        asked = Calls(Log(store, "calls", llm_calls.SCHEMA, []))
-        door = Gateway(settings.llm, noted=asked.add)
-        there, reranking = settings.embedding, settings.rerank
-        ask = partial(door.embed, model=there.model, api_base=there.api_base)
-        judge = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)
+        ratings = Ratings(LogTable(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
+        calls = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
+        door = Gateway(settings.llm, on_call=calls.add)
+        embedding, reranking = settings.embedding, settings.rerank
+        embed = partial(door.embed, model=embedding.model, api_base=embedding.api_base)
+        rerank = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)
         return cls(
             settings=settings,
             store=store,
-            embedder=embedder or CachedEmbedder(RemoteEmbedder(there.model, ask)),
+            embedder=embedder or CachedEmbedder(RemoteEmbedder(embedding.model, embed)),
             scopes=scopes,
-            ratings=rated,
-            traces=Traces(Log(store, "traces", recalls.SCHEMA, ["recall_id"]), keep),
-            calls=asked,
-            experiences=Experiences(store, rated, scopes),
+            ratings=ratings,
+            traces=Traces(LogTable(store, "traces", recalls.SCHEMA, ["recall_id"]), keep),
+            calls=calls,
+            feedback_cache=FeedbackCache(store, ratings, scopes),
             door=door,
             gateway=door if settings.llm.model else None,
-            reranker=judge if reranking.model else None,
+            reranker=rerank if reranking.model else None,
+            zone=local_zone(settings.time_zone),
             prompts=Prompts.load(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
 
     @property
     def identity(self) -> str | None:
-        """Identity of the embedder; None while it cannot work."""
+        """Identity of the embedder; None if it does not work."""
         try:
             return self.embedder.identity
         except EmbedderUnavailable:
             return None
 
     def instructions(self, own: str = "") -> list[str]:
-        """Return what a model is asked to keep or leave out: the settings', then a call's own."""
-        return [each for each in (self.settings.llm.instructions, own) if each.strip()]
+        """Return the instructions for extraction: those of the settings, then those of the call."""
+        return [text for text in (self.settings.llm.instructions, own) if text.strip()]
 
     async def embed(self, texts: Sequence[str]) -> tuple[list[Vector | None], list[str]]:
-        """Embed texts, or say why not.
+        """Embed texts.
 
         Returns:
-            A vector for each text, all None where the embedder cannot work, and the answer's
-            `degraded`.
+            A vector for each text, and notes for `degraded`. If the embedder does not work, each
+            vector is None and a note says why.
         """
         try:
             with span("embed"):
@@ -115,10 +120,13 @@ class Runtime:
             return [None] * len(texts), [f"no embedder, so search is by words only: {error}"]
 
     async def fit(self, dimension: int) -> None:
-        """Compare vectors with those of the store, which has a place for them from the first on.
+        """Check that the embedder's vectors fit the store; an empty store adopts the embedder.
+
+        Args:
+            dimension: the dimension of the embedder's vectors.
 
         Raises:
-            EmbedderUnavailable: the store's are others.
+            EmbedderUnavailable: the store has vectors of another embedder or dimension.
         """
         if self.store.space is None:
             await adopt(self.store, self.embedder.identity, dimension)

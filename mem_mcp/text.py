@@ -45,12 +45,6 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def one_line(text: str, longest: int = 100) -> str:
-    """Return a text on one line, cut to so many characters with an ellipsis at the end."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
-
-
 def said_by(name: str | None, text: str) -> str:
     """Return a text with who says it before it, where that is known."""
     return f"{name}: {text}" if name else text

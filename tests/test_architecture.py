@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,3 +82,14 @@ def test_an_import_loads_nothing_that_it_does_not_need_at_once(module: str, abse
     loaded = set(done.stdout.split())
     assert "mem_mcp" in loaded
     assert not absent & loaded
+
+
+def test_a_public_class_name_occurs_once():
+    homes = collections.defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(str(path.relative_to(ROOT)))
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    # What users open, and one version of what it holds: both names are in the contract.
+    assert twice == {"Memory": ["api/models.py", "memory.py"]}

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from mem_mcp.api import checks
-from mem_mcp.api.call import Check, Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Kind, Outcome, Scope, Severity
 from mem_mcp.api.words import KINDS, OUTCOMES, SEVERITIES, Synonyms, boolean
 from mem_mcp.api.words import word as read_word
@@ -23,45 +24,46 @@ OBJECTS = {"type": "array", "items": OBJECT}
 
 def text(longest: int | None = None) -> Check:
     """Return the check of a free text that may be absent."""
-    return checked(lambda value, name: check_text(value, name, longest), TEXT, is_text=True)
+    return Check(partial(check_text, limit=longest), TEXT, is_text=True)
 
 
 def required(longest: int | None = None) -> Check:
     """Return the check of a text that must say something."""
-    return checked(lambda value, name: checks.required_text(value, name, longest), TEXT)
+    return Check(partial(checks.required_text, limit=longest), TEXT)
 
 
 def word(allowed: Sequence[str], synonyms: Synonyms) -> Check:
     """Return the check of one of several words, or a synonym of one."""
     schema = {"enum": list(allowed), "type": "string"}
-    return checked(lambda value, name: read_word(value, name, allowed, synonyms), schema)
+    return Check(partial(read_word, allowed=allowed, synonyms=synonyms), schema)
 
 
 def words(allowed: Sequence[str], synonyms: Synonyms) -> Check:
     """Return the check of a list of words."""
-    return checked(lambda value, name: checks.words_of(value, name, allowed, synonyms), TEXTS)
+    return Check(partial(checks.words_of, allowed=allowed, synonyms=synonyms), TEXTS)
 
 
 def time(day: Day) -> Check:
     """Return the check of a point in time; `day` says what a date alone means."""
-    return Check(lambda value, name, zone: parse_time(value, name, zone, day), TEXT)
+    return Check(partial(parse_time, day=day), TEXT, is_zoned=True)
 
 
 def whole(least: int, most: int) -> Check:
     """Return the check of a whole number in a range."""
-    schema = {"type": "integer"}
-    return checked(lambda value, name: checks.whole(value, name, least, most), schema)
+    return Check(partial(checks.whole, least=least, most=most), {"type": "integer"})
 
 
-NAME = checked(checks.name, TEXT)
-NAMES = checked(checks.names, TEXTS)
-FRACTION = checked(checks.fraction, {"type": "number"})
-FLAG = checked(boolean, {"type": "boolean"})
-FILTERS = checked(checks.object_of, OBJECT)
+NAME = Check(checks.name, TEXT)
+NAMES = Check(checks.names, TEXTS)
+FRACTION = Check(checks.fraction, {"type": "number"})
+FLAG = Check(boolean, {"type": "boolean"})
+FILTERS = Check(checks.filters, OBJECT, is_zoned=True)
 
-UserId = Annotated[str, NAME, Doc("Owner; empty: default user")]
-AgentId = Annotated[str, NAME, Doc("Agent; empty on reads: any")]
-RunId = Annotated[str, NAME, Doc("Conversation; empty on reads: any")]
+UserId = Annotated[
+    str, NAME, Doc("Owner", "empty for the user that the settings name; global for everybody's")
+]
+AgentId = Annotated[str, NAME, Doc("Agent", "empty on reads for any")]
+RunId = Annotated[str, NAME, Doc("Conversation", "or task; empty on reads for any")]
 MemoryId = Annotated[str, required(checks.MAX_NAME)]
 Limit = Annotated[int, whole(1, checks.MAX_LIMIT), Doc("1..200")]
 MaxTokens = Annotated[int, whole(0, checks.MAX_COUNT)]
@@ -71,16 +73,24 @@ Kinds = Annotated[
     Doc("Any of: fact, message, procedure, outcome, lesson"),
 ]
 AnyTags = Annotated[str | Sequence[str] | None, NAMES, Doc("Any of these tags")]
-Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels to filter by")]
+Tags = Annotated[str | Sequence[str] | None, NAMES, Doc("Labels", "to filter by; at most 100")]
 Metadata = Annotated[
-    Mapping[str, Any] | None, checked(checks.metadata, OBJECT), Doc("Your own fields")
+    Mapping[str, Any] | None,
+    Check(checks.metadata, OBJECT),
+    Doc("Your own fields", "filterable as metadata.KEY"),
 ]
 Filters = Annotated[Mapping[str, Any] | None, FILTERS]
-Since = Annotated[Time, time("start"), Doc("Occurred then or later; ISO 8601")]
-OccurredAt = Annotated[Time, time("day"), Doc("ISO 8601; default now")]
-ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it")]
-IncludeGlobal = Annotated[bool, FLAG, Doc("Also what all users share")]
-IdempotencyKey = Annotated[str, NAME, Doc("A retry with it stores nothing")]
+Since = Annotated[Time, time("start"), Doc("From then on; ISO 8601", "what occurred then or later")]
+OccurredAt = Annotated[
+    Time,
+    time("day"),
+    Doc("ISO 8601; default now", "when it happened or was said; without a zone in time_zone"),
+]
+ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it", "ISO 8601")]
+IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones", "of the user global")]
+IdempotencyKey = Annotated[
+    str, NAME, Doc("Retries store nothing", "and get the first answer; within the same scope")
+]
 OutcomeWord = Annotated[str, word(checks.literal(Outcome), OUTCOMES)]
 SeverityWord = Annotated[str, word(checks.literal(Severity), SEVERITIES)]
 

@@ -20,8 +20,8 @@ from mem_mcp.errors import InvalidInput
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
-Reader = Callable[[Any, str, tzinfo], Any]
-"""Returns the value of an argument, from what was given, its name and the caller's time zone."""
+Reader = Callable[..., Any]
+"""Reads what was given for an argument; takes it, the name and, where times are read, `zone`."""
 SCOPE = ("user_id", "agent_id", "run_id")
 """The arguments that nearly every operation takes: whose memory a call is about."""
 # Of a name that is refused.
@@ -47,18 +47,31 @@ class Check:
         read: returns the value, or raises InvalidInput.
         schema: what is asked for, as JSON Schema.
         is_text: whether it is free text, in which "none" is a word like any other.
+        is_zoned: whether times without a zone are read in it, so that `read` takes the zone.
     """
 
     read: Reader
     schema: Mapping[str, Any]
     is_text: bool = False
+    is_zoned: bool = False
 
 
 @dataclass(frozen=True)
 class Doc:
-    """What an argument means, for people and models."""
+    """What an argument means.
+
+    Args:
+        text: for models, who read all of it at each start.
+        more: for people, in Python's help and on the command line.
+    """
 
     text: str
+    more: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All of it."""
+        return "; ".join(part for part in (self.text, self.more) if part)
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class Argument:
 
     name: str
     check: Check
-    doc: str | None
+    doc: Doc | None
     """None for what only Python can give."""
     default: Any
     """What it is where it is absent; MISSING where it must be given."""
@@ -79,13 +92,6 @@ class Argument:
         return self.default is MISSING
 
 
-def checked(
-    check: Callable[[Any, str], Any], schema: Mapping[str, Any], *, is_text: bool = False
-) -> Check:
-    """Return the check of an argument whose meaning does not depend on the time zone."""
-    return Check(lambda value, argument, _: check(value, argument), schema, is_text)
-
-
 @cache
 def arguments_of(declared: Callable[..., Any]) -> tuple[Argument, ...]:
     """Return the arguments that a dataclass declares, those of the scope last."""
@@ -93,7 +99,7 @@ def arguments_of(declared: Callable[..., Any]) -> tuple[Argument, ...]:
     described = []
     for field in fields(declared):  # type: ignore[arg-type]
         marks = hints[field.name].__metadata__
-        docs = [mark.text for mark in marks if isinstance(mark, Doc)]
+        docs = [mark for mark in marks if isinstance(mark, Doc)]
         described.append(
             Argument(
                 name=field.name,
@@ -132,7 +138,8 @@ def read(declared: Callable[..., A], given: Mapping[str, Any], zone: tzinfo) -> 
             if argument.is_required:
                 raise InvalidInput(argument.name, "is missing")
             continue
-        values[argument.name] = argument.check.read(value, argument.name, zone)
+        check, given_zone = argument.check, {"zone": zone} if argument.check.is_zoned else {}
+        values[argument.name] = check.read(value, argument.name, **given_zone)
     return declared(**values)
 
 
@@ -197,6 +204,6 @@ def _signature(method: Callable[..., Any], declared: Callable[..., Any]) -> insp
 
 
 def _documented(summary: str, declared: Callable[..., Any]) -> str:
-    told = [one for one in arguments_of(declared) if one.doc is not None]
-    lines = [f"    {argument.name}: {argument.doc}." for argument in told]
+    described = [(one.name, one.doc) for one in arguments_of(declared) if one.doc is not None]
+    lines = [f"    {name}: {doc.whole}." for name, doc in described]
     return "\n".join([inspect.cleandoc(summary), "", "Args:", *lines])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from mem_mcp.api.models import Relation, Scope
 from mem_mcp.api.words import Synonyms, word
 from mem_mcp.errors import InvalidInput
 from mem_mcp.text import check_text
+from mem_mcp.times import Day, is_day, parse_time
 
 MAX_LIMIT = 200
 MAX_COUNT = 2**31 - 1
@@ -21,6 +23,7 @@ MAX_ITEMS = 100
 MAX_NAME = 512
 MAX_METADATA = 100_000
 MAX_NESTING = 20
+_TIMES = ("occurred_at", "valid_until", "recorded_at", "superseded_at", "expires_at")
 # Characters of a refused value that are shown back.
 _LONGEST_SHOWN = 80
 _Word = TypeVar("_Word", bound=str)
@@ -101,6 +104,55 @@ def object_of(given: object, argument: str) -> Mapping[str, Any]:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def filters(given: object, argument: str, zone: tzinfo, depth: int = 0) -> dict[str, Any]:
+    """Check the outer form of filters, and read their times; the store checks the rest.
+
+    Args:
+        given: an object, or its JSON.
+        argument: what to name in an error.
+        zone: of times that name no zone. A date alone is its first moment for gte and lt, its last
+            for gt and lte, and the whole day where it is the value itself.
+        depth: of these filters in others; below MAX_NESTING they stay as they are.
+    """
+    conditions = object_of(given, argument)
+    if depth > MAX_NESTING:
+        return dict(conditions)
+
+    def inner(value: object) -> object:
+        is_filters = isinstance(value, Mapping)
+        return filters(value, argument, zone, depth + 1) if is_filters else value
+
+    return {
+        name: [inner(one) for one in value]
+        if name in ("AND", "OR") and isinstance(value, list | tuple)
+        else inner(value)
+        if name == "NOT"
+        else _condition(name, value, zone)
+        for name, value in conditions.items()
+    }
+
+
+def _condition(name: str, value: Any, zone: tzinfo) -> Any:  # noqa: ANN401 - JSON
+    if name not in _TIMES:
+        return value
+    if isinstance(value, Mapping):
+        return {
+            operator: _time(bound, zone, "end" if operator in ("gt", "lte") else "start")
+            for operator, bound in value.items()
+        }
+    if is_day(value):
+        return {"gte": _time(value, zone, "start"), "lte": _time(value, zone, "end")}
+    return _time(value, zone, "start")
+
+
+def _time(value: object, zone: tzinfo, day: Day) -> object:
+    """Return the moment that a value names; what names none is refused with the whole filter."""
+    try:
+        return parse_time(value, "filters", zone, day)
+    except InvalidInput:
+        return value
 
 
 def relations(given: object, argument: str = "relations") -> list[Relation]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from mem_mcp.api import checks
 from mem_mcp.api.arguments import NAME, OBJECTS, Scoped, text, word
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Feedback
 from mem_mcp.api.words import FEEDBACKS
 
@@ -20,11 +20,11 @@ MAX_QUERY = 50_000
 class Mark:
     """Say whether one memory helped."""
 
-    memory_id: Annotated[str, NAME, Doc("From recall or recall_lessons")] = ""
+    memory_id: Annotated[str, NAME, Doc("From an answer")] = ""
     feedback: Annotated[
         str | None,
         word(checks.literal(Feedback), FEEDBACKS),
-        Doc("VERY_NEGATIVE: wrong, hide it; absent or null: take it back"),
+        Doc("VERY_NEGATIVE: wrong, hide it; absent: take it back"),
     ] = None
     _: KW_ONLY
     feedback_reason: Annotated[str, text(MAX_REASON), Doc("Why")] = ""
@@ -39,7 +39,7 @@ class GiveFeedback(Scoped, Mark):
     _: KW_ONLY
     items: Annotated[
         Sequence[Mapping[str, Any]] | None,
-        checked(
+        Check(
             partial(checks.listed, most=MOST_ITEMS, kind="{memory_id, feedback, …}"),
             OBJECTS,
         ),

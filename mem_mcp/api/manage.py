@@ -24,46 +24,46 @@ from mem_mcp.api.arguments import (
     time,
     word,
 )
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Order
 from mem_mcp.api.words import ORDERS, STATUSES
 from mem_mcp.text import check_text
 
 MAX_REASON = 10_000
 
-SameFilters = Annotated[Filters, Doc("Conditions, written as for recall")]
+SameFilters = Annotated[Filters, Doc("As for recall")]
 
 
 @dataclass(frozen=True)
 class UpdateMemory(Scoped):
-    """Correct or complete a memory; its earlier versions stay. Absent arguments change nothing.
+    """Correct or complete a memory; its earlier versions stay.
 
     If the world changed, set valid_until on the old memory and remember the new fact.
     """
 
-    memory_id: Annotated[MemoryId, Doc("From recall or remember")]
+    memory_id: Annotated[MemoryId, Doc("From an answer")]
     _: KW_ONLY
     content: Annotated[str | None, text(), Doc("The corrected text")] = None
     tags: Annotated[str | Sequence[str] | None, NAMES, Doc("New tags; [] removes all")] = None
     metadata: Annotated[Metadata, Doc("Merged by key; null deletes a key")] = None
     expires_at: ExpiresAt = None
     valid_until: Annotated[Time, time("start"), Doc("When it stopped being true")] = None
-    outcome: Annotated[OutcomeWord, Doc("For an outcome: what it really was")] = ""
+    outcome: Annotated[OutcomeWord, Doc("What it really was")] = ""
     status: Annotated[
         str, word(["active", "archived"], STATUSES), Doc("archived: not recalled")
     ] = ""
-    reason: Annotated[str, text(MAX_REASON), Doc("Why; kept in the history")] = ""
+    reason: Annotated[str, text(MAX_REASON), Doc("Why")] = ""
 
 
 @dataclass(frozen=True)
 class Forget(Scoped):
     """Stop recalling a memory, when it is wrong or the user asks for it."""
 
-    memory_id: Annotated[str, NAME, Doc("One memory; or use filters")] = ""
+    memory_id: Annotated[str, NAME, Doc("Or use filters")] = ""
     _: KW_ONLY
     filters: SameFilters = None
-    confirm: Annotated[bool, FLAG, Doc("With filters: forget them; without, only count")] = False
-    purge: Annotated[bool, FLAG, Doc("Delete every version, history too")] = False
+    confirm: Annotated[bool, FLAG, Doc("Forget what filters match, not only count")] = False
+    purge: Annotated[bool, FLAG, Doc("Delete its history, too")] = False
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,5 @@ class ListMemories(Scoped):
     kinds: Kinds = None
     tags: AnyTags = None
     limit: Limit = 50
-    cursor: Annotated[str, checked(check_text, TEXT), Doc("next_cursor of the page before")] = ""
+    cursor: Annotated[str, Check(check_text, TEXT), Doc("next_cursor of the page before")] = ""
     order: Annotated[str, word(checks.literal(Order), ORDERS), Doc("First comes")] = "newest"

@@ -162,6 +162,8 @@ class RecallResult(Model):
 
     recall_id: str
     memories: list[Recalled]
+    left_out: int = 0
+    """Memories that the setting recall.least_share left out."""
     degraded: list[str] = []
 
 

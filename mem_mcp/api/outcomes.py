@@ -26,7 +26,7 @@ from mem_mcp.api.arguments import (
     word,
     words,
 )
-from mem_mcp.api.call import Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Outcome, UserScope
 from mem_mcp.api.words import OUTCOMES, USER_SCOPES
 from mem_mcp.errors import InvalidInput
@@ -54,7 +54,7 @@ class RecordOutcome(Scoped):
     It ranks the memories that were used higher or lower.
     """
 
-    task: Annotated[str, required(), Doc("What was attempted, in a sentence")]
+    task: Annotated[str, required(), Doc("What was attempted")]
     outcome: Annotated[OutcomeWord, Doc("How it ended; empty: unknown")] = ""
     _: KW_ONLY
     lesson: Annotated[str, text(), Doc("What to do or avoid next time; must stand alone")] = ""
@@ -63,16 +63,16 @@ class RecordOutcome(Scoped):
     tool_name: Annotated[str, NAME, Doc("Tool that it hinged on")] = ""
     severity: Annotated[SeverityWord, Doc("Of a failure")] = ""
     agent_version: Annotated[str, NAME, Doc("Your version")] = ""
-    confidence: Annotated[float | None, FRACTION, Doc("In the outcome, 0..1")] = None
+    confidence: Annotated[float | None, FRACTION, Doc("0..1", "in the outcome")] = None
     logs: Annotated[
         str | Sequence[str] | None,
-        checked(_logs, TEXTS),
-        Doc("Raw output; kept, not searched"),
+        Check(_logs, TEXTS),
+        Doc("Raw output", "kept whole and never searched; at most 5 MB in all"),
     ] = None
     used_memory_ids: Annotated[
         str | Sequence[str] | None,
-        checked(partial(checks.names, most=MOST_USED), TEXTS),
-        Doc("Memories you acted on: the outcome rates them"),
+        Check(partial(checks.names, most=MOST_USED), TEXTS),
+        Doc("Memories you acted on", "the outcome rates them"),
     ] = None
     recall_id: Annotated[str, NAME, Doc("Or all memories of this answer")] = ""
     user_scope: Annotated[
@@ -88,18 +88,20 @@ class RecordOutcome(Scoped):
 class RecallLessons(Scoped):
     """Get lessons, successes and failures of similar tasks. Call it before you start a task."""
 
-    task: Annotated[str, required(MAX_TASK), Doc("The task ahead, in plain words")]
+    task: Annotated[str, required(MAX_TASK), Doc("The task ahead")]
     _: KW_ONLY
-    task_type: Annotated[str, NAME, Doc("Only of this sort of task")] = ""
-    tool_name: Annotated[str, NAME, Doc("Only with this tool")] = ""
+    task_type: Annotated[str, NAME, Doc("Only this sort")] = ""
+    tool_name: Annotated[str, NAME, Doc("Only this tool")] = ""
     outcomes: Annotated[
         str | Sequence[str] | None,
         words(checks.literal(Outcome), OUTCOMES),
         Doc("Any of: success, failure, partial, unknown"),
     ] = None
-    severity: Annotated[SeverityWord, Doc("Only of this severity")] = ""
-    agent_version: Annotated[str, NAME, Doc("Only of this version")] = ""
-    since: Annotated[Since, Doc("Occurred then or later")] = None
+    severity: Annotated[SeverityWord, Doc("Only this one")] = ""
+    agent_version: Annotated[str, NAME, Doc("Only this one")] = ""
+    since: Annotated[Since, Doc("From then on")] = None
     limit: Annotated[Limit, Doc("Of each list, 1..200")] = 5
-    max_tokens: Annotated[MaxTokens, Doc("Budget for the briefing; 0: none")] = 0
+    max_tokens: Annotated[
+        MaxTokens, Doc("Budget for the briefing", "in estimated tokens; 0 for none")
+    ] = 0
     include_global: IncludeGlobal = True

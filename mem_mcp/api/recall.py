@@ -33,7 +33,9 @@ class Recall(Scoped):
     query: Annotated[str, required(MAX_QUERY), Doc("A question or topic, in plain words")]
     _: KW_ONLY
     limit: Limit = 10
-    max_tokens: Annotated[MaxTokens, Doc("Budget for the texts; 0: none")] = 0
+    max_tokens: Annotated[
+        MaxTokens, Doc("Budget for the texts", "in estimated tokens; 0 for none")
+    ] = 0
     kinds: Kinds = None
     tags: AnyTags = None
     filters: Annotated[
@@ -44,8 +46,16 @@ class Recall(Scoped):
         ),
     ] = None
     since: Since = None
-    until: Annotated[Time, time("end"), Doc("Occurred then or earlier")] = None
-    as_of: Annotated[Time, time("start"), Doc("Answer as it would have been then")] = None
-    min_score: Annotated[float, FRACTION, Doc("Drop less relevant ones, 0..1")] = 0.0
+    until: Annotated[
+        Time,
+        time("end"),
+        Doc("Until then", "what occurred then or earlier; a date alone is its end"),
+    ] = None
+    as_of: Annotated[
+        Time,
+        time("start"),
+        Doc("Answer as of then", "with what was stored and believed at that moment"),
+    ] = None
+    min_score: Annotated[float | None, FRACTION, Doc("0..1; drops less relevant ones")] = None
     include_global: IncludeGlobal = True
-    explain: Annotated[bool, FLAG, Doc("Show the parts of each score")] = False
+    explain: Annotated[bool, FLAG, Doc("Show score parts", "they add up to the score")] = False

@@ -18,7 +18,7 @@ from mem_mcp.api.arguments import (
     text,
     word,
 )
-from mem_mcp.api.call import Check, Doc, checked
+from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.messages import normalise
 from mem_mcp.api.models import Infer, Kind, Relation
 from mem_mcp.api.words import word as read_word
@@ -49,19 +49,21 @@ class Remember(Scoped):
     """Store what should be known later: facts, preferences, decisions, or whole messages.
 
     The same text is stored once (event NONE). `similar` names close memories: correct one
-    with update_memory instead of adding a second version of it.
+    with update_memory rather than adding another version.
     """
 
-    content: Annotated[str, text(), Doc("One self-contained statement")] = ""
+    content: Annotated[
+        str, text(), Doc("One self-contained statement", "at most remember.max_characters long")
+    ] = ""
     messages: Annotated[
         Sequence[Mapping[str, Any] | None] | None,
-        Check(_messages, OBJECTS),
+        Check(_messages, OBJECTS, is_zoned=True),
         Doc("Or a conversation, in order: [{role, content, name?, occurred_at?}]"),
     ] = None
     _: KW_ONLY
     kind: Annotated[
         str,
-        checked(_kind, {"enum": list(KINDS), "type": "string"}),
+        Check(_kind, {"enum": list(KINDS), "type": "string"}),
         Doc("Default: fact; of messages: message"),
     ] = ""
     tags: Tags = None
@@ -69,7 +71,7 @@ class Remember(Scoped):
     entities: Annotated[str | Sequence[str] | None, NAMES, Doc("Who or what it is about")] = None
     relations: Annotated[
         Sequence[Mapping[str, str] | Relation] | None,
-        checked(checks.relations, OBJECTS),
+        Check(checks.relations, OBJECTS),
         Doc("[{source, relation, target}]"),
     ] = None
     occurred_at: OccurredAt = None
@@ -77,8 +79,8 @@ class Remember(Scoped):
     infer: Annotated[
         str,
         word(checks.literal(Infer), words.INFERS),
-        Doc("Extract facts with a language model, if one is set"),
+        Doc("Extract facts by a language model", "where one is configured"),
     ] = "auto"
     instructions: Annotated[str, text(MAX_INSTRUCTIONS), Doc("Extra rules for that")] = ""
     idempotency_key: IdempotencyKey = ""
-    on_progress: Annotated[Progress | None, Check(lambda value, *_: value, {})] = None
+    on_progress: Annotated[Progress | None, Check(lambda value, _: value, {})] = None

@@ -1,4 +1,4 @@
-"""The commands of `mem-mcp`, except that `serve` is usually reached without them."""
+"""The Typer application with all commands; `__main__` runs `serve` without it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mem_mcp.errors import MemError
 
 
 class _Commands(TyperGroup):
-    """The one place where errors raised on purpose are shown."""
+    """Shows the errors that any command raises on purpose."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer hides the type
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # whoever read the output has enough; typer ends quietly
+        except BrokenPipeError:  # the reader closed the pipe; typer exits without a message
             raise
         except (MemError, OSError) as error:
             raise typer.Exit(report(error)) from error
@@ -56,9 +56,9 @@ def _serve(ctx: typer.Context) -> None:
     raise typer.Exit(serve.main(ctx.args))
 
 
-# Its options are argparse's; see serve.py.
-_untouched = {"allow_extra_args": True, "ignore_unknown_options": True}
-app.command("serve", context_settings=_untouched, add_help_option=False)(_serve)
+# serve.py parses its own options with argparse.
+_unparsed = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("serve", context_settings=_unparsed, add_help_option=False)(_serve)
 app.command("demo")(demo.demo)
 for _name, _spec in COMMANDS.items():
     app.command(_name, short_help=_spec.brief or None)(command(_spec))

@@ -184,7 +184,7 @@ def command(spec: Command) -> Callable[..., None]:
 def _parameter(argument: Argument, option: Option, by_position: Sequence[str]) -> inspect.Parameter:
     kind = argument.check.schema.get("type")
     items = argument.check.schema.get("items", {})
-    text = f"{option.help or argument.doc}."
+    text = f"{option.help or (argument.doc.whole if argument.doc else argument.name)}."
     if option.is_flag or kind == "boolean":
         default = False if option.is_flag else argument.default
         flag = option.flag or _dashed(argument.name)

@@ -1,4 +1,4 @@
-"""mem-mcp config: every setting or prompt in force, and where it came from."""
+"""mem-mcp config: show every setting or prompt in use, and its source."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ SECRET = ("auth.tokens",)
 
 
 class Setting(BaseModel):
-    """One setting as it is in force."""
+    """A setting in use."""
 
     name: str
     value: Any
     source: str
+    """"default", the settings file, or the environment variable."""
 
 
 class Configuration(BaseModel):
-    """Every setting."""
+    """All settings."""
 
     settings: list[Setting]
 
 
 class Prompt(BaseModel):
-    """One prompt as a model gets it."""
+    """A prompt as a model receives it."""
 
     name: str
     source: str
-    """ours, or the file it is from."""
+    """"ours", or the file that overrides it."""
     text: str
-    """Of the system message: the guidance with the rules in their place."""
+    """The system message: the guidance with the rules filled in."""
 
 
 class Prompting(BaseModel):
-    """Every prompt."""
+    """All prompts."""
 
     prompts: list[Prompt]
     instructions: str
-    """The setting llm.instructions as a model gets it, before what it shall read; may be empty."""
+    """The setting llm.instructions as a model receives it, before its input; may be empty."""
 
 
 def config(
@@ -63,15 +64,15 @@ def config(
     values = loaded.model_dump(mode="json")
     file = settings_file.named_file()
     written = settings_file.read(file) if file else {}
-    found = [
+    settings = [
         Setting(name=name, value=_shown(name, values), source=_source(name, written, str(file)))
         for name in setting_names()
     ]
-    show(Configuration(settings=found), _lines, as_json=as_json)
+    show(Configuration(settings=settings), _lines, as_json=as_json)
 
 
 def _prompting(settings: LLMSettings) -> Prompting:
-    # The command line starts without them.
+    # Imported late, so that other commands start faster.
     from mem_mcp.prompts import (  # noqa: PLC0415
         Prompts,
         delimiters,
@@ -85,30 +86,30 @@ def _prompting(settings: LLMSettings) -> Prompting:
 
     folder = Path(settings.prompts) if settings.prompts else None
     texts = Prompts.load(folder)
-    found = []
+    shown = []
     for module in (extract, verify, judge, procedure, describe):
         name = module.__name__.rpartition(".")[2]
         file = folder / f"{name}.md" if folder else None
         system, _ = template.asking(getattr(texts, name), module.RULES, "")
         source = str(file) if file and file.exists() else "ours"
-        found.append(Prompt(name=name, source=source, text=system["content"]))
+        shown.append(Prompt(name=name, source=source, text=system["content"]))
     return Prompting(
-        prompts=found, instructions="".join(delimiters.asked_for([settings.instructions]))
+        prompts=shown, instructions="".join(delimiters.asked_for([settings.instructions]))
     )
 
 
-def _prompt_lines(found: Prompting) -> Iterator[str]:
-    for one in found.prompts:
-        yield from (f"=== {one.name}, {one.source}", one.text, "")
+def _prompt_lines(prompting: Prompting) -> Iterator[str]:
+    for prompt in prompting.prompts:
+        yield from (f"=== {prompt.name}, {prompt.source}", prompt.text, "")
     yield "=== instructions, llm.instructions"
-    yield found.instructions or "none"
+    yield prompting.instructions or "none"
 
 
 def _source(name: str, written: Mapping[str, Any], file: str) -> str:
-    # The environment is read without regard to case.
-    given = {key.upper(): key for key, value in os.environ.items() if value}
-    if variable(name) in given:
-        return given[variable(name)]
+    # Names of environment variables are not case-sensitive.
+    variables = {key.upper(): key for key, value in os.environ.items() if value}
+    if variable(name) in variables:
+        return variables[variable(name)]
     return "default" if _at(name, written) is None else file
 
 
@@ -124,11 +125,11 @@ def _at(name: str, tree: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     return part
 
 
-def _lines(found: Configuration) -> Iterator[str]:
-    names = max(len(setting.name) for setting in found.settings)
-    values = max(len(_text(setting.value)) for setting in found.settings)
-    for one in found.settings:
-        yield f"{one.name:<{names}}  {_text(one.value):<{values}}  {one.source}"
+def _lines(configuration: Configuration) -> Iterator[str]:
+    names = max(len(setting.name) for setting in configuration.settings)
+    values = max(len(_text(setting.value)) for setting in configuration.settings)
+    for setting in configuration.settings:
+        yield f"{setting.name:<{names}}  {_text(setting.value):<{values}}  {setting.source}"
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the demo remembers and asks about: a conversation, a task that fails, and two tips."""
+"""Data of the demo: a conversation, a failed task and two tips, with questions about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Question(NamedTuple):
-    """A question, and a word of the message that answers it."""
+    """A question, and words of the message that answers it."""
 
     text: str
     answer: str
@@ -38,7 +38,7 @@ UPDATE: Final = {
     "content": "The landlord signed! I get the keys in Porto on 21 April.",
     "reason": "the landlord needs a week more",
 }
-"""Corrects the answer to the first question."""
+"""New content for the memory that answers the first question."""
 
 FAILED: Final = {
     "task": "Book Biscuit onto Maya's flight to Porto",
@@ -49,11 +49,11 @@ FAILED: Final = {
     "tool_name": "airline_website",
 }
 NEXT_TASK: Final = "Book a cabin place for Ana's cat on the flight to Lisbon"
-"""A task like the one that failed."""
+"""A task similar to the failed one."""
 
 TIPS: Final = (
     "To reach the airline quickly, call the number on its website.",
     "To reach the airline quickly, write to the chat on its website.",
 )
 ADVICE: Final = "How do I reach the airline quickly?"
-"""A question that both tips answer about equally well, until somebody says what came of them."""
+"""A question that both tips answer equally well, so that only feedback decides their order."""

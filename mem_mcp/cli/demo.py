@@ -1,4 +1,4 @@
-"""mem-mcp demo: the whole of it in a minute, on a server started as a client starts it."""
+"""mem-mcp demo: show what the memory does, through a server started as a client starts it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def demo() -> None:
 
 
 class _Steps:
-    """Prints each step with the time since the last."""
+    """Prints the steps, each with the time since the one before."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
@@ -66,57 +66,62 @@ async def _play(folder: str) -> None:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         steps.done("Start the server and ask for its tools", [", ".join(tools)])
         await _remember(client, steps)
-        found = [await _recall(client, steps, question) for question in QUESTIONS]
-        await _update(client, steps, found[0])
-        await _history(client, steps, found[0])
-        await _forget(client, steps, found[0])
+        memory_ids = [await _recall(client, steps, question) for question in QUESTIONS]
+        await _update(client, steps, memory_ids[0])
+        await _history(client, steps, memory_ids[0])
+        await _forget(client, steps, memory_ids[0])
         await _learn(client, steps)
         await _rate(client, steps)
 
 
 async def _remember(client: Client, steps: _Steps) -> None:
     stored = await call(client, "remember", messages=MESSAGES, run_id="demo")
-    events = [one["event"] for one in stored["results"]]
+    events = [result["event"] for result in stored["results"]]
     _expect(events == ["ADD"] * len(MESSAGES), f"remember: {events}")
     lines = [said(m["name"], m["content"], _WIDTH - 2) for m in MESSAGES]
     steps.done(f"Remember a conversation of {len(MESSAGES)} messages", lines)
 
 
 async def _recall(client: Client, steps: _Steps, question: Question) -> str:
-    """Ask, and return the id of the memory that answers."""
-    found = (await call(client, "recall", query=question.text, limit=2))["memories"]
-    steps.done(f"Recall: {question.text}", map(_scored, found))
-    _expect(bool(found) and question.answer in found[0]["text"], f"no {question.answer!r} found")
-    return str(found[0]["memory_id"])
+    """Recall, and return the id of the memory that answers the question."""
+    memories = (await call(client, "recall", query=question.text, limit=2))["memories"]
+    steps.done(f"Recall: {question.text}", map(_scored, memories))
+    _expect(
+        bool(memories) and question.answer in memories[0]["text"], f"no {question.answer!r} found"
+    )
+    return str(memories[0]["memory_id"])
 
 
 async def _update(client: Client, steps: _Steps, memory_id: str) -> None:
     await call(client, "update_memory", memory_id=memory_id, **UPDATE)
-    found = (await call(client, "recall", query=QUESTIONS[0].text, limit=1))["memories"]
-    _expect([one["text"] for one in found] == [UPDATE["content"]], "the update is not recalled")
-    steps.done(f"Update it, because {UPDATE['reason']}; recall again", map(_scored, found))
+    memories = (await call(client, "recall", query=QUESTIONS[0].text, limit=1))["memories"]
+    _expect(
+        [memory["text"] for memory in memories] == [UPDATE["content"]], "the update is not recalled"
+    )
+    steps.done(f"Update it, because {UPDATE['reason']}; recall again", map(_scored, memories))
 
 
 async def _history(client: Client, steps: _Steps, memory_id: str) -> None:
-    got = await call(client, "get_memory", memory_id=memory_id, history=True)
-    events = [version["event"] for version in got["versions"]]
+    memory = await call(client, "get_memory", memory_id=memory_id, history=True)
+    events = [version["event"] for version in memory["versions"]]
     _expect(events == ["ADD", "UPDATE"], f"history: {events}")
-    steps.done("Show its history", map(_version, got["versions"]))
+    steps.done("Show its history", map(_version, memory["versions"]))
 
 
 async def _forget(client: Client, steps: _Steps, memory_id: str) -> None:
     await call(client, "forget", memory_id=memory_id)
-    found = (await call(client, "recall", query=QUESTIONS[0].text))["memories"]
-    _expect(memory_id not in {one["memory_id"] for one in found}, "forgotten, but still recalled")
+    memories = (await call(client, "recall", query=QUESTIONS[0].text))["memories"]
+    ids = {memory["memory_id"] for memory in memories}
+    _expect(memory_id not in ids, "forgotten, but still recalled")
     steps.done("Forget it; it is recalled no more")
 
 
 async def _learn(client: Client, steps: _Steps) -> None:
-    """Record a task that failed, and be briefed before the next one like it."""
+    """Record a failed task, and recall its lesson before a similar task."""
     recorded = await call(client, "record_outcome", **FAILED)
     _expect(recorded["outcome"] == "failure", f"recorded as {recorded['outcome']}")
-    told = [f"{name:<8} {FAILED[name]}" for name in ("task", "summary", "lesson")]
-    steps.done("A task failed: record what happened and what it taught", told)
+    fields = [f"{name:<8} {FAILED[name]}" for name in ("task", "summary", "lesson")]
+    steps.done("A task failed: record what happened and what it taught", fields)
     brief = await call(client, "recall_lessons", task=NEXT_TASK)
     _expect(FAILED["lesson"] in brief["briefing"], "the lesson is not in the briefing")
     wrapped = [
@@ -127,15 +132,15 @@ async def _learn(client: Client, steps: _Steps) -> None:
 
 
 async def _rate(client: Client, steps: _Steps) -> None:
-    """Say which of two tips helped, and see them change places."""
+    """Rate two tips, and check that they change places."""
     for tip in TIPS:
         await call(client, "remember", content=tip, kind="procedure")
     before = await _advice(client, steps, f"Recall: {ADVICE}", {})
     _expect(sorted(before) == sorted(TIPS), "not both tips are recalled")
     misled, helped = before
     for tip, word in ((misled, "NEGATIVE"), (helped, "POSITIVE")):
-        one = {name: before[tip][name] for name in ("memory_id", "recall_id")}
-        await call(client, "give_feedback", feedback=word, **one)
+        ids = {name: before[tip][name] for name in ("memory_id", "recall_id")}
+        await call(client, "give_feedback", feedback=word, **ids)
     after = await _advice(client, steps, "The first misled, the second helped; ask again", before)
     _expect([*after] == [helped, misled], "feedback did not change their order")
     rose = after[helped]["score"] > before[helped]["score"]
@@ -146,12 +151,12 @@ async def _rate(client: Client, steps: _Steps) -> None:
 async def _advice(
     client: Client, steps: _Steps, title: str, before: dict[str, Any]
 ) -> dict[str, Any]:
-    """Ask for the tips; return them by their text, best first, and print each score's change."""
+    """Recall the tips, print each score and its change, and return them by text, best first."""
     answer = await call(client, "recall", query=ADVICE, kinds=["procedure"], limit=len(TIPS))
-    found = {one["text"]: {**one, "recall_id": answer["recall_id"]} for one in answer["memories"]}
-    earlier = {text: f"{one['score']:.2f} -> " for text, one in before.items()}
-    steps.done(title, [earlier.get(text, "") + _scored(one) for text, one in found.items()])
-    return found
+    tips = {tip["text"]: {**tip, "recall_id": answer["recall_id"]} for tip in answer["memories"]}
+    earlier = {text: f"{tip['score']:.2f} -> " for text, tip in before.items()}
+    steps.done(title, [earlier.get(text, "") + _scored(tip) for text, tip in tips.items()])
+    return tips
 
 
 def _expect(held: bool, otherwise: str) -> None:
@@ -160,7 +165,7 @@ def _expect(held: bool, otherwise: str) -> None:
 
 
 def _scored(memory: dict[str, Any]) -> str:
-    return f"{memory['score']:.2f}  {said(memory['actor_id'], memory['text'], _WIDTH - 8)}"
+    return f"{memory['score']:.2f}  {said(memory.get('actor_id'), memory['text'], _WIDTH - 8)}"
 
 
 def _version(version: dict[str, Any]) -> str:

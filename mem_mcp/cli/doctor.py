@@ -1,4 +1,4 @@
-"""mem-mcp doctor: what works, what does not, and what to do about it."""
+"""mem-mcp doctor: run the checks, and print the results with remedies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import ConfigError, MemError, StoreError
 
 if TYPE_CHECKING:
-    from mem_mcp.store import Mended, Repaired
+    from mem_mcp.store import MendedTable, RepairReport
 
 _MOST_SHOWN = 5
 _FIRST_THE_OTHERS = "first mend what failed above; it starts then"
@@ -59,8 +59,8 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
 )
 
 
-class Check(BaseModel):
-    """What one check found; the remedy is empty where all is well."""
+class Finding(BaseModel):
+    """The result of one check; `remedy` is empty if `ok`."""
 
     name: str
     ok: bool
@@ -69,10 +69,10 @@ class Check(BaseModel):
 
 
 class Diagnosis(BaseModel):
-    """Every check."""
+    """The results of all checks; `ok` if all are."""
 
     ok: bool
-    checks: list[Check]
+    checks: list[Finding]
 
 
 def doctor(
@@ -86,47 +86,47 @@ def doctor(
     if repair:
         _repair(as_json=as_json)
         return
-    found = []
-    for check in _checked():
-        found.append(check)
-        if not as_json:  # at once: the slow checks come last
-            typer.echo(_line(check))
-    diagnosis = Diagnosis(ok=all(check.ok for check in found), checks=found)
+    findings = []
+    for finding in _findings():
+        findings.append(finding)
+        if not as_json:  # print each at once, because the last checks are slow
+            typer.echo(_line(finding))
+    diagnosis = Diagnosis(ok=all(finding.ok for finding in findings), checks=findings)
     show(diagnosis, _verdict, as_json=as_json)
     if not diagnosis.ok:
         raise typer.Exit(1)
 
 
-def _checked() -> Iterator[Check]:
+def _findings() -> Iterator[Finding]:
     try:
         settings = load_settings()
     except MemError as error:
         remedy = "correct it; mem-mcp config shows all when they are right"
-        yield Check(name="settings", ok=False, detail=message(error), remedy=remedy)
+        yield Finding(name="settings", ok=False, detail=message(error), remedy=remedy)
         return
-    said = ["can be read; mem-mcp config shows them", *settings.remarks]
-    yield Check(name="settings", ok=True, detail="; ".join(said))
+    remarks = ["can be read; mem-mcp config shows them", *settings.remarks]
+    yield Finding(name="settings", ok=True, detail="; ".join(remarks))
     failed = False
     for name, check, remedy in _CHECKS:
         try:
             if (detail := check(settings)) is not None:
-                yield Check(name=name, ok=True, detail=detail)
+                yield Finding(name=name, ok=True, detail=detail)
         except (MemError, OSError, ImportError) as error:
             yield _failed(name, error, _FIRST_THE_OTHERS if failed and name == "start" else remedy)
             failed = True
 
 
-def _failed(name: str, error: MemError | OSError | ImportError, remedy: str) -> Check:
-    """Say what is wrong with the remedy that the error itself knows, or else that of the check."""
+def _failed(name: str, error: MemError | OSError | ImportError, remedy: str) -> Finding:
+    """Return a failed finding, with the remedy of the error or else that of the check."""
     if isinstance(error, StoreError) and error.helps:
-        return Check(name=name, ok=False, detail=one_line(error.problem), remedy=error.helps)
+        return Finding(name=name, ok=False, detail=one_line(error.problem), remedy=error.helps)
     if isinstance(error, ConfigError):
         remedy = "correct that setting, or leave it empty for the default"
-    return Check(name=name, ok=False, detail=message(error), remedy=remedy)
+    return Finding(name=name, ok=False, detail=message(error), remedy=remedy)
 
 
 def _repair(*, as_json: bool) -> None:
-    from mem_mcp.store import repair  # noqa: PLC0415 - brings LanceDB
+    from mem_mcp.store import repair  # noqa: PLC0415 - imports LanceDB
 
     settings = load_settings()
     if settings.storage_uri:
@@ -137,21 +137,21 @@ def _repair(*, as_json: bool) -> None:
     show(asyncio.run(repair(settings.data_dir)), _repaired, as_json=as_json)
 
 
-def _repaired(done: Repaired) -> Iterator[str]:
-    if not done.tables:
-        yield f"{done.location}: nothing is damaged, and nothing was changed"
+def _repaired(report: RepairReport) -> Iterator[str]:
+    if not report.tables:
+        yield f"{report.location}: nothing is damaged, and nothing was changed"
         return
-    yield f"everything as it was is in {done.copy_at}; remove it when you miss nothing"
-    for table in done.tables:
+    yield f"everything as it was is in {report.copy_at}; remove it when you miss nothing"
+    for table in report.tables:
         yield table.table
-        yield from (f"  damaged  {each}" for each in table.damaged[:_MOST_SHOWN])
+        yield from (f"  damaged  {file}" for file in table.damaged[:_MOST_SHOWN])
         if len(table.damaged) > _MOST_SHOWN:
             yield f"  and {len(table.damaged) - _MOST_SHOWN:,} more files; --json names all"
-        yield from (f"  {line}" for line in _costs(table))
+        yield from (f"  {line}" for line in _repaired_table(table))
 
 
-def _costs(table: Mended) -> Iterator[str]:
-    """Say what became of one table."""
+def _repaired_table(table: MendedTable) -> Iterator[str]:
+    """Yield what the repair of one table restored and lost."""
     if table.versions_lost:
         commits = counted(table.versions_lost, "commit", "commits")
         if table.back_to:
@@ -170,12 +170,12 @@ def _costs(table: Mended) -> Iterator[str]:
         yield "its indices are made anew, now and by the next mem-mcp maintain"
 
 
-def _line(check: Check) -> str:
-    if check.ok:
-        return f"ok      {check.name:<15}  {check.detail}"
-    return f"FAILED  {check.name:<15}  {check.detail}\n{'':<25}-> {check.remedy}"
+def _line(finding: Finding) -> str:
+    if finding.ok:
+        return f"ok      {finding.name:<15}  {finding.detail}"
+    return f"FAILED  {finding.name:<15}  {finding.detail}\n{'':<25}-> {finding.remedy}"
 
 
 def _verdict(diagnosis: Diagnosis) -> Iterator[str]:
-    failed = sum(not check.ok for check in diagnosis.checks)
+    failed = sum(not finding.ok for finding in diagnosis.checks)
     yield f"{failed} of {len(diagnosis.checks)} failed" if failed else "all is well"

@@ -1,6 +1,7 @@
-"""What `mem-mcp doctor` looks at.
+"""The checks of `mem-mcp doctor`.
 
-Each check returns what it found, or None where it is not called for, or raises what is wrong.
+Each check returns a line that describes what works, or None if the settings make it unnecessary.
+If something is wrong, it raises a MemError, OSError or ImportError that says what.
 """
 
 from __future__ import annotations
@@ -40,27 +41,27 @@ _MEMORIES = ("It works.", "Bread is baked from flour and water.")
 
 def python(settings: Settings) -> str:  # noqa: ARG001 - every check takes the settings
     """Check the version of Python."""
-    found = platform.python_version()
+    running = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
-        raise MemError(f"{found} is too old; 3.11 is the oldest that works")
-    return f"{found} at {sys.executable}"
+        raise MemError(f"{running} is too old; 3.11 is the oldest that works")
+    return f"{running} at {sys.executable}"
 
 
 def packages(settings: Settings) -> str:  # noqa: ARG001 - every check takes the settings
-    """Check that what mem-mcp needs is installed, without importing it."""
-    found, missing = [], []
+    """Check that the packages that mem-mcp needs are installed, without importing them."""
+    installed, missing = [], []
     for name in PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
         raise MemError(f"not installed: {', '.join(missing)}")
-    return ", ".join(found)
+    return ", ".join(installed)
 
 
 def data_directory(settings: Settings) -> str:
-    """Check that the store's folder can be written to."""
+    """Check that the store's folder can be written to, and that its disk has free space."""
     if settings.storage_uri:
         return f"not used: storage_uri is {settings.storage_uri}"
     folder = settings.data_dir
@@ -98,15 +99,15 @@ def _folder_remedy(error: OSError) -> str:
 
 
 def store(settings: Settings) -> str:
-    """Check that the store opens, holds this embedder's vectors, and misses none."""
-    found = asyncio.run(_examined(settings))
-    if found.without_vector:
+    """Check that the store opens, is undamaged, and has this embedder's vector of every memory."""
+    stats = asyncio.run(_examined(settings))
+    if stats.without_vector:
         raise StoreError(
-            f"{counted(found.without_vector)} without a vector, found by words only",
+            f"{counted(stats.without_vector)} without a vector, found by words only",
             "mem-mcp maintain makes them",
         )
-    versions = counted(found.versions, "version", "versions")
-    return f"{counted(found.memories)}, {versions}, vectors of {found.embedder}"
+    versions = counted(stats.versions, "version", "versions")
+    return f"{counted(stats.memories)}, {versions}, vectors of {stats.embedder}"
 
 
 async def _examined(settings: Settings) -> Stats:
@@ -126,7 +127,7 @@ def embedder(settings: Settings) -> str | None:
     """Check the bundled model's files against their checksums, load it and embed a text."""
     if not settings.embedding.bundled:
         return None
-    from mem_mcp.embedding import BundledEmbedder  # noqa: PLC0415 - brings numpy
+    from mem_mcp.embedding import BundledEmbedder  # noqa: PLC0415 - imports numpy
 
     bundled = BundledEmbedder()
     try:
@@ -138,82 +139,88 @@ def embedder(settings: Settings) -> str | None:
 
 
 def embedding_model(settings: Settings) -> str | None:
-    """Check that the configured embedding model makes vectors."""
-    chosen = settings.embedding
-    if chosen.bundled:
+    """Check that the configured embedding model returns vectors that fit the store."""
+    configured = settings.embedding
+    if configured.bundled:
         return None
 
     async def embed(gateway: Gateway) -> int:
-        (vector,) = await gateway.embed([_PROBE], chosen.model, api_base=chosen.api_base)
+        (vector,) = await gateway.embed([_PROBE], configured.model, api_base=configured.api_base)
         return len(vector)
 
-    dimension, used = _asked(settings, chosen.model, chosen.api_base, embed)
-    with suppress(StoreError):  # the check of the store tells it
+    dimension, usage = _call(settings, configured.model, configured.api_base, embed)
+    with suppress(StoreError):  # the check of the store reports it
         stored = asyncio.run(_counts(settings)).dimension
         if stored not in (None, dimension):
             raise MemError(
-                f"{chosen.model} gives vectors of {dimension:,} numbers, and the store holds those "
-                f"of {stored:,}: another model now stands behind that name"
+                f"{configured.model} gives vectors of {dimension:,} numbers, and the store holds "
+                f"those of {stored:,}: another model now stands behind that name"
             )
-    return f"{_answers(chosen.model, used)}: vectors of {dimension:,} dimensions"
+    return f"{_answers(configured.model, usage)}: vectors of {dimension:,} dimensions"
 
 
 def reranker(settings: Settings) -> str | None:
-    """Check that the configured reranking model scores memories."""
-    chosen = settings.rerank
-    if not chosen.model:
+    """Check that the configured reranking model scores texts."""
+    configured = settings.rerank
+    if not configured.model:
         return None
 
     async def rerank(gateway: Gateway) -> list[float]:
-        return await gateway.rerank(_PROBE, _MEMORIES, chosen.model, api_base=chosen.api_base)
+        return await gateway.rerank(
+            _PROBE, _MEMORIES, configured.model, api_base=configured.api_base
+        )
 
-    _, used = _asked(settings, chosen.model, chosen.api_base, rerank)
-    return _answers(chosen.model, used)
+    _, usage = _call(settings, configured.model, configured.api_base, rerank)
+    return _answers(configured.model, usage)
 
 
 def language_model(settings: Settings) -> str:
-    """Check that the configured language model answers in the form that is asked for."""
+    """Check that the configured language model answers in the requested structure."""
     if not settings.llm.model:
         return "none configured; everything works without (llm.model names one)"
-    from pydantic import BaseModel  # noqa: PLC0415 - with its user
+    from pydantic import BaseModel  # noqa: PLC0415 - only this check needs it
 
     class Ready(BaseModel):
         ready: bool
 
     async def complete(gateway: Gateway) -> str:
-        words = [{"role": "user", "content": "Answer with ready set to true."}]
-        return (await gateway.complete(words, Ready)).model
+        messages = [{"role": "user", "content": "Answer with ready set to true."}]
+        return (await gateway.complete(messages, Ready)).model
 
-    model, used = _asked(settings, settings.llm.model, settings.llm.api_base, complete)
-    return _answers(model, used)
+    model, usage = _call(settings, settings.llm.model, settings.llm.api_base, complete)
+    return _answers(model, usage)
 
 
-def _asked(
-    settings: Settings, model: str, api_base: str, ask: Callable[[Gateway], Awaitable[T]]
+def _call(
+    settings: Settings, model: str, api_base: str, request: Callable[[Gateway], Awaitable[T]]
 ) -> tuple[T, Usage]:
-    """Ask a model, if its key is there; return what came of it and what it took."""
-    from mem_mcp.llm import Gateway  # noqa: PLC0415 - the command line starts without it
+    """Call a model; return its answer and the tokens, cost and seconds it took.
 
-    async def asked() -> tuple[T, Usage]:
+    Raises:
+        MemError: the provider's key is not set, or the call failed.
+    """
+    from mem_mcp.llm import Gateway  # noqa: PLC0415 - other commands start faster without it
+
+    async def answered() -> tuple[T, Usage]:
         gateway = Gateway(settings.llm)
         try:
-            # A server of one's own mostly wants no key.
+            # A server at an address of the user's own usually needs no key.
             if not api_base and (missing := await gateway.missing_keys(model)):
                 raise MemError(f"{model}: set {', '.join(missing)}")
             with gateway.turn() as turn:
-                return await ask(gateway), turn.usage
+                return await request(gateway), turn.usage
         finally:
             await gateway.aclose()
 
-    return asyncio.run(asked())
+    return asyncio.run(answered())
 
 
-def _answers(model: str, used: Usage) -> str:
-    return f"{model} answers in {used.seconds:.1f} s ({spent(used)})"
+def _answers(model: str, usage: Usage) -> str:
+    return f"{model} answers in {usage.seconds:.1f} s ({spent(usage)})"
 
 
 def start(settings: Settings) -> str:
-    """Start the server as a desktop client does, and time its first answers."""
+    """Start the server as a desktop client does, and measure the time to its first answers."""
     environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     environment[variable("data_dir")] = str(settings.data_dir)
 
@@ -226,7 +233,7 @@ def start(settings: Settings) -> str:
             if "recall" in tools:
                 await call(client, "recall", query=_PROBE, limit=1)
             times.append(time.perf_counter())
-        took = [after - before for before, after in pairwise(times)]
-        return "initialize {:.2f} s, tools/list {:.2f} s, first recall {:.2f} s".format(*took)
+        seconds = [end - begin for begin, end in pairwise(times)]
+        return "initialize {:.2f} s, tools/list {:.2f} s, first recall {:.2f} s".format(*seconds)
 
     return asyncio.run(ask())

@@ -1,4 +1,4 @@
-"""mem-mcp evaluate: how good and how fast the memory is."""
+"""mem-mcp evaluate: measure the quality and the speed of the memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from mem_mcp.cli.commands import Json
 from mem_mcp.cli.output import show
 from mem_mcp.cli.progress import bar
+from mem_mcp.cli.stats_plot import check_plot
 from mem_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ def evaluate(
     _only("--profile", "speed", given=profile, fits=is_speed)
     _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
-    _prepare(output, plot)
+    # Fail before the long work, not after it, if the results cannot be written.
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+    if plot:
+        check_plot(plot)
     if is_speed:
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
@@ -139,30 +144,17 @@ def _only(option: str, where: str, *, given: bool, fits: bool) -> None:
         raise InvalidInput(option, f"is only for {where}")
 
 
-def _prepare(output: Path | None, plot: Path | None) -> None:
-    """Find out before the work, not after it, whether its results can be written."""
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
-    if plot:
-        from mem_mcp.evaluation.plot import check_plot  # noqa: PLC0415
-
-        check_plot()
-        if plot.is_dir():
-            raise InvalidInput("--plot", f"{plot} is a folder, not a file")
-        plot.parent.mkdir(parents=True, exist_ok=True)
-
-
 def _suite(suite: str, data: Path | None, seed: int, first: int | None, *, arms: bool) -> Report:
-    # The other commands start without them.
-    from mem_mcp.evaluation import evaluate as measured  # noqa: PLC0415
-    from mem_mcp.evaluation.suites import suite_named  # noqa: PLC0415
+    # Imported late, so that other commands start faster.
+    from mem_mcp.evaluation import evaluate as run_suite  # noqa: PLC0415
+    from mem_mcp.evaluation.run import suite_named  # noqa: PLC0415
 
     suite_named(suite)
     if data is None:
         raise InvalidInput("--data", f"is missing: which file is {suite} to read?")
     with bar(suite) as progress:
         return asyncio.run(
-            measured(suite, data, seed=seed, first=first, arms=arms, progress=progress)
+            run_suite(suite, data, seed=seed, first=first, arms=arms, progress=progress)
         )
 
 
@@ -177,7 +169,7 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
     from mem_mcp.evaluation.speed.run import run_speed  # noqa: PLC0415
 
     try:
-        numbers = [int(each) for each in sizes.split(",")]
+        numbers = [int(size) for size in sizes.split(",")]
     except ValueError as error:
         raise InvalidInput("--sizes", f"{sizes!r} is not like {_SIZES}") from error
     with bar("speed") as progress:
@@ -185,8 +177,7 @@ def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report
 
 
 def _draw(report: Report, path: Path) -> None:
-    from mem_mcp.evaluation.plot import draw  # noqa: PLC0415
-    from mem_mcp.evaluation.retrieval.token_budget import CurveReport  # noqa: PLC0415
+    from mem_mcp.evaluation.retrieval.token_budget import CurveReport, draw  # noqa: PLC0415
 
     if isinstance(report, CurveReport):
         draw(report, path)

@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, short lines for people."""
+"""Print results: JSON for programs, short lines for people."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _CENT = 0.01
 
 
 def show(result: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
-    """Print a result.
+    """Print a result on stdout; for people also the notes of its `degraded`, on stderr.
 
     Args:
-        result: what to print.
-        lines: makes the lines for people.
+        result: the result.
+        lines: returns the lines for people.
         as_json: print one line of JSON instead.
     """
     if as_json:
-        # As bytes: programs are promised UTF-8, whatever the terminal speaks.
+        # As bytes, so that it is UTF-8 whatever the encoding of the terminal.
         typer.echo(result.model_dump_json().encode())
         return
     for line in lines(result):
@@ -36,11 +36,11 @@ def show(result: T, lines: Callable[[T], Iterable[str]], *, as_json: bool) -> No
 
 
 def one_line(text: str, longest: int = 0) -> str:
-    """Put a stored text on one line; what would steer the terminal is replaced.
+    """Return a stored text on one line, with control characters replaced.
 
     Args:
-        text: what is stored.
-        longest: cut to so many characters; 0 for all.
+        text: the stored text.
+        longest: maximum number of characters; 0 for no limit.
     """
     line = "".join(
         char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
@@ -50,37 +50,37 @@ def one_line(text: str, longest: int = 0) -> str:
 
 
 def said(actor_id: str | None, text: str, longest: int = 0) -> str:
-    """Name the speaker before the text of a message."""
+    """Return a message on one line, after its speaker's name; see `one_line`."""
     return one_line(said_by(actor_id, text), longest)
 
 
 def day(moment: datetime) -> str:
-    """Write the date of a time, in UTC."""
+    """Return the date of a UTC time."""
     return f"{moment:%Y-%m-%d}"
 
 
 def minute(moment: datetime) -> str:
-    """Write a time to the minute, in UTC."""
+    """Return a UTC time, to the minute."""
     return f"{moment:%Y-%m-%d %H:%M}Z"
 
 
 def size(count: int | None) -> str:
-    """Write a number of bytes; None is unknown."""
+    """Return a number of bytes in MB; "?" for None, which is unknown."""
     return "?" if count is None else f"{count / 1e6:,.1f} MB"
 
 
 def counted(number: int, thing: str = "memory", things: str = "memories") -> str:
-    """Write a number with its noun."""
+    """Return a number with its noun in the singular or plural."""
     return f"{number:,} {thing if number == 1 else things}"
 
 
-def spent(used: LLMUsage) -> str:
-    """Write tokens, sent and received, and cost."""
-    tokens = [f"{count:,}" for count in (used.input_tokens, used.output_tokens) if count]
-    cost = "cost unknown" if used.cost_usd is None else f"{_amount(used.cost_usd)} dollars"
+def spent(usage: LLMUsage) -> str:
+    """Return the tokens, input + output, and the cost in dollars."""
+    tokens = [f"{count:,}" for count in (usage.input_tokens, usage.output_tokens) if count]
+    cost = "cost unknown" if usage.cost_usd is None else f"{_amount(usage.cost_usd)} dollars"
     return f"{' + '.join(tokens)} tokens, {cost}" if tokens else cost
 
 
 def _amount(dollars: float) -> str:
-    # One call may cost a millionth: two digits that say something, never an exponent.
+    # A call may cost a millionth of a dollar: two significant digits, without an exponent.
     return f"{dollars:,.2f}" if dollars >= _CENT else f"{Decimal(f'{dollars:.2g}'):f}"

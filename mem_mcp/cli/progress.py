@@ -1,4 +1,4 @@
-"""Progress of long work, shown on a terminal."""
+"""A progress bar on the terminal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ _MOST_STEPS = 200
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while something is done; what it yields takes how much is done, and in all.
+    """Show a progress bar on stderr during the block, if stderr is a terminal.
 
-    As long as nobody knows how much there is in all, which 0 stands for, nothing is shown.
+    Yields:
+        A function to report progress: the amount done, and the total in the same unit. With a total
+        of 0, which stands for unknown, the bar does not move.
     """
     with typer.progressbar(
         length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()

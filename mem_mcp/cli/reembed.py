@@ -1,4 +1,4 @@
-"""mem-mcp reembed: the vectors of another model."""
+"""mem-mcp reembed: switch the store to another embedding model."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def reembed(
     stopped goes on from there.
     """
     settings = load_settings()
-    chosen = model or settings.embedding.model
-    known = settings.embedding.api_base if chosen == settings.embedding.model else ""
-    there = {"model": chosen, "api_base": api_base or known}
+    target = model or settings.embedding.model
+    configured = settings.embedding.api_base if target == settings.embedding.model else ""
+    embedding = {"model": target, "api_base": api_base or configured}
     with bar("embedding") as progress:
         result = run(
             lambda memory: memory.reembed(progress=progress),
             any_embedder=True,
-            settings={"embedding": there},
+            settings={"embedding": embedding},
         )
-    show(result, lambda done: _lines(done, chosen), as_json=as_json)
+    show(result, lambda report: _lines(report, target), as_json=as_json)
 
 
-def _lines(done: Reembedded, model: str) -> Iterator[str]:
-    yield f"{counted(done.embedded, 'version', 'versions')} embedded by {done.embedder}"
-    yield f"the store holds its vectors now, of {done.dimension:,} numbers"
-    if done.switched:
+def _lines(report: Reembedded, model: str) -> Iterator[str]:
+    yield f"{counted(report.embedded, 'version', 'versions')} embedded by {report.embedder}"
+    yield f"the store holds its vectors now, of {report.dimension:,} numbers"
+    if report.switched:
         yield f"from now on every process needs {variable('embedding.model')}={model}"
         yield "restart those that run: until then they find by the earlier vectors"
-    if not done.others_dropped:
+    if not report.others_dropped:
         yield "earlier vectors stay while other processes may need them; run it again to drop them"

@@ -1,4 +1,4 @@
-"""mem-mcp serve: the MCP server. It starts without typer, which would delay the first answer."""
+"""mem-mcp serve: run the MCP server. It does not import typer, which would delay the start."""
 
 from __future__ import annotations
 
@@ -20,37 +20,41 @@ Ctrl-D ends this."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like every other command."""
+    """Reports a usage error on one line, like every other command."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"mem-mcp: {message}; mem-mcp serve --help shows what there is\n")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until the client goes; return the exit code."""
-    chosen = _parser().parse_args(arguments)
-    if chosen.transport == "stdio" and sys.stdin.isatty():
+    """Serve until the client disconnects; return the exit code.
+
+    Args:
+        arguments: the command line after `serve`.
+    """
+    options = _parser().parse_args(arguments)
+    if options.transport == "stdio" and sys.stdin.isatty():
         print(_BY_HAND, file=sys.stderr)
-    # Until a transport listens to it: before, nothing has been answered.
+    # Until the transport handles SIGTERM, exit at once: no call has been answered yet.
     before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
-        return _serve(chosen)
+        return _serve(options)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _serve(chosen: argparse.Namespace) -> int:
-    # Not above: a command line that is wrong, or asks for help, needs none of it.
+def _serve(options: argparse.Namespace) -> int:
+    # Imported late: --help and usage errors do not need them.
     from mem_mcp.config import load_settings  # noqa: PLC0415
     from mem_mcp.server.transports import serve  # noqa: PLC0415
 
     try:
         settings = load_settings()
         if settings.llm.prompts:
-            from mem_mcp.prompts import Prompts  # noqa: PLC0415 - few have texts of their own
+            from mem_mcp.prompts import Prompts  # noqa: PLC0415 - few users override prompts
 
             Prompts.load(Path(settings.llm.prompts))
-        serve(settings, chosen.transport, chosen.host, chosen.port)
+        serve(settings, options.transport, options.host, options.port)
     except MemError as error:
         return report(error)
     return 0

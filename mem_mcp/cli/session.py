@@ -1,4 +1,4 @@
-"""Opening the memory for one command."""
+"""Open the memory for one command."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ def run(
     any_embedder: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> T:
-    """Open the memory that the settings describe, do something with it, and close it.
+    """Open the memory, run an async function with it, close it, and return the result.
+
+    Notes on damage that the result does not carry are printed on stderr.
 
     Args:
-        work: what to do.
-        any_embedder: also with a store whose vectors another embedder made; see AsyncMemory.open.
-        settings: those that override what is read.
+        work: the function.
+        any_embedder: also open a store with vectors of another embedder; see AsyncMemory.open.
+        settings: values that override the file and the environment.
     """
-    found = load_settings(settings)
+    loaded = load_settings(settings)
 
     async def opened() -> T:
-        async with mem_mcp.AsyncMemory.open(found, any_embedder=any_embedder) as memory:
+        async with mem_mcp.AsyncMemory.open(loaded, any_embedder=any_embedder) as memory:
             result = await work(memory)
-            if not hasattr(result, "degraded"):  # else the answer says it
+            if not hasattr(result, "degraded"):  # otherwise they are in `degraded`
                 for note in memory.damage:
                     print(f"note: {note}", file=sys.stderr)
             return result

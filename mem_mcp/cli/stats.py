@@ -1,4 +1,4 @@
-"""mem-mcp stats."""
+"""mem-mcp stats: print what the store holds, and optionally draw its trends."""
 
 from __future__ import annotations
 

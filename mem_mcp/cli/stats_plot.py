@@ -1,9 +1,10 @@
-"""The trends of `mem-mcp stats` as a picture; needs matplotlib, the extra `plot`."""
+"""Draw the trends of `mem-mcp stats`; needs matplotlib, the extra `plot`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mem_mcp.errors import InvalidInput
 _BLUE, _ORANGE, _RED, _PALE = "#1f5fa8", "#e69f00", "#b2182b", "#b8c4d0"
 _GREY, _INK = "#707070", "#333333"
 _LINES = (("#1f5fa8", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"))
-# Field, its name, its colour, and whether it is drawn below zero.
+# Field, label, colour, and whether the bar is below zero.
 _RATINGS = (
     ("positive", "for", _BLUE, False),
     ("negative", "against", _ORANGE, True),
@@ -25,9 +26,9 @@ _OUTCOMES = (
     ("partial", "partial", _PALE, False),
     ("failure", "failure", _ORANGE, True),
 )
-# A week alone would fill the whole width.
+# The axis has at least so many weeks: the bar of a single one would fill the whole width.
 _FEWEST_WEEKS = 8
-# From so many weeks on, rates are taken over a few weeks together: single ones jump about.
+# From so many weeks on, each rate is taken over _TOGETHER weeks, because weekly rates vary widely.
 _MANY_WEEKS = 13
 _TOGETHER = 4
 _MOST_TICKS = 7
@@ -36,36 +37,35 @@ _UNDER = {"loc": "upper left", "bbox_to_anchor": (0, -0.25), "frameon": False, "
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a picture that could not be drawn, before the work is done.
+    """Check, before the work is done, that a picture can be drawn; create its folder.
 
     Raises:
         InvalidInput: matplotlib is not installed, or the path is a folder.
     """
-    from mem_mcp.evaluation.plot import check_plot as check_matplotlib  # noqa: PLC0415 - rarely used
-
-    check_matplotlib()
+    if find_spec("matplotlib") is None:
+        raise InvalidInput("--plot", 'needs matplotlib: pip install "mem-mcp[plot]"')
     if path.is_dir():
         raise InvalidInput("--plot", f"{path} is a folder, not a file")
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def draw(found: Learning, path: Path) -> None:
+def draw(learning: Learning, path: Path) -> None:
     """Write an SVG: ratings and outcomes by week, and success rates by task type and tool.
 
     Raises:
         InvalidInput: there is nothing to draw yet.
     """
-    weeks = _weeks(found)
+    weeks = _weeks(learning)
     if not weeks:
         raise InvalidInput("--plot", "nothing to draw yet: no ratings and no outcomes in a year")
 
     import matplotlib as mpl  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.hashsalt": "mem-mcp"}):  # the same figures, the same file
-        _figure(found, weeks).savefig(path, format="svg", metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "mem-mcp"}):  # the same figures give the same file
+        _figure(learning, weeks).savefig(path, format="svg", metadata={"Date": None})
 
 
-def _figure(found: Learning, weeks: Sequence[date]) -> Any:  # noqa: ANN401 - matplotlib is optional
+def _figure(learning: Learning, weeks: Sequence[date]) -> Any:  # noqa: ANN401 - matplotlib is optional
     from matplotlib.figure import (  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
         Figure,
     )
@@ -73,22 +73,24 @@ def _figure(found: Learning, weeks: Sequence[date]) -> Any:  # noqa: ANN401 - ma
     figure = Figure(figsize=(11, 7.6), layout="constrained")
     (ratings, tasks), (outcomes, tools) = figure.subplots(2, 2)
     ratings.set_title("Ratings by week")
-    _bars(ratings, weeks, found.feedback.weeks, _RATINGS)
+    _bars(ratings, weeks, learning.feedback.weeks, _RATINGS)
     outcomes.set_title("Outcomes by week")
-    _bars(outcomes, weeks, found.outcomes.weeks, _OUTCOMES)
+    _bars(outcomes, weeks, learning.outcomes.weeks, _OUTCOMES)
     over = f", over {_TOGETHER} weeks each" if len(weeks) >= _MANY_WEEKS else ""
     tasks.set_title(f"Success rate by task type{over}")
-    _rates(tasks, weeks, found.outcomes, found.by_task_type)
+    _rates(tasks, weeks, learning.outcomes, learning.by_task_type)
     tools.set_title(f"Success rate by tool{over}")
-    _rates(tools, weeks, found.outcomes, found.by_tool)
+    _rates(tools, weeks, learning.outcomes, learning.by_tool)
     for axes in (ratings, tasks, outcomes, tools):
         _frame(axes, weeks)
     return figure
 
 
-def _weeks(found: Learning) -> list[date]:
-    """Return the Mondays from the first week of anything to the last."""
-    names = {one.week for one in found.feedback.weeks} | {one.week for one in found.outcomes.weeks}
+def _weeks(learning: Learning) -> list[date]:
+    """Return the Mondays of all weeks from the first to the last with feedback or an outcome."""
+    names = {
+        week.week for weeks in (learning.feedback.weeks, learning.outcomes.weeks) for week in weeks
+    }
     if not names:
         return []
     mondays = [date.fromisocalendar(int(name[:4]), int(name[6:]), 1) for name in names]
@@ -107,9 +109,9 @@ def _frame(axes: Any, weeks: Sequence[date]) -> None:  # noqa: ANN401
     axes.set_xlabel("ISO week")
     axes.set_xlim(-0.7, len(weeks) - 0.3)
     step = -(-len(weeks) // _MOST_TICKS)
-    ticks = range(len(weeks) - 1, -1, -step)[::-1]  # the last week always has one
+    ticks = range(len(weeks) - 1, -1, -step)[::-1]  # the last week always has a tick
     labels = [_name(weeks[tick]) for tick in ticks]
-    # The year where it begins.
+    # Label the first tick of each year with the year.
     years = [index == 0 or labels[index - 1][:4] != label[:4] for index, label in enumerate(labels)]
     axes.set_xticks(
         ticks,
@@ -126,8 +128,8 @@ def _bars(
     counts: Sequence[FeedbackWeek] | Sequence[OutcomeWeek],
     series: Sequence[tuple[str, str, str, bool]],
 ) -> None:
-    """Stack counts, those of one kind above zero and of the other below."""
-    by_week = {one.week: one for one in counts}
+    """Draw stacked bars of counts by week; each series is above or below zero."""
+    by_week = {count.week: count for count in counts}
     bottoms = {False: [0] * len(weeks), True: [0] * len(weeks)}
     for field, name, color, below in series:
         values = [getattr(by_week.get(_name(week)), field, 0) for week in weeks]
@@ -148,13 +150,14 @@ def _rates(
     axes: Any,  # noqa: ANN401
     weeks: Sequence[date],
     everything: OutcomeStats,
-    named: Sequence[OutcomeStats],
+    by_name: Sequence[OutcomeStats],
 ) -> None:
+    """Draw success rates by week: of all outcomes, and of the first few names."""
     label = f"all ({everything.tried:,})"
     axes.plot(*_line(weeks, everything), "--.", color=_GREY, linewidth=1.2, label=label)
-    for one, (color, marker) in zip(named, _LINES, strict=False):
-        label = f"{_short(one.name)} ({one.tried:,})"
-        axes.plot(*_line(weeks, one), marker=marker, markersize=4, color=color, label=label)
+    for outcomes, (color, marker) in zip(by_name, _LINES, strict=False):
+        label = f"{_short(outcomes.name)} ({outcomes.tried:,})"
+        axes.plot(*_line(weeks, outcomes), marker=marker, markersize=4, color=color, label=label)
     axes.grid(axis="y", color=_PALE, linewidth=0.5, alpha=0.6)
     axes.set_axisbelow(True)
     axes.set_ylim(-4, 104)
@@ -162,14 +165,14 @@ def _rates(
     axes.legend(ncols=2, **_UNDER)
 
 
-def _line(weeks: Sequence[date], found: OutcomeStats) -> tuple[list[int], list[float]]:
-    """Return the weeks that have outcomes, and the success rates up to them."""
+def _line(weeks: Sequence[date], outcomes: OutcomeStats) -> tuple[list[int], list[float]]:
+    """Return the indices of the weeks with outcomes, and their success rates in percent."""
     numbers = {_name(week): number for number, week in enumerate(weeks)}
     good, tried = [0.0] * len(weeks), [0] * len(weeks)
-    for one in found.weeks:
-        if one.week in numbers:
-            good[numbers[one.week]] = one.good
-            tried[numbers[one.week]] = one.tried
+    for week in outcomes.weeks:
+        if week.week in numbers:
+            good[numbers[week.week]] = week.good
+            tried[numbers[week.week]] = week.tried
     reach = _TOGETHER if len(weeks) >= _MANY_WEEKS else 1
     shown = [number for number, count in enumerate(tried) if count]
     spans = [slice(max(0, number + 1 - reach), number + 1) for number in shown]
@@ -178,4 +181,4 @@ def _line(weeks: Sequence[date], found: OutcomeStats) -> tuple[list[int], list[f
 
 def _short(name: str) -> str:
     line = one_line(name, _NAME).replace("$", r"\$")  # matplotlib reads $…$ as a formula
-    return f" {line}" if line.startswith("_") else line  # and leaves such labels out
+    return f" {line}" if line.startswith("_") else line  # and hides such labels

@@ -1,4 +1,4 @@
-"""What `mem-mcp stats` prints."""
+"""The lines that `mem-mcp stats` prints."""
 
 from __future__ import annotations
 
@@ -25,83 +25,83 @@ _MEMORIES = 5
 _LONGEST = 60
 
 
-def stats_lines(found: Stats) -> Iterator[str]:
-    """Write what a store holds, and how its memories are used as far as that is known."""
-    yield f"store     {found.location}, {size(found.data_bytes)}, commit {found.table_version}"
+def stats_lines(stats: Stats) -> Iterator[str]:
+    """Yield the lines: what the store holds, and how its memories are used if that is known."""
+    yield f"store     {stats.location}, {size(stats.data_bytes)}, commit {stats.table_version}"
     yield (
-        f"memories  {found.memories:,} of {counted(found.users, 'user', 'users')}; "
-        f"{counted(found.versions, 'version', 'versions')} in all"
+        f"memories  {stats.memories:,} of {counted(stats.users, 'user', 'users')}; "
+        f"{counted(stats.versions, 'version', 'versions')} in all"
     )
-    yield f"kinds     {_counts(found.by_kind)}"
-    yield f"status    {_counts(found.by_status)}"
-    yield f"embedder  {found.embedder or 'cannot work; mem-mcp doctor says why'}"
-    if found.without_vector:
-        yield f"no vector {found.without_vector:,}; mem-mcp maintain embeds them"
-    yield from _models(found)
-    yield from _learning(found.learning)
+    yield f"kinds     {_counts(stats.by_kind)}"
+    yield f"status    {_counts(stats.by_status)}"
+    yield f"embedder  {stats.embedder or 'cannot work; mem-mcp doctor says why'}"
+    if stats.without_vector:
+        yield f"no vector {stats.without_vector:,}; mem-mcp maintain embeds them"
+    yield from _models(stats)
+    yield from _learning(stats.learning)
 
 
 def _counts(by: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in by.items()) or "-"
 
 
-def _models(found: Stats) -> Iterator[str]:
-    for number, one in enumerate(found.models[:_NAMES]):
+def _models(stats: Stats) -> Iterator[str]:
+    for number, use in enumerate(stats.models[:_NAMES]):
         title = "" if number else "models"
-        name = one_line(one.model, _LONGEST)
-        calls = counted(one.calls, one.call, f"{one.call}s")
+        name = one_line(use.model, _LONGEST)
+        calls = counted(use.calls, use.call, f"{use.call}s")
         yield (
-            f"{title:<10}{name}: {calls} in {found.models_days} days{_faults(one)}, {spent(one)}, "
-            f"{one.seconds_mean:.1f} s each"
+            f"{title:<10}{name}: {calls} in {stats.models_days} days{_faults(use)}, {spent(use)}, "
+            f"{use.seconds_mean:.1f} s each"
         )
-    if (today := found.models_today) is not None and today.calls:
+    if (today := stats.models_today) is not None and today.calls:
         yield f"today     {counted(today.calls, 'call', 'calls')}{_retries(today)}, {spent(today)}"
 
 
-def _faults(found: ModelUse) -> str:
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.failures.items())
-    return _retries(found) + (f", {found.failed:,} failed ({reasons})" if reasons else "")
+def _faults(use: ModelUse) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in use.failures.items())
+    return _retries(use) + (f", {use.failed:,} failed ({reasons})" if reasons else "")
 
 
-def _retries(found: ModelsUse) -> str:
-    return f", {counted(found.retries, 'retry', 'retries')}" if found.retries else ""
+def _retries(use: ModelsUse) -> str:
+    return f", {counted(use.retries, 'retry', 'retries')}" if use.retries else ""
 
 
-def _learning(found: Learning) -> Iterator[str]:
-    feedback, outcomes = found.feedback, found.outcomes
-    if found.traces:
+def _learning(learning: Learning) -> Iterator[str]:
+    feedback, outcomes = learning.feedback, learning.outcomes
+    if learning.traces:
         yield (
-            f"answers   {found.traces:,} in {found.window_days} days, with "
+            f"answers   {learning.traces:,} in {learning.window_days} days, with "
             f"{counted(feedback.recalled)}, {_percent(feedback.share)} of them rated"
         )
     if rated := _ratings(feedback):
         yield f"ratings   {rated}"
     if outcomes.rate is not None or outcomes.unknown:
         yield f"outcomes  {_outcomes(outcomes)}"
-    if found.traces and found.never_recalled:
-        yield f"unused    {counted(found.never_recalled)} in none of these answers, the oldest:"
-        yield from (f"  {memory_id}" for memory_id in found.never_recalled_ids[:_MEMORIES])
+    if learning.traces and learning.never_recalled:
+        yield f"unused    {counted(learning.never_recalled)} in none of these answers, the oldest:"
+        yield from (f"  {memory_id}" for memory_id in learning.never_recalled_ids[:_MEMORIES])
     yield from _weeks(feedback.weeks, outcomes.weeks)
-    yield from _names("by task type", found.by_task_type)
-    yield from _names("by tool", found.by_tool)
-    yield from _marked("most helpful", found.most_helpful)
-    yield from _marked("most harmful", found.most_harmful)
+    yield from _names("by task type", learning.by_task_type)
+    yield from _names("by tool", learning.by_tool)
+    yield from _marked("most helpful", learning.most_helpful)
+    yield from _marked("most harmful", learning.most_harmful)
 
 
-def _ratings(found: FeedbackStats | FeedbackWeek) -> str:
+def _ratings(feedback: FeedbackStats | FeedbackWeek) -> str:
     words = {
-        "for": found.positive,
-        "against": found.negative,
-        "strongly against": found.very_negative,
+        "for": feedback.positive,
+        "against": feedback.negative,
+        "strongly against": feedback.very_negative,
     }
     return ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
 
 
-def _outcomes(found: OutcomeStats) -> str:
-    words = {name: getattr(found, name) for name in ("success", "failure", "partial", "unknown")}
+def _outcomes(outcomes: OutcomeStats) -> str:
+    words = {name: getattr(outcomes, name) for name in ("success", "failure", "partial", "unknown")}
     return (
         ", ".join(f"{count:,} {name}" for name, count in words.items() if count)
-        + f"; success rate {_percent(found.rate)}"
+        + f"; success rate {_percent(outcomes.rate)}"
     )
 
 
@@ -116,29 +116,29 @@ def _weeks(rated: Sequence[FeedbackWeek], ended: Sequence[OutcomeWeek]) -> Itera
         yield f"{week:<10}{rates.get(week, '-'):<18}{ratings.get(week, '-')}"
 
 
-def _names(title: str, found: Sequence[OutcomeStats]) -> Iterator[str]:
-    if not found:
+def _names(title: str, by_name: Sequence[OutcomeStats]) -> Iterator[str]:
+    if not by_name:
         return
     yield title
-    width = max(len(one_line(one.name, _LONGEST)) for one in found[:_NAMES])
-    for one in found[:_NAMES]:
+    width = max(len(one_line(outcomes.name, _LONGEST)) for outcomes in by_name[:_NAMES])
+    for outcomes in by_name[:_NAMES]:
         weeks = ", ".join(
-            f"{week.week[5:]} {_rate(week)}" for week in one.weeks[-_WEEKS_OF_A_NAME:]
+            f"{week.week[5:]} {_rate(week)}" for week in outcomes.weeks[-_WEEKS_OF_A_NAME:]
         )
-        rate = f"{_percent(one.rate):>5} of {one.tried:,}"
-        line = f"  {one_line(one.name, _LONGEST):<{width}}  {rate}"
-        yield f"{line}; {weeks}" if len(one.weeks) > 1 else line
+        rate = f"{_percent(outcomes.rate):>5} of {outcomes.tried:,}"
+        line = f"  {one_line(outcomes.name, _LONGEST):<{width}}  {rate}"
+        yield f"{line}; {weeks}" if len(outcomes.weeks) > 1 else line
 
 
-def _marked(title: str, found: Sequence[Marked]) -> Iterator[str]:
-    if found:
+def _marked(title: str, memories: Sequence[Marked]) -> Iterator[str]:
+    if memories:
         yield title
-    for one in found[:_MEMORIES]:
-        yield f"  {one.memory_id}  {one_line(one.text, _LONGEST)}"
-        yield f"    {_said(one.marks)}"
+    for memory in memories[:_MEMORIES]:
+        yield f"  {memory.memory_id}  {one_line(memory.text, _LONGEST)}"
+        yield f"    {_marks(memory.marks)}"
 
 
-def _said(marks: Tally) -> str:
+def _marks(marks: Tally) -> str:
     words = {
         "{:,} for": marks.positive,
         "{:,} against": marks.negative,

@@ -1,4 +1,4 @@
-"""The server started and asked as a desktop client does it: a subprocess on stdio."""
+"""A client that starts the server as a desktop client does: as a subprocess, over stdio."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from mcp import Client
 
 PATIENCE_SECONDS = 120
-"""How long one visit to the server may take."""
+"""Timeout of one connection to the server, from start to end."""
 _MODULE = ("-m", "mem_mcp", "serve")
 
 
 @asynccontextmanager
 async def connected(environment: Mapping[str, str]) -> AsyncIterator[Client]:
-    """Start the server and shake hands; it ends with the block.
+    """Start the server, and connect to it; the server ends with the block.
 
     Args:
-        environment: what it gets beside the few variables that desktop clients pass on.
+        environment: variables of the server, beside the few that desktop clients pass on.
 
     Raises:
-        MemError: it did not start or did not answer; with the last line of its log.
+        MemError: the server did not start or answer; the message has the last line of its log.
     """
-    # Half a second, which only a command that needs it should take.
+    # Imported late: this takes half a second, which other commands should not spend.
     from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415
     from mcp.client.stdio import stdio_client  # noqa: PLC0415
 
     server = StdioServerParameters(command=sys.executable, args=[*_MODULE], env={**environment})
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        # Most desktop clients speak the protocol with the handshake.
+        # Most desktop clients use the protocol version with a handshake.
         client = Client(stdio_client(server, errlog=log), mode="legacy")
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), client:
@@ -54,7 +54,7 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
     """Call a tool and return its structured result.
 
     Raises:
-        MemError: the tool refused; with what it said.
+        MemError: the tool returned an error; the message is its text.
     """
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:
@@ -63,13 +63,13 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
 
 
 def server_command() -> str:
-    """Write the command that starts this installation's server, for a client's configuration."""
+    """Return the shell command that starts this installation's server."""
     script = Path(sys.executable).with_name("mem-mcp")
     return shlex.join([str(script), "serve"] if script.exists() else [sys.executable, *_MODULE])
 
 
 def _first(error: Exception) -> Exception:
-    """Return what was raised; task groups wrap it once for each of them."""
+    """Return the first exception inside nested exception groups, which task groups raise."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error

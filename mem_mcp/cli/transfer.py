@@ -1,4 +1,4 @@
-"""mem-mcp import, export: JSON Lines, one memory a line."""
+"""mem-mcp import, export: read and write memories as JSON Lines, one memory per line."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from mem_mcp.errors import MemError
 
 
 class Exported(BaseModel):
-    """Count of one export."""
+    """The result of an export."""
 
     exported: int
     degraded: list[str] = []
-    """What could not be read, and what mends it."""
+    """What could not be read, and how to repair it."""
 
 
 def import_memories(
@@ -85,7 +85,7 @@ async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> E
 @contextmanager
 def _source(name: str) -> Iterator[BinaryIO]:
     if name == "-":
-        # asyncio's own handler waits for the event loop, which a read holds.
+        # asyncio's handler runs in the event loop, which a read of stdin blocks.
         signal.signal(signal.SIGINT, _interrupt)
         yield sys.stdin.buffer
         return
@@ -98,7 +98,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _bytes(name: str) -> int:
-    """Return how much there is to read; 0 where that cannot be known."""
+    """Return the size of a file in bytes; 0 for stdin, whose size is unknown."""
     return 0 if name == "-" else Path(name).stat().st_size
 
 
@@ -112,7 +112,7 @@ def _lines(file: BinaryIO, total: int, progress: Callable[[int, int], None]) -> 
 
 @contextmanager
 def _target(name: str) -> Iterator[BinaryIO]:
-    """Open what is written beside its place and moved there when it is complete."""
+    """Open a file for writing: a temporary file beside it, which replaces it when complete."""
     if name == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -122,19 +122,19 @@ def _target(name: str) -> Iterator[BinaryIO]:
         raise MemError(f"{name}: is not a file; name one, or - to print")
     if not path.parent.is_dir():
         raise MemError(f"{name}: there is no folder {path.parent}")
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(handle)
-        Path(beside).replace(path)
+        Path(temporary).replace(path)
     finally:
-        Path(beside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _imported(result: ImportResult) -> Iterator[str]:
     for error in result.errors:
         yield f"line {error.line}: {one_line(error.error)}"
-    known, bad = result.duplicates, len(result.errors)
-    yield f"{counted(result.imported)} imported, {known:,} known already, {bad:,} bad"
+    duplicates, bad = result.duplicates, len(result.errors)
+    yield f"{counted(result.imported)} imported, {duplicates:,} known already, {bad:,} bad"

@@ -103,13 +103,13 @@ def _check_form(text: str) -> None:
 
 
 def _filled(text: str) -> str:
-    found = _VARIABLE.sub(_value, text)
+    path = _VARIABLE.sub(_value, text)
     if left := _UNFILLED.search(_VARIABLE.sub("", text)):
         raise ValueError(
             f"{_shortened(text)}: {left[0]} is not filled in here; only ~, $NAME and ${{NAME}} "
             "are: write the path itself"
         )
-    return found
+    return path
 
 
 def _value(variable: re.Match[str]) -> str:

@@ -24,6 +24,8 @@ from pydantic_settings import (
 )
 
 from mem_mcp.config import paths, settings_file
+from mem_mcp.errors import ConfigError
+from mem_mcp.times import local_zone
 
 PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = settings_file.VARIABLE
@@ -74,6 +76,8 @@ class RecallSettings(Section):
     """Candidates taken from each side (meaning, words) where the scope is larger than `whole`."""
     whole: int = Field(default=6_000, ge=0, le=20_000)
     """Scopes up to this many memories are ranked whole."""
+    least_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the best score below which a memory is left out, unless min_score is given."""
     traces: bool = True
     """Log each answer, so that feedback and outcomes can name it by its recall_id."""
     trace_days: int = Field(default=30, ge=1, le=3_650)
@@ -122,7 +126,7 @@ class RerankSettings(Section):
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
     candidates: int = Field(default=50, ge=2, le=1_000)
-    """So many of the best by our ranking are given to it."""
+    """How many of the best candidates by our ranking it gets."""
 
 
 class PictureSettings(Section):
@@ -229,6 +233,8 @@ class Settings(BaseSettings):
     """User of a call that names none."""
     tools: str = "default"
     """Tools offered to the model: default, all, or names separated by commas."""
+    time_zone: str = ""
+    """IANA name of the zone of times without one, and of dates shown. Empty: the machine's."""
     log_level: LogLevel = "WARNING"
     """Least severe level that is written to stderr."""
     store: StoreSettings = StoreSettings()
@@ -273,6 +279,15 @@ class Settings(BaseSettings):
         if uri and not uri.startswith(("s3://", "gs://", "az://", "db://")):
             raise ValueError("must start with s3://, gs://, az:// or db://, or be empty")
         return uri
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            local_zone(name)
+        except ConfigError as error:
+            raise ValueError(str(error).partition(": ")[2]) from error
+        return name
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Text to vectors: the bundled model, or a remote one behind the same protocol."""
+"""Embedders: the bundled model, a provider's model, and a cache, behind one protocol."""
 
 from mem_mcp.embedding.cached import CachedEmbedder
 from mem_mcp.embedding.embedder import Embedder

@@ -1,4 +1,4 @@
-"""Texts repeat: their vectors are kept."""
+"""An embedder with a cache, since texts repeat."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ _MOST_BYTES = 8_000_000
 
 
 class CachedEmbedder:
-    """An embedder that keeps the vectors of the last texts, by the hash of their content."""
+    """An embedder that caches the vectors of the latest texts, up to 8 MB.
+
+    Args:
+        embedder: makes the vectors that are not in the cache.
+    """
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._kept: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._cache: OrderedDict[bytes, Vectors] = OrderedDict()
 
     @property
     def identity(self) -> str:
-        """Identity of the embedder behind it."""
+        """Identity of the embedder behind the cache."""
         return self._embedder.identity
 
     @property
@@ -31,34 +35,34 @@ class CachedEmbedder:
         return self._embedder.dimension
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`. The same text is embedded once."""
+        """Embed texts; see `Embedder.embed`. A repeated text is embedded once."""
         keys = [_key(text) for text in texts]
-        found = {key: self._kept[key] for key in keys if key in self._kept}
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        cached = {key: self._cache[key] for key in keys if key in self._cache}
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
         if new or not texts:
-            made = await self._embedder.embed([*new.values()])
-            if any(vector.shape != made.shape[1:] for vector in found.values()):
-                # Another model stands behind the name by now.
+            rows = await self._embedder.embed([*new.values()])
+            if any(vector.shape != rows.shape[1:] for vector in cached.values()):
+                # Another model now has the same name.
                 new = dict(zip(keys, texts, strict=True))
-                found, made = {}, await self._embedder.embed([*new.values()])
+                cached, rows = {}, await self._embedder.embed([*new.values()])
             if len(new) == len(texts):
-                self._keep(dict(zip(keys, made, strict=True)))
-                return made
-            found |= zip(new, made, strict=True)
-        self._keep(found)
-        return np.stack([found[key] for key in keys])
+                self._store(dict(zip(keys, rows, strict=True)))
+                return rows
+            cached |= zip(new, rows, strict=True)
+        self._store(cached)
+        return np.stack([cached[key] for key in keys])
 
-    def _keep(self, vectors: dict[bytes, Vectors]) -> None:
+    def _store(self, vectors: dict[bytes, Vectors]) -> None:
         for key, vector in vectors.items():
-            if self._kept and next(iter(self._kept.values())).shape != vector.shape:
-                self._kept.clear()  # of the model that stood behind the name before
-            if key not in self._kept:
-                self._kept[key] = vector.copy()  # not the whole batch that it is a row of
-            self._kept.move_to_end(key)
-            if len(self._kept) * vector.nbytes > _MOST_BYTES:
-                self._kept.popitem(last=False)
+            if self._cache and next(iter(self._cache.values())).shape != vector.shape:
+                self._cache.clear()  # another model had the same name before
+            if key not in self._cache:
+                self._cache[key] = vector.copy()  # a view would keep its whole batch in memory
+            self._cache.move_to_end(key)
+            if len(self._cache) * vector.nbytes > _MOST_BYTES:
+                self._cache.popitem(last=False)
 
 
 def _key(text: str) -> bytes:
-    # A lone surrogate is no valid text for a hash.
+    # UTF-8 refuses lone surrogates.
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()

@@ -1,4 +1,4 @@
-"""What a memory asks of an embedder."""
+"""The protocol of an embedder."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
@@ -10,28 +10,28 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors that can be compared by their dot product."""
+    """Makes vectors of texts that can be compared by their dot product."""
 
     @property
     def identity(self) -> str:
-        """Name of what makes the vectors; those of two identities must never be compared."""
+        """Name of the model; vectors of two identities must never be compared."""
         ...
 
     @property
     def dimension(self) -> int | None:
-        """Length of a vector; None while nobody has asked the model."""
+        """Length of a vector; None until the model has been called."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts without blocking the event loop.
 
         Args:
-            texts: The texts; any string will do, also an empty one.
+            texts: any strings, also empty ones.
 
         Returns:
-            One L2-normalised row per text, in the order of the texts: shape (n, dimension).
+            One L2-normalised row for each text, in order: shape (n, dimension).
 
         Raises:
-            EmbedderUnavailable: No vectors can be made now.
+            EmbedderUnavailable: no vectors can be made now.
         """
         ...

@@ -1,7 +1,7 @@
-"""The embedder inside the package: all-MiniLM-L6-v2 in ONNX, run in one thread of its own.
+"""The bundled embedder: all-MiniLM-L6-v2 in ONNX, run in a thread of its own.
 
-Importing this module and making a `BundledEmbedder` cost nothing: the runtime and the model are
-loaded by the first `embed`, in the worker thread, or by `load` when a caller wants them warm.
+Importing this module and making a `BundledEmbedder` cost nothing. The first `embed`, or `load`,
+loads the runtime and the model.
 """
 
 import asyncio
@@ -30,36 +30,39 @@ DIMENSION = 384
 MAX_TOKENS = 256
 
 _MODEL, _TOKENIZER, _CHECKSUMS = "model.onnx", "tokenizer.json", "SHA256SUMS"
-# About ten windows of English: more would blur what a text is about, and cost time.
+# About ten windows of English. A mean over more would be less specific, and cost more time.
 _MAX_CHARACTERS = 10_240
-# Tokens run together, padding included. Larger batches are slower on few cores (of 150 tokens, 42
-# texts a second one by one, 25 by sixteens), and what they took is never given back.
+# Tokens in one run, including padding. Larger batches are slower on few cores (texts of 150 tokens:
+# 42 a second one by one, 25 in batches of 16), and ONNX Runtime never frees their memory.
 _BATCH_TOKENS = 640
-# What the worker takes at a time: the longest a query has to wait behind a bulk import.
+# Texts that the worker takes at a time. A query waits no longer than this behind a bulk import.
 _TURN = 128
 
 
 class BundledEmbedder:
-    """Embeds with the model in the package; needs no network and no key.
+    """Embeds with the bundled model, without network or key.
 
-    Calls that arrive while the worker is busy are embedded together in its next turn. A text has
-    the same vector whatever it is embedded with: the model quantises each row by itself.
+    Calls that arrive while the worker is busy are embedded together in its next turn. The vector of
+    a text does not depend on the other texts in its batch, since the model quantises row by row.
+
+    Args:
+        model_dir: folder of the model, its tokenizer and their checksums.
     """
 
     def __init__(self, model_dir: Path = MODEL_DIR) -> None:
         self._dir = model_dir
-        self._model: _Model | None = None
+        self._encoder: _SentenceEncoder | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mem-mcp-embedder")
         self._queue = threading.Lock()
-        self._pending: deque[_Call] = deque()
+        self._pending: deque[_PendingCall] = deque()
         self._closed = False
 
     @property
     def identity(self) -> str:
-        """Name of the model and the start of its checksum; known without loading it.
+        """Name of the model with the start of its checksum; reading it does not load the model.
 
         Raises:
-            EmbedderUnavailable: The list of checksums is missing or damaged.
+            EmbedderUnavailable: the list of checksums is missing or damaged.
         """
         return f"all-MiniLM-L6-v2-int8:{self._checksums[_MODEL][:12]}"
 
@@ -69,7 +72,7 @@ class BundledEmbedder:
         return DIMENSION
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`. Of longer ones the first 10,240 characters count."""
+        """Embed texts; see `Embedder.embed`. Of a longer text the first 10,240 characters count."""
         rows = np.empty((len(texts), DIMENSION), np.float32)
         for start in range(0, len(texts), _TURN):
             part = await asyncio.wrap_future(self._enqueue(texts[start : start + _TURN]))
@@ -77,15 +80,15 @@ class BundledEmbedder:
         return rows
 
     def load(self) -> None:
-        """Check and load the model unless it is loaded; blocks, and is safe from any thread.
+        """Check and load the model unless it is loaded. It blocks, and any thread may call it.
 
         Raises:
-            EmbedderUnavailable: A file is missing or damaged, or the runtime refuses the model.
+            EmbedderUnavailable: a file is missing or damaged, or the runtime refuses the model.
         """
-        self._loaded()
+        self._loaded_encoder()
 
     def close(self) -> None:
-        """Stop the worker after its current turn; calls that still wait get an error."""
+        """Stop the worker after its current turn; calls that still wait fail."""
         with self._queue:
             self._closed = True
             abandoned = list(self._pending)
@@ -94,7 +97,7 @@ class BundledEmbedder:
             if call.result.set_running_or_notify_cancel():
                 call.result.set_exception(_closed())
         self._worker.shutdown()
-        self._model = None
+        self._encoder = None
 
     @cached_property
     def _checksums(self) -> dict[str, str]:
@@ -109,12 +112,12 @@ class BundledEmbedder:
         return sums
 
     def _enqueue(self, texts: Sequence[str]) -> Future[Vectors]:
-        call = _Call(texts)
+        call = _PendingCall(texts)
         with self._queue:
             if self._closed:
                 raise _closed()
             self._pending.append(call)
-            # One turn per call: a turn that serves several calls leaves later turns nothing to do.
+            # One turn for each call; a turn that serves several leaves later turns without work.
             self._worker.submit(self._turn)
         return call.result
 
@@ -123,8 +126,8 @@ class BundledEmbedder:
         if not calls:
             return
         try:
-            rows = self._loaded().encode([text for call in calls for text in call.texts])
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            rows = self._loaded_encoder().encode([text for call in calls for text in call.texts])
+        except BaseException as error:  # noqa: BLE001 - every error must reach the callers
             for call in calls:
                 call.result.set_exception(error)
             return
@@ -134,8 +137,8 @@ class BundledEmbedder:
             call.result.set_result(rows[start:end])
             start = end
 
-    def _take(self) -> list["_Call"]:
-        taken: list[_Call] = []
+    def _take(self) -> list["_PendingCall"]:
+        taken: list[_PendingCall] = []
         room = _TURN
         with self._queue:
             while self._pending and (not taken or len(self._pending[0].texts) <= room):
@@ -143,17 +146,17 @@ class BundledEmbedder:
                 room -= len(taken[-1].texts)
         return taken
 
-    def _loaded(self) -> "_Model":
-        if self._model is None:
+    def _loaded_encoder(self) -> "_SentenceEncoder":
+        if self._encoder is None:
             with _loading:
-                self._model = _in_use.get(self._dir) or self._load()
-                _in_use[self._dir] = self._model
-        return self._model
+                self._encoder = _encoders.get(self._dir) or self._load()
+                _encoders[self._dir] = self._encoder
+        return self._encoder
 
-    def _load(self) -> "_Model":
+    def _load(self) -> "_SentenceEncoder":
         model, tokenizer = self._verified(_MODEL), self._verified(_TOKENIZER)
         try:
-            return _Model(model, tokenizer)
+            return _SentenceEncoder(model, tokenizer)
         except Exception as error:
             raise _broken(self._dir / _MODEL, f"cannot be loaded ({error})") from error
 
@@ -169,23 +172,23 @@ class BundledEmbedder:
         return path
 
 
-class _Call:
-    """The texts of one caller, and the promise of their vectors."""
+class _PendingCall:
+    """The texts of one call, and the future of their vectors."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = list(texts)
         self.result: Future[Vectors] = Future()
 
 
-class _Model:
-    """The tokenizer and the ONNX session; heavy to make, used by workers only."""
+class _SentenceEncoder:
+    """The tokenizer with the ONNX session. Making one is slow; only workers use it."""
 
     def __init__(self, model: Path, tokenizer: Path) -> None:
         self._session = _session(model)
         self._tokenizer = _tokenizer(tokenizer)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return one unit vector per text; of a long one the mean of its windows', by length."""
+        """Return a unit vector for each text: the mean over its windows, weighted by length."""
         encodings = self._tokenizer.encode_batch([_clean(text) for text in texts])
         windows = [[encoding, *encoding.overflowing] for encoding in encodings]
         owners = np.repeat(np.arange(len(texts)), [len(each) for each in windows])
@@ -198,11 +201,11 @@ class _Model:
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
     def _encode_windows(self, tokens: list[list[int]]) -> Vectors:
-        # Neighbours of one length need little padding.
+        # Sorted by length, so that a batch needs little padding.
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         rows = np.empty((len(tokens), DIMENSION), np.float32)
         while order:
-            # The longest come first: the room that they take serves all others.
+            # The longest come first: later batches fit into the memory they took.
             size = max(1, _BATCH_TOKENS // len(tokens[order[-1]]))
             batch, order = order[-size:], order[:-size]
             rows[batch] = self._run([tokens[index] for index in batch])
@@ -221,28 +224,28 @@ class _Model:
         return np.asarray(vectors, np.float32)
 
 
-_in_use: WeakValueDictionary[Path, _Model] = WeakValueDictionary()
-"""What the embedders of this process have loaded; several of one folder share it."""
+_encoders: WeakValueDictionary[Path, _SentenceEncoder] = WeakValueDictionary()
+"""Loaded encoders by folder; the embedders of this process share them."""
 _loading = threading.Lock()
 
 
 def _session(model: Path) -> "InferenceSession":
-    import onnxruntime  # noqa: PLC0415 - heavy: not before the model is needed
+    import onnxruntime  # noqa: PLC0415 - heavy
 
-    # For versions that have no variable for it (mem_mcp/__init__.py).
+    # For versions that do not read the variable set in mem_mcp/__init__.py.
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(4, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that spin between two queries would burn the host's processors.
+    # Spinning threads would keep the processors busy between queries.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # By its path: what is given as bytes is held a second time.
+    # By path: a model given as bytes is kept in memory twice.
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def _tokenizer(file: Path) -> "Tokenizer":
-    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy: not before the model is needed
+    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy
 
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.enable_truncation(MAX_TOKENS)
@@ -251,7 +254,7 @@ def _tokenizer(file: Path) -> "Tokenizer":
 
 
 def _clean(text: str) -> str:
-    # A lone surrogate is no valid text for the tokenizer.
+    # The tokenizer refuses lone surrogates.
     return text.strip()[:_MAX_CHARACTERS].encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""A provider's embedding model, behind the same protocol as the one in the package."""
+"""A provider's embedding model, behind the same protocol as the bundled one."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from mem_mcp.embedding.embedder import Vectors
 from mem_mcp.errors import EmbedderUnavailable, LLMError
 
 Ask = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
-"""Asks the provider for a vector of each text, in order; raises LLMError."""
+"""Returns the provider's vector of each text, in order; raises LLMError."""
 
-# Providers refuse texts past a number of tokens, the usual one being 8,192; no text has more
-# tokens than bytes.
+# Most providers refuse texts of more than 8,192 tokens. A text has no more tokens than bytes.
 _MAX_BYTES = 8_000
-# They refuse empty texts, too.
-_NOTHING = "-"
+# Providers refuse empty texts, too.
+_EMPTY = "-"
 
 
 class RemoteEmbedder:
-    """Embeds with a model of a provider.
-
-    Of a text the first 8,000 bytes of UTF-8 count.
+    """Embeds with a provider's model. Of a longer text the first 8,000 bytes of UTF-8 count.
 
     Args:
-        model: its name, which is the identity of its vectors.
-        ask: the way to it.
+        model: name of the model, which is the identity of its vectors.
+        ask: calls the provider.
     """
 
     def __init__(self, model: str, ask: Ask) -> None:
@@ -41,7 +38,7 @@ class RemoteEmbedder:
 
     @property
     def dimension(self) -> int | None:
-        """Length of a vector; None before the first."""
+        """Length of a vector; None before the first one."""
         return self._dimension
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -54,7 +51,7 @@ class RemoteEmbedder:
             raise EmbedderUnavailable(str(error)) from error
         if len({len(row) for row in rows}) > 1:
             raise EmbedderUnavailable(f"{self._model} gave vectors of several lengths")
-        # In double precision: the squares of great numbers do not fit single.
+        # Double precision: the squares of large numbers overflow single precision.
         vectors = np.asarray(rows, np.float64)
         with np.errstate(over="ignore"):
             lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -65,6 +62,6 @@ class RemoteEmbedder:
 
 
 def _fit(text: str) -> str:
-    # Without lone surrogates, and cut between two characters.
-    whole = text.strip().encode(errors="replace")[:_MAX_BYTES]
-    return whole.decode(errors="ignore") or _NOTHING
+    # `replace` is for lone surrogates, `ignore` for a character that the bound cuts.
+    content = text.strip().encode(errors="replace")[:_MAX_BYTES]
+    return content.decode(errors="ignore") or _EMPTY

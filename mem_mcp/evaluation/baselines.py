@@ -1,7 +1,7 @@
-"""Rankings to compare ours with: what is usually done with words and vectors.
+"""Other rankings to compare ours with: the usual ones by words and by vectors.
 
-They rank the same candidates by the same texts and vectors; what they rank alike stays in the
-order of the data set.
+They rank the same candidates by the same texts and vectors; candidates with equal scores stay in
+the order of the data set.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ LEGEND = (
     f"k {RRF_K}; half: half of each of their min-max scores"
 )
 
-Scores = NDArray[np.float64]
+RankingScores = NDArray[np.float64]
 
 
-class Arms:
+class Baselines:
     """The other rankings; each text is embedded once."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -43,14 +43,16 @@ class Arms:
         Args:
             query: the question.
             candidates: all that it may find; at least one.
-            limit: how many.
+            limit: how many ids each ranking returns at most.
         """
         vectors = await self._embed([query, *map(embedded_text, candidates)])
-        words = bm25(match(terms(query), TermTable.of([terms(one.text) for one in candidates])))
-        scores = every_ranking(words, dense_scores(vectors[0], VectorSet.of(vectors[1:])).cosines)
+        words = bm25(
+            match(terms(query), TermTable.of([terms(memory.text) for memory in candidates]))
+        )
+        rankings = every_ranking(words, dense_scores(vectors[0], VectorSet.of(vectors[1:])).cosines)
         return {
-            name: [candidates[row].memory_id for row in _order(each)[:limit]]
-            for name, each in scores.items()
+            name: [candidates[row].memory_id for row in _order(scores)[:limit]]
+            for name, scores in rankings.items()
         }
 
     async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -60,11 +62,11 @@ class Arms:
         return np.stack([self._vectors[text] for text in texts])
 
 
-def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
+def every_ranking(words: RankingScores, meaning: RankingScores) -> dict[str, RankingScores]:
     """Return the scores of each ranking.
 
     Args:
-        words: (n,) of BM25.
+        words: (n,) BM25 scores.
         meaning: (n,) cosines.
     """
     return {
@@ -75,16 +77,16 @@ def every_ranking(words: Scores, meaning: Scores) -> dict[str, Scores]:
     }
 
 
-def _order(scores: Scores) -> NDArray[np.int64]:
+def _order(scores: RankingScores) -> NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")
 
 
-def _reciprocal(scores: Scores) -> Scores:
+def _reciprocal(scores: RankingScores) -> RankingScores:
     reciprocal = np.empty_like(scores)
     reciprocal[_order(scores)] = 1 / (RRF_K + 1 + np.arange(scores.size))
     return reciprocal
 
 
-def _stretched(scores: Scores) -> Scores:
+def _stretched(scores: RankingScores) -> RankingScores:
     low, high = scores.min(), scores.max()
     return np.asarray((scores - low) / (high - low)) if high > low else np.zeros_like(scores)

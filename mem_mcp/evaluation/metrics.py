@@ -1,80 +1,125 @@
-"""How well a ranking answered; pure functions.
+"""How well a ranking answered, and how certain a mean or a difference is; pure functions.
 
-`ranks` are the 1-based ranks at which relevant memories were found, `relevant` how many there are.
+`ranks` are the 1-based ranks of the relevant memories in a result, `relevant` is how many there
+are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from statistics import fmean
 
 import numpy as np
 
+from mem_mcp.api.models import Model
+
 _SAMPLES = 2_000
+Interval = tuple[float, float]
 
 
-def ranks_of(found: Iterable[str], relevant: Collection[str]) -> list[int]:
-    """Return the ranks of what is relevant in a list of distinct ids, best first."""
-    return [rank for rank, one in enumerate(found, start=1) if one in relevant]
+class Gain(Model):
+    """How much better one thing is than another, in points."""
+
+    over: str
+    points: float
+    interval: Interval
+    """95 %, paired bootstrap."""
 
 
-def recall_at(ranks: Sequence[int], relevant: int, k: int) -> float:
-    """Return the share of what is relevant that is among the first k."""
-    return sum(rank <= k for rank in ranks) / relevant
+class Timing(Model):
+    """Milliseconds that a recall took; None if no recall was answered."""
+
+    p50_ms: float | None = None
+    p95_ms: float | None = None
 
 
-def hit_at(ranks: Sequence[int], k: int) -> float:
-    """Return 1 if anything relevant is among the first k, else 0."""
-    return float(any(rank <= k for rank in ranks))
-
-
-def reciprocal_rank(ranks: Sequence[int]) -> float:
-    """Return 1 / the first relevant rank, or 0."""
-    return 1 / min(ranks) if ranks else 0.0
-
-
-def ndcg_at(ranks: Sequence[int], relevant: int, k: int) -> float:
-    """Return the discounted gain of the first k, relative to the best possible order."""
-    best = range(1, min(relevant, k) + 1)
-    return _gain(rank for rank in ranks if rank <= k) / _gain(best)
+def ranks_of(ids: Iterable[str], relevant: Collection[str]) -> list[int]:
+    """Return the ranks of the relevant ones in a list of distinct ids, best first."""
+    return [rank for rank, each in enumerate(ids, start=1) if each in relevant]
 
 
 def measure(name: str, ranks: Sequence[int], relevant: int) -> float:
-    """Return a metric by its name: MRR, recall@k, hit@k or nDCG@k.
+    """Return a metric of one ranking, by its name.
 
-    MRR is the reciprocal rank; its mean over the cases gives it its name.
+    - MRR: 1 / the first relevant rank, or 0; the mean over the cases gives it its name.
+    - recall@k: the share of the relevant memories that is among the first k.
+    - hit@k: 1 if any relevant memory is among the first k, else 0.
+    - nDCG@k: the discounted gain of the first k, relative to the best possible order.
 
     Raises:
-        ValueError: there is no such metric, or nothing is relevant.
+        ValueError: no metric has this name, or nothing is relevant.
     """
     if relevant < 1:
         raise ValueError("a case without anything relevant cannot be scored")
     kind, _, k = name.partition("@")
-    match kind:
-        case "MRR":
-            return reciprocal_rank(ranks)
-        case "recall":
-            return recall_at(ranks, relevant, int(k))
-        case "hit":
-            return hit_at(ranks, int(k))
-        case "nDCG":
-            return ndcg_at(ranks, relevant, int(k))
-        case _:
-            raise ValueError(f"no metric {name!r}; there are MRR, recall@k, hit@k, nDCG@k")
+    if kind == "MRR":
+        return 1 / min(ranks) if ranks else 0.0
+    if kind not in {"recall", "hit", "nDCG"}:
+        raise ValueError(f"no metric {name!r}; there are MRR, recall@k, hit@k, nDCG@k")
+    first = [rank for rank in ranks if rank <= int(k)]
+    if kind == "recall":
+        return len(first) / relevant
+    if kind == "hit":
+        return float(bool(first))
+    return _discounted(first) / _discounted(range(1, min(relevant, int(k)) + 1))
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of values with two digits; 0 if there are none."""
+    return round(fmean(values), 2) if values else 0.0
 
 
 def bootstrap_interval(
-    values: Sequence[float], *, seed: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of values.
+    values: Sequence[float], *, seed: int, counts: Sequence[int] | None = None
+) -> Interval:
+    """Return the 95 % percentile bootstrap interval of a mean.
 
     Over the differences of two rankings, case by case, it is the paired interval.
+
+    Args:
+        values: one of each case.
+        seed: of the samples.
+        counts: how many measurements each value is the sum of; None means one.
     """
-    sample = np.asarray(values, dtype=np.float64)
-    chosen = np.random.default_rng(seed).integers(0, sample.size, (_SAMPLES, sample.size))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(sample[chosen].mean(axis=1), [tail, 1 - tail])
+    sums = np.asarray(values, dtype=np.float64)
+    sizes = np.ones_like(sums) if counts is None else np.asarray(counts, dtype=np.float64)
+    samples = np.random.default_rng(seed).integers(0, sums.size, (_SAMPLES, sums.size))
+    low, high = np.quantile(sums[samples].sum(axis=1) / sizes[samples].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def interval(values: Sequence[float], seed: int, counts: Sequence[int] | None = None) -> Interval:
+    """Return the bootstrap interval with two digits; see `bootstrap_interval`."""
+    low, high = bootstrap_interval(values, seed=seed, counts=counts)
+    return round(low, 2), round(high, 2)
+
+
+def gain(
+    over: str, differences: Sequence[float], seed: int, counts: Sequence[int] | None = None
+) -> Gain:
+    """Summarise the differences to another ranking or arm, case by case.
+
+    Args:
+        over: name of the other one.
+        differences: ours less the other's, in points.
+        seed: of the bootstrap samples.
+        counts: how many measurements each difference is the sum of; None means one.
+    """
+    size = len(differences) if counts is None else sum(counts)
+    return Gain(
+        over=over,
+        points=round(math.fsum(differences) / size, 2),
+        interval=interval(differences, seed, counts),
+    )
+
+
+def timing(milliseconds: Sequence[float]) -> Timing:
+    """Summarise how long recalls took."""
+    if not milliseconds:
+        return Timing()
+    p50, p95 = np.percentile(milliseconds, [50, 95])
+    return Timing(p50_ms=round(float(p50), 2), p95_ms=round(float(p95), 2))
 
 
 def auc(accepted: Sequence[float], rejected: Sequence[float]) -> float:
@@ -87,17 +132,17 @@ def auc(accepted: Sequence[float], rejected: Sequence[float]) -> float:
 
 
 def best_threshold(accepted: Sequence[float], rejected: Sequence[float]) -> tuple[float, float]:
-    """Return the score from which on to accept, and the balanced accuracy that it reaches.
+    """Return the best lower bound of accepted scores, and the balanced accuracy that it reaches.
 
-    Of equally good thresholds it is the lowest.
+    Of equally good bounds it is the lowest.
     """
     thresholds = np.unique([*accepted, *rejected])
-    kept = 1 - np.searchsorted(np.sort(accepted), thresholds) / len(accepted)
-    refused = np.searchsorted(np.sort(rejected), thresholds) / len(rejected)
-    balanced = (kept + refused) / 2
+    accepted_share = 1 - np.searchsorted(np.sort(accepted), thresholds) / len(accepted)
+    rejected_share = np.searchsorted(np.sort(rejected), thresholds) / len(rejected)
+    balanced = (accepted_share + rejected_share) / 2
     best = int(balanced.argmax())
     return float(thresholds[best]), float(balanced[best])
 
 
-def _gain(ranks: Iterable[int]) -> float:
+def _discounted(ranks: Iterable[int]) -> float:
     return sum(1 / math.log2(rank + 1) for rank in ranks)

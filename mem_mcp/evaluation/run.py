@@ -1,17 +1,65 @@
-"""Run a suite: remember its data in a store of its own, ask its questions, sum up."""
+"""The suites, and how one runs: store its data in a memory of its own, ask, sum up."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation import provenance
+from mem_mcp.evaluation.answering.run import answering
+from mem_mcp.evaluation.datasets import banking77, github_issues, locomo
 from mem_mcp.evaluation.datasets.dataset import Dataset
-from mem_mcp.evaluation.harness import Bench, Progress, temporary_memory
-from mem_mcp.evaluation.report import Data, Report
-from mem_mcp.evaluation.suites import suite_named
+from mem_mcp.evaluation.harness import Bench, Progress, check_options, temporary_memory
+from mem_mcp.evaluation.learning import feedback, outcome_recall, task_stream
+from mem_mcp.evaluation.report import Report, provenance
+from mem_mcp.evaluation.retrieval import off_topic
+from mem_mcp.evaluation.retrieval.evidence import find_evidence
+from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, curve
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A data format, and what is asked of such data."""
+
+    load: Callable[[Path, int | None, int], Dataset]
+    """Reads the data; see `datasets.dataset`."""
+    measure: Callable[[Bench], Awaitable[Report]]
+    """Asks the questions."""
+    times: int = 1
+    """How often each question is asked."""
+    asks_model: bool = False
+    """Whether a language model answers."""
+
+
+_HITS = ("hit@1", "hit@5", "hit@10", "MRR", "nDCG@10")
+_SHARES = ("recall@1", "recall@5", "recall@10", "recall@20", "MRR", "nDCG@10")
+SUITES = {
+    "locomo": Suite(locomo.load, partial(find_evidence, metrics=_SHARES)),
+    "lessons": Suite(
+        github_issues.load, partial(outcome_recall.find_and_record, metrics=_HITS), times=2
+    ),
+    "intents": Suite(banking77.load, partial(find_evidence, metrics=_HITS)),
+    "abstain": Suite(off_topic.load, off_topic.abstain, times=2),
+    "locomo-curve": Suite(locomo.load, curve, times=len(BUDGETS) + 1),
+    "locomo-answer": Suite(locomo.load_answers, answering, times=4, asks_model=True),
+    "feedback": Suite(locomo.load, feedback.feedback),
+    "stream": Suite(task_stream.load, task_stream.stream, times=task_stream.STORES),
+}
+
+
+def suite_named(name: str) -> Suite:
+    """Return a suite.
+
+    Raises:
+        InvalidInput: no suite has this name.
+    """
+    if name not in SUITES:
+        names = f"{', '.join(SUITES)} (and extraction and speed, on the command line)"
+        raise InvalidInput("suite", f"{name!r} is not one of {names}")
+    return SUITES[name]
 
 
 async def evaluate(
@@ -27,50 +75,33 @@ async def evaluate(
     """Run a suite in a temporary store.
 
     Args:
-        suite: its name.
+        suite: name of the suite.
         data: its file.
         seed: of samples, pairs and bootstrap intervals.
-        first: a quick run over so many conversations, issues or questions only.
-        arms: also rank by words, by meaning and by two simple mixes, or answer from other arms,
+        first: for a quick run, take only so many conversations, issues or questions.
+        arms: also rank by words, by meaning and by two simple mixes, or answer from other contexts,
             where the suite compares.
-        settings: those of the memory, but for the place of its store; None reads them as usual.
-        progress: told of each step.
+        settings: of the memory, but for the place of its store; None reads them as usual.
+        progress: is called after each step.
 
     Raises:
-        InvalidInput: there is no such suite or not the model that it needs, or the file cannot be
-            used.
+        InvalidInput: no suite has this name, the language model that it needs is not configured, or
+            the file cannot be used.
         MemError: the memory cannot be opened or written. A question that fails is a row instead.
     """
-    chosen = suite_named(suite)
-    if first is not None and first < 1:
-        raise InvalidInput("first", f"must be at least 1, not {first}")
-    if seed < 0:
-        raise InvalidInput("seed", f"must not be negative, but is {seed}")
+    spec = suite_named(suite)
+    check_options(seed, first)
     settings = settings or load_settings()
-    if chosen.asks_model and not settings.llm.model:
+    if spec.asks_model and not settings.llm.model:
         raise InvalidInput(suite, "no language model is configured: set llm.model")
-    dataset = chosen.load(data, first, seed)
+    dataset = spec.load(data, first, seed)
     if not dataset.cases:
         raise InvalidInput("data", f"{data} has no question that can be scored")
-    steps = dataset.memories + chosen.times * len(dataset.cases)
-    async with temporary_memory(settings) as memory:
-        bench = Bench(memory, settings, dataset, seed, arms, progress, steps)
-        await bench.fill()
-        return await chosen.measure(
-            bench,
-            suite=suite,
-            seed=seed,
-            data=_data(data, dataset),
-            settings=provenance.settings_of(settings),
-            versions=provenance.versions(),
-            commit=provenance.commit(),
-        )
-
-
-def _data(path: Path, dataset: Dataset) -> Data:
-    return Data(
-        file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        memories=dataset.memories,
-        skipped=dataset.skipped,
+    steps = dataset.memories + spec.times * len(dataset.cases)
+    ran = provenance(
+        suite, seed, settings, data, memories=dataset.memories, skipped=dataset.skipped
     )
+    async with temporary_memory(settings) as memory:
+        bench = Bench(memory, settings, dataset, ran, arms, progress, steps)
+        await bench.fill()
+        return await spec.measure(bench)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mem_mcp.api.models import RECALLABLE, Archived, Scope, Tally
 from mem_mcp.config import ArchiveSettings
+from mem_mcp.display import one_line
 from mem_mcp.learning.signal_counts import (
     all_signals,
     help_and_harm,
@@ -25,7 +26,6 @@ from mem_mcp.learning.signal_counts import (
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
-from mem_mcp.text import one_line
 from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import next_version
 

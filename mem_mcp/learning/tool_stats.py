@@ -66,7 +66,7 @@ def _similar(result: SearchResult) -> pa.Table:
     order = result.ranking.order[:_ROWS_MAX]
     scores = result.ranking.score[order]
     near = order[(scores > 0) & (scores >= _SCORE_SHARE_MIN * scores[:1])]
-    return result.candidacy.rows.select(list(_COLUMNS)).take(pa.array(near, pa.int64()))
+    return result.table.rows.select(list(_COLUMNS)).take(pa.array(near, pa.int64()))
 
 
 def _by_tool(rows: pa.Table) -> list[ToolStats]:

@@ -18,6 +18,7 @@ from mem_mcp.api.stats import (
     OutcomeStats,
     OutcomeWeek,
 )
+from mem_mcp.display import one_line
 from mem_mcp.learning.signal_counts import (
     all_signals,
     help_and_harm,
@@ -30,7 +31,6 @@ from mem_mcp.learning.signal_counts import (
 from mem_mcp.retrieval.feedback_signals import FIELDS
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
-from mem_mcp.text import one_line
 from mem_mcp.times import utc_now
 
 COLUMNS = ("memory_id", "status", "recorded_at", "expires_at")

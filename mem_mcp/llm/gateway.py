@@ -50,7 +50,7 @@ class Gateway:
     Args:
         settings: model, limits, retries and timeouts.
         ledger: counts the usage; the daily budgets apply to it.
-        noted: is called with each request after it has ended; must not raise.
+        on_call: is called with each request after it has ended; must not raise.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Gateway:
         settings: LLMSettings,
         ledger: Ledger = PROCESS,
         *,
-        noted: Callable[[Call], None] = lambda _: None,
+        on_call: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._dispatcher = Dispatcher(settings, ledger, noted)
+        self._dispatcher = Dispatcher(settings, ledger, on_call)
         self._formats: dict[str, Format] = {}
 
     async def warm(self) -> None:
@@ -117,14 +117,14 @@ class Gateway:
             # the next format with the first model.
             for model in (self._settings.model, *self._settings.fallbacks):
                 try:
-                    found, cut = await self._in_best_format(turn, model, request, partial=partial)
+                    result, cut = await self._in_best_format(turn, model, request, partial=partial)
                 except (LLMRefused, LLMBudgetSpent):
                     raise
                 except LLMError as error:
                     _log.info("%s", error)
                     failures.append(error)
                 else:
-                    return Completion(found, turn.usage, model, cut)
+                    return Completion(result, turn.usage, model, cut)
             raise failures[0]
 
     async def embed(
@@ -218,8 +218,8 @@ class Gateway:
     async def _in_best_format(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], *, partial: bool
     ) -> tuple[Answer, bool]:
-        known = self._formats.get(model, Format.SCHEMA)
-        *formats, last = list(Format)[list(Format).index(known) :]
+        first = self._formats.get(model, Format.SCHEMA)
+        *formats, last = list(Format)[list(Format).index(first) :]
         for form in formats:
             with suppress(LLMRejected):
                 return await self._with_second_attempt(turn, model, request, form, partial=partial)

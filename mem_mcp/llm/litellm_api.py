@@ -115,10 +115,10 @@ def key_variables(library: Library, model: str) -> list[str]:
 def context_window(library: Library, model: str) -> int | None:
     """Return the most tokens that a model reads; None if LiteLLM does not know."""
     try:
-        known = library.get_model_info(model)
+        info = library.get_model_info(model)
     except library.exceptions.ModelNotMappedError:
         return None
-    return known.get("max_input_tokens") or None
+    return info.get("max_input_tokens") or None
 
 
 def count_tokens(library: Library, model: str, texts: Sequence[str]) -> list[int]:

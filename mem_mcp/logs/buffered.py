@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from mem_mcp.errors import StoreError
-from mem_mcp.store import Log
+from mem_mcp.store import LogTable
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class WriteBehind(ABC, Generic[T]):
         log: the table to write to.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: LogTable) -> None:
         self.log = log
         self._waiting: list[T] = []
         self._task: asyncio.Task[None] | None = None

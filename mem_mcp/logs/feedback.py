@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mem_mcp.store import Log, Space, Vector, columns, matrix
+from mem_mcp.store import LogTable, Space, Vector, log_schema, matrix
 from mem_mcp.text import digest
 
 _TEXTS = (
     "memory_id", "owner", "rating", "reason", "question", "query", "user_id", "agent_id",
 )  # fmt: skip
-SCHEMA = columns(*((name, pa.string()) for name in _TEXTS))
+SCHEMA = log_schema(*((name, pa.string()) for name in _TEXTS))
 """The columns of the log."""
 _COLUMNS = (*_TEXTS, "vector", "created_at")
 _CACHE_ENTRIES_MAX = 64
@@ -69,7 +69,7 @@ class Ratings:
     Every method raises StoreError if LanceDB or the disk refuses.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: LogTable) -> None:
         self.log = log
         self._cache: OrderedDict[frozenset[str], _CachedRatings] = OrderedDict()
 

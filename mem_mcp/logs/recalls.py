@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from mem_mcp.logs.buffered import WriteBehind
-from mem_mcp.store import Log, Vector, columns
+from mem_mcp.store import LogTable, Vector, log_schema
 from mem_mcp.times import utc_now
 
 _TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
-SCHEMA = columns(*((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string())))
+SCHEMA = log_schema(
+    *((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string()))
+)
 """The columns of the log."""
 _COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
 
@@ -50,7 +52,7 @@ class Traces(WriteBehind[Trace]):
         keep: how long traces are kept; None if they are switched off.
     """
 
-    def __init__(self, log: Log, keep: timedelta | None) -> None:
+    def __init__(self, log: LogTable, keep: timedelta | None) -> None:
         super().__init__(log)
         self.keep = keep
 

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Background:
-    """Reads what waits: at the start what another process left, then after writes."""
+    """Processes pending input: at the start, what other processes left; then after each write."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -23,7 +23,7 @@ class Background:
         self._again = False
 
     def wake(self) -> None:
-        """Look for what waits, now or after what is under way."""
+        """Process pending input now, or after the current run."""
         if not self._allowed:
             return
         self._again = True
@@ -31,7 +31,7 @@ class Background:
             self._task = asyncio.create_task(self._work())
 
     async def close(self) -> None:
-        """Give up what is under way: it waits for the next process."""
+        """Cancel the current run; the input stays pending for the next process."""
         self._allowed = False
         if self._task is not None:
             self._task.cancel()
@@ -42,8 +42,8 @@ class Background:
             self._again = False
             try:
                 if await self._runtime.store.count(WAITING):
-                    done = await reprocess(self._runtime, kept=False)
-                    for note in done.degraded:
+                    result = await reprocess(self._runtime, kept=False)
+                    for note in result.degraded:
                         logger.warning("%s", note)
-            except MemError as error:  # nothing is lost, and the next write tries again
+            except MemError as error:  # the input stays pending; the next write tries again
                 logger.warning("what waits for the language model was not read: %s", error)

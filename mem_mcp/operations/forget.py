@@ -1,4 +1,4 @@
-"""forget: end a memory, or all that match; its history stays unless it is purged."""
+"""forget: end one memory, or all that match filters; a purge also deletes the history."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from mem_mcp.times import utc_now
 from mem_mcp.writing.versions import deletion
 
 AT_ONCE = 1_000
-"""Rows of one commit; forgetting more takes several."""
+"""Memories forgotten in one commit."""
 
 
 async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
-    """Forget one memory, or with confirm all that match filters.
+    """Forget one memory or, if confirmed, all that match filters.
 
     Raises:
-        InvalidInput: neither or both of memory_id and filters, or filters that do not compile.
-        NotFound: no such memory for this caller.
-        NotPermitted: a shared memory of another writer.
-        WriteConflict: other writers kept winning.
+        InvalidInput: neither or both of memory_id and filters are given, or the filters do not
+            compile.
+        NotFound: there is no such memory for this caller.
+        NotPermitted: another user wrote the shared memory.
+        WriteConflict: others kept changing the memories.
     """
     store = runtime.store
     scope = request.scope(runtime.settings.user_id)
@@ -35,9 +36,9 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
             "memory_id", "give either memory_id or filters, and with filters confirm=true"
         )
     if request.memory_id:
-        one = await find(store, scope, request.memory_id, deleted=request.purge)
-        await check_may_change(store, scope, one.memory)
-        ids = [one.memory.memory_id]
+        row = await find(store, scope, request.memory_id, deleted=request.purge)
+        await check_may_change(store, scope, row.memory)
+        ids = [row.memory.memory_id]
     else:
         ids = await _matching(store, scope, request)
         if not request.confirm:
@@ -50,10 +51,9 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
 
 async def _matching(store: Store, scope: Scope, request: Forget) -> list[str]:
     filters = request.filters or {}
-    asked = chosen(filters)
     state = current() if request.purge else every(listable(filters), current())
     rows = await store.read(
-        every(owned(scope), asked, state),
+        every(owned(scope), chosen(filters), state),
         columns=["memory_id", "version_id"],
         order=[("recorded_at", True), ("version_id", True)],
     )
@@ -61,10 +61,10 @@ async def _matching(store: Store, scope: Scope, request: Forget) -> list[str]:
 
 
 async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
-    """Add a DELETE version to each memory that has none yet."""
-    which: dict[str, Any] = {"memory_id": {"in": list(ids)}, "status": {"ne": "deleted"}}
+    """Add a DELETE version to each memory that is not deleted yet."""
+    remaining: dict[str, Any] = {"memory_id": {"in": list(ids)}, "status": {"ne": "deleted"}}
     for _ in range(WRITE_ATTEMPTS):
-        rows = await store.read(every(which, current()), columns=EVERY_FIELD)
+        rows = await store.read(every(remaining, current()), columns=EVERY_FIELD)
         if not rows:
             await store.settle()
             return
@@ -76,6 +76,6 @@ async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
 
 
 async def _purge(runtime: Runtime, ids: Sequence[str]) -> None:
-    # Marks first: what fails here is repeated with the memory still there to name.
+    # Ratings first: if this fails, the memory is still there, and the call can be repeated.
     await runtime.ratings.erase(ids)
     await runtime.store.delete({"memory_id": {"in": list(ids)}})

@@ -1,4 +1,4 @@
-"""get_memory: every field of one memory, and its history when asked."""
+"""get_memory: read one memory and, on request, its history."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from mem_mcp.store.table import ROW_COLUMNS
 
 
 async def get_memory(runtime: Runtime, request: GetMemory) -> GetResult:
-    """Read one memory; a forgotten one only with its history.
+    """Read the current version of a memory; with history all versions, even if forgotten.
 
     Raises:
-        NotFound: no such memory for this caller.
+        InvalidInput: memory_id is not a valid id, or several ids begin so.
+        NotFound: there is no such memory for this caller.
     """
     scope = request.scope(runtime.settings.user_id)
     newest = await find(runtime.store, scope, request.memory_id, deleted=request.history)

@@ -18,11 +18,11 @@ from mem_mcp.api.models import (
     Memory,
     Scope,
 )
-from mem_mcp.errors import InvalidInput, MemError, NotFound
+from mem_mcp.errors import InvalidInput, MemError
 from mem_mcp.learning.hide import affected, sync_hidden
 from mem_mcp.logs.feedback import Rating, RatingKey, question_key
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.retrieval.access import visible
+from mem_mcp.retrieval.access import Visible, visible
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, unbroken
 from mem_mcp.times import utc_now
@@ -54,7 +54,7 @@ async def give_feedback(runtime: Runtime, request: GiveFeedback) -> FeedbackResu
     entries = [one for one in checked if isinstance(one, Rating)]
     before: Mapping[RatingKey, Rating] = {}
     if entries:
-        before = await _stored(runtime, scope, entries, known)
+        before = await _stored(runtime, scope, entries, known.memories)
     return _result(checked, marks, before)
 
 
@@ -68,7 +68,7 @@ async def _stored(
     await runtime.ratings.add(entries)
     # Read again: another call may have hidden one since, seeing only what was stored until then.
     now = await visible(runtime.store, scope, {entry.memory_id for entry in entries})
-    touched = affected(entries, before, {**known, **now})
+    touched = affected(entries, before, {**known, **now.memories})
     if touched:
         await sync_hidden(runtime, scope, touched)
     return before
@@ -102,7 +102,7 @@ async def _checked(
     runtime: Runtime,
     scope: Scope,
     marks: Sequence[Mark | FeedbackRefused],
-    known: Mapping[str, Memory],
+    known: Visible,
 ) -> list[Rating | MemError | FeedbackRefused]:
     questions = await _Questions.of(runtime, scope, marks)
     now = utc_now()
@@ -114,9 +114,7 @@ async def _checked(
         try:
             if not mark.memory_id:
                 raise InvalidInput("memory_id", "is missing; give one that recall returned")
-            memory = known.get(mark.memory_id)
-            if memory is None:
-                raise NotFound(mark.memory_id)
+            memory = known.of(mark.memory_id)
             query, vector = questions.asked(mark)
         except MemError as error:
             checked.append(error)
@@ -147,7 +145,7 @@ def _shown(memory_id: object) -> str:
 
 async def _known(
     runtime: Runtime, scope: Scope, marks: Sequence[Mark | FeedbackRefused]
-) -> dict[str, Memory]:
+) -> Visible:
     """Return the current memories that are named and that this caller may see."""
     ids = {mark.memory_id for mark in marks if isinstance(mark, Mark)} - {""}
     return await visible(runtime.store, scope, ids)

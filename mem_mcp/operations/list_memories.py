@@ -1,4 +1,4 @@
-"""list_memories: all that match, page by page."""
+"""list_memories: list the memories that match filters, page by page."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mem_mcp.times import parse_time
 
 
 async def list_memories(runtime: Runtime, request: ListMemories) -> ListResult:
-    """List a user's memories by the time they were recorded.
+    """List the memories of a scope in the order they were recorded.
 
     Raises:
-        InvalidInput: an argument was refused.
+        InvalidInput: the filters do not compile, or the cursor is not valid.
     """
     scope = request.scope(runtime.settings.user_id)
-    wanted = every(
+    matching = every(
         owned(scope),
         chosen(request.filters, kinds=names(request.kinds), tags=names(request.tags)),
         listable(request.filters or {}),
     )
     ascending = request.order == "oldest"
     rows = await runtime.store.read(
-        every(wanted, _after(request.cursor, ascending=ascending)),
+        every(matching, _after(request.cursor, ascending=ascending)),
         order=[("recorded_at", ascending), ("version_id", ascending)],
         limit=request.limit + 1,
     )
@@ -39,16 +39,18 @@ async def list_memories(runtime: Runtime, request: ListMemories) -> ListResult:
     return ListResult(
         memories=memories,
         next_cursor=_cursor(memories[-1]) if len(rows) > request.limit else None,
-        total=await runtime.store.count(wanted),
+        total=await runtime.store.count(matching),
     )
 
 
 def _cursor(last: Memory) -> str:
+    """Return the cursor of the page that follows a memory."""
     place = json.dumps([last.recorded_at.isoformat(), last.version_id])
     return base64.urlsafe_b64encode(place.encode()).decode()
 
 
 def _after(cursor: str, *, ascending: bool) -> dict[str, Any]:
+    """Return the conditions of rows that follow a cursor; none for an empty cursor."""
     if not cursor:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""maintain: keep the store small and current, every memory embedded, and archive what is due."""
+"""maintain: compact the store, embed what has no vector, and archive memories that are due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Maintenance that nobody asks for: off the path of answers, one pass at a time."""
+    """Maintenance of a store: on request, and in the background after writes, one run at a time."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -29,35 +29,35 @@ class Upkeep:
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, *, thorough: bool = False, dry_run: bool = False) -> Maintained:
-        """Do everything now.
+        """Run maintenance now.
 
         Args:
-            thorough: also archive what is due, and remove old files that do little harm.
-            dry_run: only say what would be archived, embedded and pruned.
+            thorough: also archive memories that are due, and remove all old files.
+            dry_run: only report what would be archived, embedded and pruned.
 
         Raises:
-            StoreError: LanceDB or the disk refused.
+            StoreError: LanceDB or the disk failed.
         """
         await self._idle()
         if dry_run:
-            return await self._foreseen()
+            return await self._dry_run()
         if reason := await self._maintenance.reason_against():
             return Maintained(ran=False, reason=reason)
         archived = await archive(self._runtime) if thorough else []
-        done = await self._pass(thorough=thorough)
-        return done.model_copy(update={"archived": archived})
+        report = await self._pass(thorough=thorough)
+        return report.model_copy(update={"archived": archived})
 
     def after_write(self) -> None:
-        """Start a pass in the background when it is due."""
+        """Start maintenance in the background if it is due."""
         if (self._task is None or self._task.done()) and self._maintenance.due():
-            self._task = asyncio.create_task(self._unasked())
+            self._task = asyncio.create_task(self._in_background())
 
     async def close(self) -> None:
-        """Wait for a pass under way, and leave a small store tidy."""
+        """Wait for background maintenance; remove its old files if the store is small."""
         await self._idle()
         try:
             await self._maintenance.leave()
-        except MemError as error:  # nothing is lost, and the next process tries again
+        except MemError as error:  # no data is lost; the next process tries again
             logger.warning("maintenance failed: %s", error)
 
     async def _idle(self) -> None:
@@ -66,14 +66,14 @@ class Upkeep:
 
     async def _pass(self, *, thorough: bool = False) -> Maintained:
         embedded, _ = await embed_missing(self._runtime)
-        done = await self._maintenance.run(thorough=thorough)
-        pruned = await self._keep_logs(thorough=thorough) if done.ran else 0
-        return done.model_copy(update={"embedded": embedded, "pruned_traces": pruned})
+        report = await self._maintenance.run(thorough=thorough)
+        pruned = await self._prune_logs(thorough=thorough) if report.ran else 0
+        return report.model_copy(update={"embedded": embedded, "pruned_traces": pruned})
 
-    async def _keep_logs(self, *, thorough: bool) -> int:
-        """Drop traces and calls that are too old, and join small files; return how many traces."""
+    async def _prune_logs(self, *, thorough: bool) -> int:
+        """Delete old traces and calls, and compact the logs; return how many traces it deleted."""
         traces = self._runtime.traces.log
-        async with self._runtime.store.alone("logs"):  # two at once would undo each other's work
+        async with self._runtime.store.alone("logs"):  # two processes at once would conflict
             pruned = await traces.prune(utc_now() - trace_window(self._runtime))
             calls = self._runtime.calls.log
             await calls.prune(utc_now() - trace_window(self._runtime))
@@ -81,7 +81,7 @@ class Upkeep:
                 await log.tidy(thorough=thorough)
         return pruned
 
-    async def _foreseen(self) -> Maintained:
+    async def _dry_run(self) -> Maintained:
         runtime = self._runtime
         traced = await runtime.traces.log.read(["created_at"])
         old = pc.less(traced["created_at"], utc_now() - trace_window(runtime))
@@ -94,12 +94,12 @@ class Upkeep:
             reason="a dry run changes nothing",
         )
 
-    async def _unasked(self) -> None:
+    async def _in_background(self) -> None:
         try:
             if reason := await self._maintenance.reason_against():
                 logger.warning("no maintenance: %s", reason)
                 return
             await self._pass()
-        except MemError as error:  # nothing is lost, and the next write tries again
+        except MemError as error:  # no data is lost; the next write tries again
             logger.warning("maintenance failed: %s", error)
         await asyncio.to_thread(give_back)

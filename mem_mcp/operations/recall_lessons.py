@@ -46,7 +46,7 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
         recall_id=new_recall_id(),
         **lists,
         tool_stats=tools,
-        briefing=briefing(lists, tools, request.max_tokens),
+        briefing=briefing(lists, tools, request.max_tokens, runtime.zone),
         degraded=degraded,
     )
     shown = [one.memory_id for some in lists.values() for one in some]
@@ -83,7 +83,7 @@ async def _searched(
 
 
 def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) -> list[Lesson]:
-    rows = found.candidacy.rows
+    rows = found.table.rows
     shown = np.array(
         [
             name == list_of(kind, outcome, asked)
@@ -94,7 +94,7 @@ def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) ->
         np.bool_,
     )
     order = found.ranking.order[shown[found.ranking.order]]
-    candidates = found.candidacy.candidates
+    candidates = found.table.candidates
     chosen = select(replace(found.ranking, order=order), candidates, limit)
     said = Counter(
         (normalised(candidates.texts[row]), candidates.labels[row]) for row in order.tolist()

@@ -8,7 +8,7 @@ from typing import Any
 from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import GLOBAL_USER, WAITS, EvaluatedBy, Memory, OutcomeResult, Scope
 from mem_mcp.api.outcomes import RecordOutcome
-from mem_mcp.errors import InvalidInput, LLMError, NotFound
+from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.extraction.outcome_judge import JUDGED, judge
 from mem_mcp.retrieval.access import visible
 from mem_mcp.runtime import Runtime
@@ -40,7 +40,7 @@ async def record_outcome(runtime: Runtime, request: RecordOutcome) -> OutcomeRes
     if keyed and (named or runtime.gateway):
         is_repeated = bool(await stored_earlier(runtime.store, keyed))
     if not is_repeated:
-        await _check_known(runtime, scope, named)
+        named = await _whole_ids(runtime, scope, named)
     recalled, degraded = await _recalled(runtime, scope, request.recall_id)
     memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
     told: list[str] = []
@@ -115,11 +115,9 @@ def _memory(runtime: Runtime, request: RecordOutcome, scope: Scope) -> Memory:
     return memory.model_copy(update={"user_id": GLOBAL_USER}) if is_shared else memory
 
 
-async def _check_known(runtime: Runtime, scope: Scope, ids: Sequence[str]) -> None:
+async def _whole_ids(runtime: Runtime, scope: Scope, ids: Sequence[str]) -> list[str]:
     known = await visible(runtime.store, scope, ids)
-    for memory_id in ids:
-        if memory_id not in known:
-            raise NotFound(memory_id)
+    return [known.of(one).memory_id for one in ids]
 
 
 async def _recalled(runtime: Runtime, scope: Scope, recall_id: str) -> tuple[list[str], list[str]]:

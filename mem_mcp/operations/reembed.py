@@ -1,4 +1,4 @@
-"""reembed: vectors of another model, made while the ones that are there serve."""
+"""reembed: embed every memory with another model while the old vectors stay in use."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from mem_mcp.store import Maintenance, activate, adopt, drop_others, is_active, 
 from mem_mcp.writing.backfill import embed_versions
 
 
-async def reembed(runtime: Runtime, told: Callable[[int, int], None]) -> Reembedded:
-    """Fill a column with vectors of this embedder, and let every process that opens use it.
+async def reembed(runtime: Runtime, progress: Callable[[int, int], None]) -> Reembedded:
+    """Embed every version with the runtime's embedder, then make its vectors the active ones.
 
-    One process at a time does it. What was filled before it stopped, or by another one, stays.
+    Only one process at a time does this. A run that was stopped can be continued: vectors that are
+    already stored are kept.
 
     Args:
-        runtime: of a store that may hold vectors of another embedder.
-        told: called with how many versions are done, and in all.
+        runtime: the open memory; its store may have vectors of another embedder.
+        progress: called with the number of versions done, and their total.
 
     Raises:
-        EmbedderUnavailable: the model gave no vector; nothing has changed for anybody.
+        EmbedderUnavailable: the model returned no vector; the old vectors stay active.
     """
     store, embedder = runtime.store, runtime.embedder
     (probe,) = await embedder.embed(["How long are your vectors?"])
@@ -29,9 +30,10 @@ async def reembed(runtime: Runtime, told: Callable[[int, int], None]) -> Reembed
         await adopt(store, embedder.identity, len(probe))
         await runtime.fit(len(probe))
         total = (await unfilled(store, ["version_id"], trusting=False)).num_rows
-        # Not the questions of feedback: they have one vector, and until the switch others need it.
+        # The queries in the feedback log are left out: each has only one vector, and other
+        # processes need it until the switch.
         embedded, degraded = await embed_versions(
-            runtime, lambda done: told(done, total), trusting=False
+            runtime, lambda done: progress(done, total), trusting=False
         )
         if degraded:
             raise EmbedderUnavailable(

@@ -14,13 +14,12 @@ from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import WAITS, Kind, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.api.remember import KINDS, MOST_AT_ONCE, Remember
 from mem_mcp.errors import InvalidInput, LLMError
+from mem_mcp.extraction.message_reading import read_messages, with_text, worded
 from mem_mcp.extraction.pending import (
     being_read,
     content_of_row,
     is_kept,
-    request_of,
     rows_waiting,
-    still_waiting,
     waiting,
 )
 from mem_mcp.extraction.pictures import (
@@ -28,11 +27,9 @@ from mem_mcp.extraction.pictures import (
     Content,
     blindness,
     content_of,
-    described,
     has_parts,
     left_out,
 )
-from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.extraction.secrets import masked
 from mem_mcp.llm import Gateway
@@ -40,7 +37,7 @@ from mem_mcp.retrieval.near_duplicates import similar
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.telemetry import span
-from mem_mcp.text import content_hash, digest
+from mem_mcp.text import digest
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, new_memory
 from mem_mcp.writing.insert import (
@@ -50,12 +47,9 @@ from mem_mcp.writing.insert import (
     store_new,
     stored_earlier,
 )
-from mem_mcp.writing.versions import next_version, with_embedding
 
 MOST_SIMILAR = 3
 _TURNS = 16
-_AS_GIVEN = {"status": "active", "reason": None, "source": None}
-"""What a message that waits is without: the note of its request."""
 _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
 
 
@@ -135,17 +129,10 @@ def _without(runtime: Runtime, checked: _Checked, blind: str) -> _Checked:
     memories = [checked.memories[place] for place in kept]
     return replace(
         checked,
-        memories=_worded(memories, contents),
+        memories=worded(memories, contents),
         contents=contents,
         degraded=[*checked.degraded, *degraded],
     )
-
-
-def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Memory]:
-    return [
-        memory.model_copy(update={"text": content.text, "content_hash": content_hash(content.text)})
-        for memory, content in zip(memories, contents, strict=True)
-    ]
 
 
 async def _read(
@@ -159,7 +146,7 @@ async def _read(
         # Stored before the model is asked: whatever ends this process, what was said is there, and
         # a repeated call goes on where this one was.
         # Without secrets: what is read ends, but its version stays in the history.
-        bare = [_with_text(memory, masked(memory.text)) for memory in checked.memories]
+        bare = [with_text(memory, masked(memory.text)) for memory in checked.memories]
         raw = waiting(bare, request.instructions, contents or None)
         embedding = start_embedding(runtime, raw)
         first, placed = await store_new(runtime, raw, embedding, checked.request)
@@ -175,7 +162,11 @@ async def _read(
             whole = zip(placed, checked.memories, strict=True)
             texts = {one.memory.memory_id: memory.text for one, memory in whole}
         with gateway.turn() as turn, being_read(rows):
-            progress = await _let_read(runtime, gateway, request, checked, rows, contents, texts)
+            progress = await read_messages(
+                runtime, gateway, checked.scope, rows, contents, texts,
+                instructions=request.instructions, request=checked.request,
+                on_progress=request.on_progress,
+            )  # fmt: skip
         results = progress.results
         if first:
             again = await _repeated(runtime, checked, await _made(runtime, checked))
@@ -185,68 +176,6 @@ async def _read(
             results = [*results, *(_result(_waits(row), []) for row in left)]
     degraded = [*checked.degraded, *degraded, *progress.degraded]
     return RememberResult(results=results, degraded=degraded, llm=turn.usage)
-
-
-async def _let_read(
-    runtime: Runtime,
-    gateway: Gateway,
-    request: Remember,
-    checked: _Checked,
-    rows: Sequence[Version],
-    contents: Sequence[Content],
-    texts: Mapping[str, str],
-) -> ExtractionProgress:
-    """Let the model read messages that wait; what it does not read goes on waiting.
-
-    Args:
-        runtime: what to work with.
-        gateway: to the model.
-        request: the arguments.
-        checked: the same, checked.
-        rows: the messages as they wait.
-        contents: what each holds, where there are pictures.
-        texts: what each says in full, by memory id.
-    """
-    memories, failure = (
-        [_with_text(row.memory, texts.get(row.memory.memory_id, row.memory.text)) for row in rows],
-        None,
-    )
-    if any(content.pictures for content in contents):
-        contents, failure = await described(runtime, gateway, contents)
-        memories = _worded(memories, contents)
-    given = material(
-        checked.scope,
-        [memory.model_copy(update=_AS_GIVEN) for memory in memories],
-        instructions=request.instructions,
-        request=checked.request,
-        waited=rows,
-    )
-    progress = ExtractionProgress()
-    if failure is None:
-        await infer(runtime, gateway, given, progress, request.on_progress)
-    else:
-        note = f"the language model did not describe a picture, so all of it waits: {failure}"
-        progress.left, progress.degraded = [*given.said], [note]
-    progress.unread_rows = [
-        await _described_row(runtime, rows[place], contents[place]) if contents else rows[place]
-        for place in progress.unread(given)
-    ]
-    return progress
-
-
-async def _described_row(runtime: Runtime, row: Version, content: Content) -> Version:
-    """Keep the descriptions of pictures with a message that goes on waiting: they were paid for."""
-    if content == content_of_row(row.memory):
-        return row
-    fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
-    vector, fields = await with_embedding(runtime, row, fields)
-    whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-    closed, opened = next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
-    return opened if await runtime.store.apply([opened], close=[closed]) else row
-
-
-def _with_text(memory: Memory, text: str) -> Memory:
-    return memory.model_copy(update={"text": text, "content_hash": content_hash(text)})
 
 
 def _turn_of(request: IdempotencyKey) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mem_mcp.api.models import Reprocessed, Scope
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
+from mem_mcp.extraction.material import ExtractionProgress, material
 from mem_mcp.extraction.outcome_judge import JUDGED, judge
 from mem_mcp.extraction.pending import (
     WAITING,
@@ -17,7 +18,7 @@ from mem_mcp.extraction.pending import (
     still_waiting,
 )
 from mem_mcp.extraction.pictures import Content, blindness, described, left_out
-from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
+from mem_mcp.extraction.pipeline import infer
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.retrieval.access import EVERY_FIELD

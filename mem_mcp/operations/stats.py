@@ -1,4 +1,4 @@
-"""stats: what a store holds, and how its memories are used."""
+"""stats: count the contents of a store, and how its memories are used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
-    """Count what is stored; forgotten memories count among the versions only.
+    """Count what is stored; forgotten memories count as versions only.
 
     Args:
-        runtime: what to work with.
-        detailed: also how memories are used, and models. It names some memories, whoever they
-            belong to: not for one of several users.
+        runtime: the open memory.
+        detailed: also count the use of memories and of models. The result then lists ids and texts
+            of memories of all users, so it must not be shown to one of several users.
     """
     store = runtime.store
     columns = dict.fromkeys(["version_id", "kind", "status", "user_id", *COLUMNS])
@@ -54,23 +54,23 @@ async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
 async def _without_vector(store: Store, rows: pa.Table) -> int:
     if store.space is None:
         return len(rows)
-    missing = await unfilled(store, ["superseded_at"])  # also of earlier versions
+    missing = await unfilled(store, ["superseded_at"])  # includes earlier versions
     return len(missing.filter(pc.field("superseded_at").is_null()))
 
 
 async def _models(runtime: Runtime) -> dict[str, Any]:
     now, window = utc_now(), trace_window(runtime)
     try:
-        asked = await runtime.calls.since(now - window)
-    except StoreError as error:  # what else there is to count is no worse for it
+        calls = await runtime.calls.since(now - window)
+    except StoreError as error:  # the other counts stay valid
         logger.warning("what models were asked cannot be read: %s", error)
         return {}
-    if not asked.num_rows:
+    if not calls.num_rows:
         return {}
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = asked.filter(pc.field("created_at") >= midnight)
+    today = calls.filter(pc.field("created_at") >= midnight)
     return {
-        "models": by_model(asked),
+        "models": by_model(calls),
         "models_days": window.days,
         "models_today": total(today),
     }

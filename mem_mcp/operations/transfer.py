@@ -1,4 +1,4 @@
-"""Moving memories between stores as JSON Lines, one memory a line."""
+"""Import and export of memories as JSON Lines, one memory per line."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from mem_mcp.writing.identity import new_memory
 
 BATCH = 512
 _BATCH_BYTES = 100_000_000
-"""Of lines that are stored together; Arrow takes 2 GB of a column at once."""
+"""Bytes of lines that are stored together; Arrow allows 2 GB per column."""
 
-# Made anew by the store that imports.
+# Fields that the importing store sets itself.
 _DERIVED = frozenset(
     {"version_id", "memory_id", "version", "event", "embedder", "content_hash", "recorded_at",
      "superseded_at", "request_key", "actor"}
@@ -48,27 +48,27 @@ async def import_lines(
     user_id: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
-    """Store one memory a line; bad lines are skipped and named.
+    """Store one memory per line; bad lines are skipped and listed in the result.
 
     Args:
-        runtime: what to work with.
+        runtime: the open memory.
         lines: JSON objects with the fields of a memory; `content` is accepted for `text`.
-        user_id: owner of lines that name none.
-        progress: called with the number of lines that were read since its last call.
+        user_id: owner of memories whose line has no user_id; "" for the default user.
+        progress: called with the number of lines processed since its last call.
     """
-    imported, duplicates, held = 0, 0, 0
+    imported, duplicates, batch_bytes = 0, 0, 0
     errors: list[LineError] = []
     batch: list[tuple[int, Memory]] = []
 
     async def store() -> None:
-        nonlocal imported, duplicates, held
+        nonlocal imported, duplicates, batch_bytes
         if batch:
             results = (await store_memories(runtime, [memory for _, memory in batch])).results
             added = sum(result.event == "ADD" for result in results)
             imported, duplicates = imported + added, duplicates + len(results) - added
             progress(len(batch))
             batch.clear()
-            held = 0
+            batch_bytes = 0
 
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -79,8 +79,8 @@ async def import_lines(
             errors.append(LineError(line=number, error=str(error)))
             progress(1)
         else:
-            held += len(line)
-        if len(batch) == BATCH or held > _BATCH_BYTES:
+            batch_bytes += len(line)
+        if len(batch) == BATCH or batch_bytes > _BATCH_BYTES:
             await store()
     await store()
     return ImportResult(imported=imported, duplicates=duplicates, errors=errors)
@@ -90,8 +90,8 @@ async def export_lines(runtime: Runtime, *, user_id: str = "") -> AsyncIterator[
     """Yield the current memories as JSON, oldest first; empty fields are left out.
 
     Args:
-        runtime: what to work with.
-        user_id: whose; "" for everybody's.
+        runtime: the open memory.
+        user_id: owner of the memories; "" for all users.
     """
     owner = {"user_id": user_id} if user_id else {}
     after: dict[str, Any] = {}
@@ -158,21 +158,21 @@ def _checked(scope: Scope, text: str, fields: dict[str, Any]) -> Memory:
         "relations": checks.relations,
         "position": lambda v: checks.count(v, "position"),
         "confidence": lambda v: checks.fraction(v, "confidence"),
-        # However long: of what waits with pictures, it holds them.
+        # No limit on the length: the source of pending input includes its pictures.
         "source": lambda v: check_text(v, "source"),
         "reason": lambda v: check_text(v, "reason"),
     }
-    for listed in ("tags", "entities", "used", "evidence"):
-        readers[listed] = partial(checks.names, argument=listed)
-    for moment in ("occurred_at", "valid_until", "expires_at"):
-        readers[moment] = partial(optional_time, argument=moment)
+    for field in ("tags", "entities", "used", "evidence"):
+        readers[field] = partial(checks.names, argument=field)
+    for field in ("occurred_at", "valid_until", "expires_at"):
+        readers[field] = partial(optional_time, argument=field)
     values = {
         name: readers[name](value) if name in readers else checks.name(value, name)
         for name, value in fields.items()
     }
     values.setdefault("kind", "fact")
     if values["kind"] == "outcome":
-        # As record_outcome has it: without any, no list of lessons would ever show it.
+        # The default of record_outcome. Recall of lessons skips outcomes without a type.
         values.setdefault("outcome_type", "unknown")
     try:
         return new_memory(scope, text, utc_now(), **values)

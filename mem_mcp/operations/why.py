@@ -9,13 +9,15 @@ from datetime import datetime
 
 from mem_mcp.api.explore import Why
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
-from mem_mcp.errors import InvalidInput, NotFound
+from mem_mcp.display import one_line
+from mem_mcp.errors import InvalidInput
 from mem_mcp.logs.recalls import Trace
+from mem_mcp.retrieval.access import find
 from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
-from mem_mcp.text import count_tokens, one_line
+from mem_mcp.text import count_tokens
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",
@@ -45,15 +47,15 @@ async def why(runtime: Runtime, request: Why) -> WhyResult:
     scope = Scope(user_id=request.user_id or runtime.settings.user_id)
     trace = await _traced(runtime, request.recall_id, scope)
     versions = await _versions(runtime.store, scope, request.memory_id)
-    asked = PastQuestion.of(trace)
+    memory_id, asked = versions[0].memory_id, PastQuestion.of(trace)
     then = _at(versions, asked.moment)
-    if request.memory_id in trace.memory_ids:
+    if memory_id in trace.memory_ids:
         found, reason = True, await _present(runtime, asked, versions)
     else:
         found, reason = False, await _absent(runtime, asked, versions)
     return WhyResult(
         recall_id=trace.recall_id,
-        memory_id=request.memory_id,
+        memory_id=memory_id,
         query=trace.query,
         found=found,
         verdict=reason.verdict,
@@ -76,13 +78,12 @@ async def _traced(runtime: Runtime, recall_id: str, scope: Scope) -> Trace:
 
 
 async def _versions(store: Store, scope: Scope, memory_id: str) -> list[Memory]:
+    one = await find(store, scope, memory_id, deleted=True)
     rows = await store.read(
-        every({"memory_id": memory_id}, owned(scope, include_global=True)),
+        every({"memory_id": one.memory.memory_id}, owned(scope, include_global=True)),
         columns=_HISTORY,
         order=[("version", True)],
     )
-    if not rows:
-        raise NotFound(memory_id)
     return [row.memory for row in rows]
 
 
@@ -175,13 +176,16 @@ def _pool(runtime: Runtime) -> str:
 
 
 def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
-    place, candidates = weighed.place, weighed.found.candidacy.candidates
+    place, candidates = weighed.place, weighed.found.table.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
         text = one_line(candidates.texts[place.twin])
         return f"It says the same as {twin}, which is better placed: {text}"
     if place.cause == "min_score":
-        return f"Its score, {weighed.score:.2f}, was below min_score, {asked.min_score:.2f}."
+        bound = "too far below the best (setting recall.least_share)"
+        if asked.min_score is not None:
+            bound = f"below min_score, {asked.min_score:.2f}"
+        return f"Its score, {weighed.score:.2f}, was {bound}."
     if place.cause == "limit":
         limit = asked.request.limit
         return f"It was number {place.rank:,} of {place.of:,}, and the limit was {limit}."
@@ -199,7 +203,7 @@ def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
 
 def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
     place, found = weighed.place, weighed.found
-    candidates = found.candidacy.candidates
+    candidates = found.table.candidates
     details = []
     if place.cause is not None and place.cause != "limit":
         details.append(f"It was number {place.rank:,} of {place.of:,}.")
@@ -209,7 +213,7 @@ def _details(asked: PastQuestion, weighed: Reweighed) -> list[str]:
             f"The last one taken before it scored {found.ranking.score[last]:.2f}: "
             f"{one_line(candidates.texts[last])} ({candidates.memory_ids[last]})"
         )
-    said = found.experience.tally(candidates.memory_ids[weighed.row])
+    said = found.history.tally(candidates.memory_ids[weighed.row])
     if said != Tally():
         details.append(
             f"Marks: {said.positive} for it, {said.negative} against, {said.very_negative} "

@@ -3,9 +3,9 @@
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.feedback_boost import FeedbackSignals, query_similarity
 from mem_mcp.ranking.rank import rank, reranked
-from mem_mcp.ranking.selection import select
+from mem_mcp.ranking.selection import least_score, select
 
 __all__ = [
-    "Candidates", "FeedbackSignals", "Query", "Ranking", "query_similarity", "rank",
+    "Candidates", "FeedbackSignals", "Query", "Ranking", "least_score", "query_similarity", "rank",
     "reranked", "select",
 ]  # fmt: skip

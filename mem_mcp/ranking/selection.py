@@ -47,6 +47,16 @@ def select(
     return rows
 
 
+def least_score(ranking: Ranking, share: float) -> float:
+    """Return the score below which a memory clearly does not belong.
+
+    Args:
+        ranking: Of all candidates.
+        share: Of the best score, 0..1; 0 for no bound.
+    """
+    return share * float(ranking.score.max(initial=0.0))
+
+
 class DistinctMemories:
     """A set of candidates of which no two say the same."""
 

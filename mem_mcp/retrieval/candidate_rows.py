@@ -1,4 +1,4 @@
-"""What is ranked for a question."""
+"""The table of candidates: stored rows, and the same rows laid out for ranking."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COLUMNS = (
     "valid_until", "recorded_at", "expires_at", "outcome_type", "task_type", "tool_name", "used",
     "evidence",
 )  # fmt: skip
-"""What ranking and its answer need of a row."""
-# Turned into Python's own values for every candidate; the rest only for those that answer.
+"""Columns that ranking and the results need."""
+# Converted to Python values for every candidate; the other columns only for the results.
 _RANKED = (
     "memory_id", "text", "kind", "user_id", "run_id", "actor_id", "position", "entities",
     "outcome_type", "tool_name",
@@ -32,25 +32,25 @@ _RANKED = (
 
 @dataclass(frozen=True, slots=True)
 class CandidateTable:
-    """Rows without their vectors, and the same laid out for ranking."""
+    """Candidate rows without vectors, and the same rows, in the same order, for ranking."""
 
     rows: pa.Table
     candidates: Candidates
 
     @classmethod
     def of(cls, rows: pa.Table) -> CandidateTable:
-        """Lay out rows that have COLUMNS."""
-        return cls(rows.drop_columns("vector"), _laid_out(rows))
+        """Build the table from rows that have COLUMNS."""
+        return cls(rows.drop_columns("vector"), _for_ranking(rows))
 
-    def revised(self, touched: Collection[str], rows: pa.Table) -> CandidateTable:
-        """Return these candidates with some memories as they are now.
+    def revised(self, changed: Collection[str], rows: pa.Table) -> CandidateTable:
+        """Return a table in which the rows of changed memories are replaced.
 
         Args:
-            touched: memory_ids of all that may have changed.
-            rows: what there is of these now, with COLUMNS.
+            changed: memory_ids of all memories that may have changed.
+            rows: current rows of these memories, with COLUMNS; a memory without a row is removed.
         """
         ids = self.candidates.memory_ids
-        kept = [index for index, memory_id in enumerate(ids) if memory_id not in touched]
+        kept = [index for index, memory_id in enumerate(ids) if memory_id not in changed]
         if len(kept) == len(ids) and not rows.num_rows:
             return self
         new = CandidateTable.of(rows)
@@ -62,20 +62,20 @@ class CandidateTable:
 
     @property
     def size(self) -> int:
-        """Bytes of memory, about."""
+        """Approximate size in bytes."""
         return int(self.rows.nbytes + self.candidates.vectors.nbytes)
 
     @property
-    def until(self) -> datetime | None:
-        """When the first of the rows expires; None if none does."""
-        first: datetime | None = pc.min(self.rows["expires_at"]).as_py()
-        return first
+    def first_expiry(self) -> datetime | None:
+        """The earliest time at which a row expires; None if no row expires."""
+        earliest: datetime | None = pc.min(self.rows["expires_at"]).as_py()
+        return earliest
 
 
-def _laid_out(rows: pa.Table) -> Candidates:
+def _for_ranking(rows: pa.Table) -> Candidates:
     columns = {name: rows[name].to_pylist() for name in _RANKED}
     positions = [-1 if position is None else position for position in columns["position"]]
-    # Runs of different users are different runs.
+    # Two users may use the same run_id for different runs.
     run_ids = [
         None if run is None and position < 0 else f"{user}\x1f{run or ''}"
         for user, run, position in zip(
@@ -102,24 +102,25 @@ def _laid_out(rows: pa.Table) -> Candidates:
 
 
 def edges(relations: pa.ChunkedArray) -> list[Sequence[tuple[str, str, str]]]:
-    """Return (source, relation, target) of each edge of each row."""
+    """Return the edges of each row as (source, relation, target)."""
     sizes = pc.list_value_length(relations).fill_null(0).to_pylist()
-    if not any(sizes):  # as in most scopes
+    if not any(sizes):  # most scopes have no relations
         return [()] * len(sizes)
     flat = pc.list_flatten(relations)
     parts = (pc.struct_field(flat, name).to_pylist() for name in ("source", "relation", "target"))
-    each = zip(*parts, strict=True)
-    return [tuple(islice(each, size)) for size in sizes]
+    all_edges = zip(*parts, strict=True)
+    return [tuple(islice(all_edges, size)) for size in sizes]
 
 
 def _joined(old: Candidates, kept: Sequence[int], new: Candidates) -> Candidates:
+    """Return the kept rows of the old candidates, followed by the new ones."""
     columns: dict[str, Any] = {}
     for name in (field.name for field in fields(Candidates)):
-        before, after = getattr(old, name), getattr(new, name)
-        if isinstance(before, np.ndarray):
-            columns[name] = np.concatenate([before[kept], after])
+        old_column, new_column = getattr(old, name), getattr(new, name)
+        if isinstance(old_column, np.ndarray):
+            columns[name] = np.concatenate([old_column[kept], new_column])
         else:
-            columns[name] = [*(before[index] for index in kept), *after]
+            columns[name] = [*(old_column[index] for index in kept), *new_column]
     return Candidates(**columns)
 
 

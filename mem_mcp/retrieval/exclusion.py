@@ -1,4 +1,4 @@
-"""What became of one candidate of a question: its place, or what kept it out of the answer."""
+"""Why a candidate is not in an answer: its rank, and the bound that left it out."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ Cause = Literal["min_score", "limit", "duplicate", "max_tokens"]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an answer may hold."""
+    """The bounds of an answer."""
 
     limit: int
+    """Maximum number of memories."""
     max_tokens: int = 0
+    """Maximum tokens of their texts; 0 for no bound."""
     min_score: float = 0.0
+    """Least score of a memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a candidate stands."""
+    """The rank of a candidate, and why it was left out."""
 
     rank: int
     """1 for the best."""
     of: int
-    """Candidates it was held against, itself among them."""
+    """Number of candidates ranked, this one included."""
     cause: Cause | None
-    """What kept it out; None where nothing did."""
+    """The bound that left it out; None if it is in the answer."""
     better: Sequence[int] = ()
-    """Candidates that the answer took before it came to this one."""
+    """Indices of the higher-ranked candidates that are in the answer."""
     twin: int | None = None
-    """The one of these that says the same."""
+    """Index of the one in `better` that this one duplicates; None if there is none."""
 
 
 def placement(
@@ -48,21 +51,22 @@ def placement(
     bounds: Bounds,
     among: NDArray[np.bool_] | None = None,
 ) -> Placement:
-    """Find out what `select` did with a candidate, and why.
+    """Return the rank of a candidate, and why `select` left it out.
 
     Args:
-        ranking: of these candidates.
-        candidates: what was ranked.
-        row: which of them.
-        bounds: of the answer.
-        among: (n,) which of them the answer's list may show; None for all.
+        ranking: the ranking of the candidates.
+        candidates: the n ranked candidates.
+        row: index of the candidate.
+        bounds: the bounds of the answer.
+        among: (n,) true for candidates that may be in the answer; None for all. It must be true
+            for `row`.
     """
     order = ranking.order if among is None else ranking.order[among[ranking.order]]
     place = int(np.flatnonzero(order == row)[0])
-    before = replace(ranking, order=order[:place])
-    better = select(before, candidates, bounds.limit, bounds.max_tokens, bounds.min_score)
-    twin = next((one for one in better if _same(candidates, one, row)), None)
-    left = bounds.max_tokens - sum(count_tokens(candidates.texts[one]) for one in better)
+    higher = replace(ranking, order=order[:place])
+    better = select(higher, candidates, bounds.limit, bounds.max_tokens, bounds.min_score)
+    twin = next((other for other in better if _duplicates(candidates, other, row)), None)
+    left = bounds.max_tokens - sum(count_tokens(candidates.texts[other]) for other in better)
     cause: Cause | None = None
     if ranking.score[row] < bounds.min_score:
         cause = "min_score"
@@ -75,7 +79,7 @@ def placement(
     return Placement(place + 1, len(order), cause, better, twin)
 
 
-def _same(candidates: Candidates, one: int, other: int) -> bool:
+def _duplicates(candidates: Candidates, first: int, second: int) -> bool:
     distinct = DistinctMemories(candidates)
-    distinct.add(one)
-    return not distinct.add(other)
+    distinct.add(first)
+    return not distinct.add(second)

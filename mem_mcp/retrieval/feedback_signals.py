@@ -1,4 +1,4 @@
-"""What came of using memories: raters' marks, and the outcomes of tasks that used them."""
+"""Feedback on memories: ratings, and the outcomes of tasks that used them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ WEIGHTS: Mapping[str, float] = {
     "success": 0.5,
     "failure": -0.5,
 }
-"""Marks that each is worth. An outcome has many causes: it counts less than a word about the
-memory itself; partial and unknown ones say nothing."""
+"""Weight of each rating and outcome. An outcome has many causes, so it counts less than a rating
+of the memory itself. The outcomes partial and unknown do not count."""
 
-_MOST_KEPT = 16
-# Outcomes beyond so many, the newest, are not read for their marks.
+_MOST_CACHED = 16
+# Only the newest outcomes are read, at most so many.
 _MOST_OUTCOMES = 5_000
-# Memories that marks alone bring among the candidates, and how alike their questions must be.
-_MOST_FAVOURED = 20
-_LEAST_LIKENESS = 0.1
+# Memories that become candidates through feedback alone.
+_MOST_BOOSTED = 20
+# Least similarity of the rated query to the new one, as `query_similarity` returns it (0..1).
+_LEAST_SIMILARITY = 0.1
 FIELDS: Mapping[str, str] = {
     "POSITIVE": "positive",
     "NEGATIVE": "negative",
@@ -40,16 +41,16 @@ FIELDS: Mapping[str, str] = {
     "success": "successes",
     "failure": "failures",
 }
-"""Where a `Tally` counts each."""
+"""The field of `Tally` that counts each rating and outcome."""
 
 
-class Experience:
-    """Marks of memories (m), column by column.
+class FeedbackHistory:
+    """The ratings and outcomes (m signals) that count for a query.
 
     Args:
-        memory_ids: (m)
-        words: (m) a rating or an outcome each.
-        vectors: (m, d) of the questions; NaN where there is none.
+        memory_ids: (m,) the memory that each is about.
+        words: (m,) the rating or the outcome, a key of WEIGHTS.
+        vectors: (m, d) vectors of the queries or tasks; NaN where there is none.
     """
 
     def __init__(
@@ -61,118 +62,127 @@ class Experience:
         self._weights = np.array([WEIGHTS[word] for word in words], np.float64)
         self._last: tuple[Candidates, FeedbackSignals] | None = None
 
-    def marks(self, candidates: Candidates) -> FeedbackSignals:
-        """Return the marks of some candidates."""
+    def signals(self, candidates: Candidates) -> FeedbackSignals:
+        """Return the signals about the given candidates."""
         if self._last is not None and self._last[0] is candidates:
             return self._last[1]
         rows = candidates.row_of
-        found = np.array([rows.get(one, -1) for one in self._memory_ids], np.int64)
-        known = np.flatnonzero(found >= 0)
-        marks = FeedbackSignals(found[known], self._weights[known], self._vectors[known])
-        self._last = (candidates, marks)
-        return marks
+        positions = np.array([rows.get(memory_id, -1) for memory_id in self._memory_ids], np.int64)
+        present = np.flatnonzero(positions >= 0)
+        signals = FeedbackSignals(
+            positions[present], self._weights[present], self._vectors[present]
+        )
+        self._last = (candidates, signals)
+        return signals
 
     def boosted_by_feedback(self, vector: Vector | None) -> list[str]:
-        """Return the memories that helped most with questions like one, best first."""
-        alike = query_similarity(self._vectors, vector)
-        worth: Counter[str] = Counter()
-        for row in np.flatnonzero(alike >= _LEAST_LIKENESS).tolist():
-            worth[self._memory_ids[row]] += self._weights[row] * alike[row]
-        return [memory_id for memory_id, sum_ in worth.most_common(_MOST_FAVOURED) if sum_ > 0]
+        """Return the ids of the memories that helped most with similar queries, best first.
+
+        Args:
+            vector: the query's vector; None returns no memories.
+        """
+        similarity = query_similarity(self._vectors, vector)
+        sums: Counter[str] = Counter()
+        for row in np.flatnonzero(similarity >= _LEAST_SIMILARITY).tolist():
+            sums[self._memory_ids[row]] += self._weights[row] * similarity[row]
+        return [memory_id for memory_id, sum_ in sums.most_common(_MOST_BOOSTED) if sum_ > 0]
 
     def tally(self, memory_id: str) -> Tally:
-        """Count the marks of a memory."""
-        both = zip(self._memory_ids, self._words, strict=True)
-        return Tally(**Counter(FIELDS[word] for other, word in both if other == memory_id))
+        """Count the ratings and outcomes of a memory."""
+        signals = zip(self._memory_ids, self._words, strict=True)
+        return Tally(**Counter(FIELDS[word] for about, word in signals if about == memory_id))
 
 
-class Experiences:
-    """The experience with the memories of users, kept until it changes."""
+class FeedbackCache:
+    """Cache of feedback histories, by the users whose memories a query sees."""
 
     def __init__(self, store: Store, ratings: Ratings, scopes: ScopeCache) -> None:
         self._store = store
         self._ratings = ratings
         self._scopes = scopes
         self._since: dict[frozenset[str], datetime] = {}
-        self._kept: OrderedDict[frozenset[str], tuple[int, CandidateTable | None, Experience]] = (
-            OrderedDict()
-        )
+        self._cached: OrderedDict[
+            frozenset[str], tuple[int, CandidateTable | None, FeedbackHistory]
+        ] = OrderedDict()
 
-    async def of(self, scope: Scope, asked: RowFilter, as_of: datetime | None = None) -> Experience:
-        """Return what came of using the memories that a question may see.
+    async def of(
+        self, scope: Scope, row_filter: RowFilter, as_of: datetime | None = None
+    ) -> FeedbackHistory:
+        """Return the feedback on the memories of the users whose memories a query sees.
 
         Args:
-            scope: who asks.
-            asked: what the question may see.
-            as_of: only what was known then.
+            scope: the caller.
+            row_filter: the rows that the query sees.
+            as_of: count only feedback given by this time; None for all.
         """
-        outcomes = await self._outcomes(scope, asked, as_of)
+        outcomes = await self._outcomes(scope, row_filter, as_of)
+        users = row_filter.users
         if as_of is not None:
-            return _joined(await self._ratings.at(asked.users, as_of), outcomes)
-        version, ratings = await self._ratings.of(asked.users)
-        kept = self._kept.get(asked.users)
-        if kept is None or kept[0] != version or kept[1] is not outcomes:
-            kept = (version, outcomes, _joined(ratings, outcomes))
-            self._kept[asked.users] = kept
-        self._kept.move_to_end(asked.users)
-        if len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return kept[2]
+            return _history(await self._ratings.at(users, as_of), outcomes)
+        version, ratings = await self._ratings.of(users)
+        cached = self._cached.get(users)
+        if cached is None or cached[0] != version or cached[1] is not outcomes:
+            cached = (version, outcomes, _history(ratings, outcomes))
+            self._cached[users] = cached
+        self._cached.move_to_end(users)
+        if len(self._cached) > _MOST_CACHED:
+            self._cached.popitem(last=False)
+        return cached[2]
 
     async def _outcomes(
-        self, scope: Scope, asked: RowFilter, as_of: datetime | None
+        self, scope: Scope, row_filter: RowFilter, as_of: datetime | None
     ) -> CandidateTable | None:
-        """Return the outcomes that used memories; where they are too many, the newest of them."""
-        since = self._since.get(asked.users) if as_of is None else None
-        used = _used(scope, asked, as_of, since)
-        found = await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
-        if found is not None:
-            return found
+        """Return the outcomes that used memories; if there are too many, only the newest."""
+        since = self._since.get(row_filter.users) if as_of is None else None
+        using = _outcomes_using_memories(scope, row_filter, as_of, since)
+        outcomes = await self._scopes.whole(self._store, using, _MOST_OUTCOMES)
+        if outcomes is not None:
+            return outcomes
         newest = await self._store.scan(
-            used.conditions,
+            using.conditions,
             ["recorded_at"],
             order=[("recorded_at", False)],
-            # Half of what may be read, so that the bound holds for many more.
+            # Only half of the bound, so that many more outcomes fit before it is reached again.
             limit=_MOST_OUTCOMES // 2,
         )
         since = newest["recorded_at"][-1].as_py()
         if as_of is None:
-            self._since[asked.users] = since
-        used = _used(scope, asked, as_of, since)
-        return await self._scopes.whole(self._store, used, _MOST_OUTCOMES)
+            self._since[row_filter.users] = since
+        using = _outcomes_using_memories(scope, row_filter, as_of, since)
+        return await self._scopes.whole(self._store, using, _MOST_OUTCOMES)
 
 
-def _used(
-    scope: Scope, asked: RowFilter, as_of: datetime | None, since: datetime | None
+def _outcomes_using_memories(
+    scope: Scope, row_filter: RowFilter, as_of: datetime | None, since: datetime | None
 ) -> RowFilter:
     return view(
         Scope(user_id=scope.user_id),
-        asked.now,
+        row_filter.now,
         every({"used": {"exists": True}}, {"recorded_at": {"gte": since}} if since else {}),
         further_holds=lambda memory: (
             bool(memory.used) and (since is None or memory.recorded_at >= since)
         ),
-        include_global=GLOBAL_USER in asked.users,
+        include_global=GLOBAL_USER in row_filter.users,
         as_of=as_of,
         kinds=("outcome",),
     )
 
 
-def _joined(ratings: Iterable[Rating], outcomes: CandidateTable | None) -> Experience:
-    marks = [(one.memory_id, one.rating, one.vector) for one in ratings]
+def _history(ratings: Iterable[Rating], outcomes: CandidateTable | None) -> FeedbackHistory:
+    signals = [(rating.memory_id, rating.rating, rating.vector) for rating in ratings]
     if outcomes is not None:
         words, used = (outcomes.rows[name].to_pylist() for name in ("outcome_type", "used"))
-        marks += [
+        signals += [
             (memory_id, word, vector)
             for word, ids, vector in zip(words, used, outcomes.candidates.vectors, strict=True)
             if word in WEIGHTS
             for memory_id in ids
         ]
-    known = [vector for _, _, vector in marks if vector is not None]
-    nothing = np.full(known[0].shape if known else 0, np.nan, np.float32)
-    stacked = [nothing if vector is None else vector for _, _, vector in marks]
-    return Experience(
-        [memory_id for memory_id, _, _ in marks],
-        [word for _, word, _ in marks],
-        np.stack(stacked) if stacked else np.zeros((0, 0), np.float32),
+    present = [vector for _, _, vector in signals if vector is not None]
+    missing = np.full(present[0].shape if present else 0, np.nan, np.float32)
+    vectors = [missing if vector is None else vector for _, _, vector in signals]
+    return FeedbackHistory(
+        [memory_id for memory_id, _, _ in signals],
+        [word for _, word, _ in signals],
+        np.stack(vectors) if vectors else np.zeros((0, 0), np.float32),
     )

@@ -16,6 +16,7 @@ from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.api.recall import Recall
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
+from mem_mcp.ranking import least_score
 from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
 from mem_mcp.retrieval.lesson_rows import KINDS, LISTS, lesson_conditions, lesson_rows, list_of
 from mem_mcp.retrieval.row_filters import Condition, RowFilter, recall_conditions, recall_rows
@@ -52,9 +53,9 @@ class PastQuestion:
         return isinstance(self.request, RecallLessons)
 
     @property
-    def min_score(self) -> float:
-        """The score below which nothing was shown."""
-        return self.request.min_score if isinstance(self.request, Recall) else 0.0
+    def min_score(self) -> float | None:
+        """The least score that the caller asked for; None where no bound was given."""
+        return self.request.min_score if isinstance(self.request, Recall) else None
 
     def conditions(self) -> list[Condition]:
         """Return what it asked of a memory, condition by condition."""
@@ -141,14 +142,16 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
     found = await search(runtime, query, question.scope, rows, question.moment)
     if reranks:
         found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
-    candidates = found.candidacy.candidates
+    candidates = found.table.candidates
     row = candidates.row_of.get(memory.memory_id)
     if row is None:
         return None
     # The lists of an answer share its tokens, so that no list has a bound of its own.
     request = question.request
     max_tokens = 0 if question.has_lists else request.max_tokens
-    bounds = Bounds(request.limit, max_tokens, question.min_score)
+    share = 0.0 if question.has_lists else runtime.settings.recall.least_share
+    least = least_score(found.ranking, share) if question.min_score is None else question.min_score
+    bounds = Bounds(request.limit, max_tokens, least)
     among = _shown(found, question, shown_in) if shown_in else None
     return Reweighed(found, row, placement(found.ranking, candidates, row, bounds, among))
 
@@ -169,7 +172,7 @@ class _Then:
 
 
 def _shown(found: SearchResult, question: PastQuestion, shown_in: str) -> NDArray[np.bool_]:
-    columns = (found.candidacy.rows[name].to_pylist() for name in ("kind", "outcome_type"))
+    columns = (found.table.rows[name].to_pylist() for name in ("kind", "outcome_type"))
     return np.array(
         [question.list_of(*row) == shown_in for row in zip(*columns, strict=True)], np.bool_
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mem_mcp.api.models import Memory
 from mem_mcp.ranking import Ranking
-from mem_mcp.retrieval.feedback_signals import Experience
+from mem_mcp.retrieval.feedback_signals import FeedbackHistory
 from mem_mcp.store import from_arrow
 
 
@@ -17,7 +17,7 @@ def recalled(
     rows: pa.Table,
     ranking: Ranking,
     chosen: Sequence[int],
-    explained_by: Experience | None = None,
+    explained_by: FeedbackHistory | None = None,
 ) -> list[tuple[Memory, dict[str, Any]]]:
     """Return each chosen row and the fields of its `Recalled`.
 
@@ -35,7 +35,7 @@ def recalled(
 
 
 def _fields(
-    memory: Memory, ranking: Ranking, index: int, explained_by: Experience | None
+    memory: Memory, ranking: Ranking, index: int, explained_by: FeedbackHistory | None
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "memory_id": memory.memory_id,

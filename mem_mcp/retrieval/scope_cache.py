@@ -15,155 +15,173 @@ from mem_mcp.store import Space, Store, Version
 from mem_mcp.telemetry import span
 
 _MOST_BYTES = 64_000_000
-# Touched memories that are looked up one by one; for more a scope is read anew.
-_MOST_TOUCHED = 200
+# If more memories have changed, the whole scope is read again instead of their rows.
+_MOST_CHANGED = 200
 _COUNT_HOLDS = timedelta(minutes=1)
-# Large scopes whose number of rows is kept.
+# Large scopes whose row counts are cached.
 _MOST_LARGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedScope:
+    """The rows of a scope as of one commit."""
+
     space: Space | None
     version: int
-    until: datetime | None
-    found: CandidateTable
+    expires_at: datetime | None
+    table: CandidateTable
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of a view: what was read of it before, and what was written since."""
+    """The rows of a scope: the cached ones, and those written since."""
 
     read: CandidateTable
     stale: Collection[str]
-    """Memories among these that have changed since."""
+    """Ids of memories whose rows in `read` are out of date."""
     written: Sequence[Version]
-    """Rows that those, and new ones, have now."""
+    """Current rows of the stale and of the new memories."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _RowCount:
+    """The number of rows of a large scope as of one commit."""
+
     at: datetime
     version: int
     rows: int
 
 
 class ScopeCache:
-    """The last scopes that were read whole, brought up to date by what was written since."""
+    """Rows of the scopes read last, up to 64 MB in all; each read brings them up to date."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._cached: OrderedDict[str, _CachedScope] = OrderedDict()
         self._bytes = 0
-        self._large: OrderedDict[str, _Counted] = OrderedDict()
+        self._large: OrderedDict[str, _RowCount] = OrderedDict()
 
-    async def whole(self, store: Store, view: RowFilter, most: int) -> CandidateTable | None:
-        """Return every row of a view, as of the store's newest commit.
+    async def whole(self, store: Store, row_filter: RowFilter, most: int) -> CandidateTable | None:
+        """Return every row that passes a filter, as of the store's newest commit.
 
         Args:
-            store: where the rows are.
-            view: which rows.
-            most: rows; of a larger view nothing is read.
+            store: the store.
+            row_filter: the rows to return.
+            most: the maximum number of rows.
 
         Returns:
-            None for a larger view.
+            The rows; None if there are more than `most`.
         """
-        found = await self._revised(store, view)
-        if found is not None:
-            return found if len(found.candidates) <= most else None
+        table = await self._revised(store, row_filter)
+        if table is not None:
+            return table if len(table.candidates) <= most else None
         space = store.space
         with span("count"):
             version = await store.version()
-            if self.at_least(store, view) > most:
+            if self.at_least(store, row_filter) > most:
                 return None
-            rows = await store.count(view.conditions)
+            rows = await store.count(row_filter.conditions)
         if rows > most:
-            self._note_large(view.key, _Counted(view.now, version, rows))
+            self._note_large(row_filter.key, _RowCount(row_filter.now, version, rows))
             return None
         with span("read"):
-            found = CandidateTable.of(await store.scan(view.conditions, COLUMNS))
-        self._keep(view.key, _Kept(space, version, found.until, found))
-        return found
+            table = CandidateTable.of(await store.scan(row_filter.conditions, COLUMNS))
+        self._keep(row_filter.key, _CachedScope(space, version, table.first_expiry, table))
+        return table
 
-    async def parts(self, store: Store, view: RowFilter, most: int) -> Parts | None:
-        """Return what `whole` does, without laying out anew what this process has just written."""
-        if (kept := self._usable(store, view)) is not None and view.holds is not None:
-            _, touched = await _since(store, view, kept)
-            if touched is not None and all(row is not None for row in touched.values()):
-                written = [row for row in touched.values() if row and view.holds(row.memory)]
-                return Parts(kept.found, touched, written)
-        found = await self.whole(store, view, most)
-        return Parts(found, (), ()) if found is not None else None
+    async def parts(self, store: Store, row_filter: RowFilter, most: int) -> Parts | None:
+        """Return what `whole` does, but with rows that this process wrote lately kept apart.
 
-    def at_least(self, store: Store, view: RowFilter) -> int:
-        """Return a number of rows that a view surely has, as far as it was counted: 0 if never.
-
-        Each memory that was touched since may have left it. What expires is not told of, so a count
-        holds for a minute.
+        That saves laying out the scope for ranking again after each write.
         """
-        counted = self._large.get(view.key)
-        if counted is None or abs(view.now - counted.at) > _COUNT_HOLDS:
-            return 0
-        touched = store.changes.touched(counted.version, store.newest)
-        return 0 if touched is None else counted.rows - len(touched)
+        if (cached := self._usable(store, row_filter)) is not None and row_filter.holds is not None:
+            _, changed = await _changes_since(store, row_filter, cached)
+            if changed is not None and all(row is not None for row in changed.values()):
+                written = [row for row in changed.values() if row and row_filter.holds(row.memory)]
+                return Parts(cached.table, changed, written)
+        table = await self.whole(store, row_filter, most)
+        return Parts(table, (), ()) if table is not None else None
 
-    def _note_large(self, key: str, counted: _Counted) -> None:
+    def at_least(self, store: Store, row_filter: RowFilter) -> int:
+        """Return a lower bound on the number of rows that pass a filter; 0 if not counted.
+
+        Each memory changed since the count may have left the scope, so it is subtracted. Rows also
+        expire without a write, so a count is valid for one minute only.
+        """
+        counted = self._large.get(row_filter.key)
+        if counted is None or abs(row_filter.now - counted.at) > _COUNT_HOLDS:
+            return 0
+        changed = store.changes.touched(counted.version, store.newest)
+        return 0 if changed is None else counted.rows - len(changed)
+
+    def _note_large(self, key: str, counted: _RowCount) -> None:
         self._large[key] = counted
         self._large.move_to_end(key)
         if len(self._large) > _MOST_LARGE:
             self._large.popitem(last=False)
 
-    async def _revised(self, store: Store, view: RowFilter) -> CandidateTable | None:
-        """Bring what was read last up to date, where this process knows what has changed."""
-        kept = self._usable(store, view)
-        if kept is None:
+    async def _revised(self, store: Store, row_filter: RowFilter) -> CandidateTable | None:
+        """Return the cached rows, brought up to date; None if this process cannot do that."""
+        cached = self._usable(store, row_filter)
+        if cached is None:
             return None
-        version, touched = await _since(store, view, kept)
-        if touched is None:
+        version, changed = await _changes_since(store, row_filter, cached)
+        if changed is None:
             return None
-        found = kept.found
-        if touched:
+        table = cached.table
+        if changed:
             with span("read"):
-                found = found.revised(touched, await _rows(store, view, touched))
-        self._keep(view.key, _Kept(kept.space, version, found.until, found))
-        return found
+                table = table.revised(changed, await _current_rows(store, row_filter, changed))
+        self._keep(row_filter.key, _CachedScope(cached.space, version, table.first_expiry, table))
+        return table
 
-    def _usable(self, store: Store, view: RowFilter) -> _Kept | None:
-        kept = self._kept.get(view.key)
-        if kept is None or (kept.until is not None and kept.until <= view.now):
+    def _usable(self, store: Store, row_filter: RowFilter) -> _CachedScope | None:
+        cached = self._cached.get(row_filter.key)
+        if cached is None or (
+            cached.expires_at is not None and cached.expires_at <= row_filter.now
+        ):
             return None
-        # Else its vectors are not those that the question has.
-        return kept if kept.space == store.space else None
+        # Vectors of another embedder cannot be compared with the query's.
+        return cached if cached.space == store.space else None
 
-    def _keep(self, key: str, kept: _Kept) -> None:
+    def _keep(self, key: str, cached: _CachedScope) -> None:
         self._drop(key)
-        if kept.found.size > _MOST_BYTES:
+        if cached.table.size > _MOST_BYTES:
             return
-        self._kept[key] = kept
-        self._bytes += kept.found.size
+        self._cached[key] = cached
+        self._bytes += cached.table.size
         while self._bytes > _MOST_BYTES:
-            self._drop(next(iter(self._kept)))
+            self._drop(next(iter(self._cached)))
 
     def _drop(self, key: str) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._bytes -= kept.found.size
+        cached = self._cached.pop(key, None)
+        if cached is not None:
+            self._bytes -= cached.table.size
 
 
-async def _since(
-    store: Store, view: RowFilter, kept: _Kept
+async def _changes_since(
+    store: Store, row_filter: RowFilter, cached: _CachedScope
 ) -> tuple[int, dict[str, Version | None] | None]:
-    """Return the newest commit, and what a view's memories were touched by since they were read."""
+    """Return the newest commit, and the memories of a scope that changed since it was cached.
+
+    Returns:
+        The number of the newest commit, and memory id to its current row, which is None if it must
+        be read. None instead of the second if a change is unknown, or there are too many.
+    """
     with span("count"):
         version = await store.version()
     return version, store.changes.between(
-        kept.version, version, _MOST_TOUCHED, view.users, view.kinds
+        cached.version, version, _MOST_CHANGED, row_filter.users, row_filter.kinds
     )
 
 
-async def _rows(store: Store, view: RowFilter, touched: Mapping[str, Version | None]) -> pa.Table:
-    """Return what a view sees of some memories now."""
-    rows = [row for row in touched.values() if row is not None]
-    if view.holds is not None and len(rows) == len(touched):
-        return store.rows([row for row in rows if view.holds(row.memory)], COLUMNS)
-    # Whole memories, not versions: what a later commit made of them is seen as well.
-    return await store.scan(every(view.conditions, {"memory_id": {"in": [*touched]}}), COLUMNS)
+async def _current_rows(
+    store: Store, row_filter: RowFilter, changed: Mapping[str, Version | None]
+) -> pa.Table:
+    """Return the current rows of the changed memories that pass a filter."""
+    rows = [row for row in changed.values() if row is not None]
+    if row_filter.holds is not None and len(rows) == len(changed):
+        return store.rows([row for row in rows if row_filter.holds(row.memory)], COLUMNS)
+    # Read by memory_id, not version_id, so that versions of still later commits are seen, too.
+    return await store.scan(
+        every(row_filter.conditions, {"memory_id": {"in": [*changed]}}), COLUMNS
+    )

@@ -10,8 +10,8 @@ from mem_mcp.api.models import Scope
 from mem_mcp.errors import LLMError
 from mem_mcp.ranking import Candidates, Query, Ranking, rank, reranked
 from mem_mcp.retrieval.candidate_rows import CandidateTable
-from mem_mcp.retrieval.candidate_search import gather
-from mem_mcp.retrieval.feedback_signals import Experience
+from mem_mcp.retrieval.candidate_search import find_candidates
+from mem_mcp.retrieval.feedback_signals import FeedbackHistory
 from mem_mcp.retrieval.row_filters import RowFilter
 from mem_mcp.runtime import Reranker, Runtime
 from mem_mcp.store import Vector
@@ -21,57 +21,64 @@ from mem_mcp.text import said_by
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The candidates of a question, ranked."""
+    """The candidates of a query, ranked."""
 
-    candidacy: CandidateTable
+    table: CandidateTable
     ranking: Ranking
-    experience: Experience
+    history: FeedbackHistory
+    """Feedback on memories, given by the time of the search."""
     vector: Vector | None
-    """Of the question; None for a search by words only."""
+    """The query's vector; None for a search by words only."""
     degraded: list[str]
+    """What did not work, in sentences for the caller."""
 
 
 async def search(
-    runtime: Runtime, query: str, scope: Scope, view: RowFilter, as_of: datetime | None = None
+    runtime: Runtime, query: str, scope: Scope, row_filter: RowFilter, as_of: datetime | None = None
 ) -> SearchResult:
-    """Rank what a question may see.
+    """Find and rank the memories for a query.
 
     Args:
-        runtime: what to work with.
-        query: the question.
-        scope: who asks.
-        view: which rows may be seen at all.
-        as_of: the moment that is asked about; None for now.
+        runtime: the open memory.
+        query: the query.
+        scope: the caller.
+        row_filter: the rows that the caller may see.
+        as_of: search as of this time, with the feedback given by then; None for now.
     """
     async with runtime.recalls:
         embedding = asyncio.create_task(runtime.embed([query]))
-        if runtime.store.space is None:  # the first vector tells how long all of them are
+        if runtime.store.space is None:  # the first vector sets the dimension
             await embedding
-        known = asyncio.create_task(runtime.experiences.of(scope, view, as_of))
+        loading = asyncio.create_task(runtime.feedback_cache.of(scope, row_filter, as_of))
         try:
-            candidacy = await gather(runtime, query, embedding, view, known)
+            table = await find_candidates(runtime, query, embedding, row_filter, loading)
             (vector,), degraded = await embedding
-            experience = await known
+            history = await loading
         except BaseException:
             embedding.cancel()
-            known.cancel()
-            await asyncio.gather(embedding, known, return_exceptions=True)
+            loading.cancel()
+            await asyncio.gather(embedding, loading, return_exceptions=True)
             raise
         with span("rank"):
-            candidates = candidacy.candidates
-            asked = Query(text=query, vector=vector, now=(as_of or view.now).timestamp())
-            marks = experience.marks(candidates)
-            ranking = await asyncio.to_thread(rank, asked, candidates, marks)
+            candidates = table.candidates
+            now = (as_of or row_filter.now).timestamp()
+            embedded = Query(text=query, vector=vector, now=now)
+            signals = history.signals(candidates)
+            ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
     if runtime.reranker is not None and len(candidates):
-        ranking, notes = await _reread(runtime, runtime.reranker, query, candidates, ranking)
+        ranking, notes = await _rerank(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]
-    return SearchResult(candidacy, ranking, experience, vector, degraded)
+    return SearchResult(table, ranking, history, vector, degraded)
 
 
-async def _reread(
+async def _rerank(
     runtime: Runtime, reranker: Reranker, query: str, candidates: Candidates, ranking: Ranking
 ) -> tuple[Ranking, list[str]]:
-    """Let a model read the best candidates together with the question."""
+    """Rank the best candidates again with the reranking model.
+
+    Returns:
+        The new ranking, or the old one if the model fails, and notes for `degraded`.
+    """
     rows = ranking.order[: runtime.settings.rerank.candidates].tolist()
     try:
         with span("rerank"):

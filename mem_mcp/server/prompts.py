@@ -48,10 +48,11 @@ def add_prompts(server: MCPServer[Any], lazy: LazyMemory) -> None:
             known = await memory.recall(task, tags=chosen_tags, kinds=_KNOWLEDGE)
             learned = await memory.recall_lessons(task, task_type=task_type.strip())
         except MemError as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
+            raise MCPError(code=INVALID_PARAMS, message=render.refused(str(error))) from error
         return [
             UserMessage(
-                f"Task: {task}\n\nFrom memory: {render.recalled(known)}\n\n"
+                f"{render.given(task=task)}\n\n"
+                f"From memory: {render.recalled(known, memory.zone)}\n\n"
                 f"{render.lessons(learned)}"
             )
         ]
@@ -63,16 +64,15 @@ def add_prompts(server: MCPServer[Any], lazy: LazyMemory) -> None:
             checks.required_text(task, "task", _LONGEST_TASK)
             ended = "" if is_absent(outcome) else word(outcome, "outcome", _ENDINGS, OUTCOMES)
         except MemError as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
+            raise MCPError(code=INVALID_PARAMS, message=render.refused(str(error))) from error
         return [UserMessage(_finishing(task, ended, notes.strip()))]
 
 
 def _finishing(task: str, outcome: str, notes: str) -> str:
-    given = {"Task": task, "Outcome": outcome, "Notes": notes}
     ended = outcome or f"one of {', '.join(_ENDINGS)}"
     return "\n".join(
         [
-            *(f"{name}: {text}" for name, text in given.items() if text),
+            render.given(task=task, outcome=outcome, notes=notes),
             "",
             "This task has ended. Record it, so that the next one goes better:",
             f"1. Call record_outcome: the task, its outcome ({ended}), a summary of what happened "

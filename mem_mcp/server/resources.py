@@ -11,7 +11,9 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import BaseModel
 
+from mem_mcp.display import escaped
 from mem_mcp.errors import MemError, NotFound
+from mem_mcp.server import render
 from mem_mcp.server.lazy_memory import LazyMemory
 
 _MOST_LESSONS = 20
@@ -57,10 +59,10 @@ def _resource_errors() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise ResourceNotFoundError(str(error)) from error
+        raise ResourceNotFoundError(render.refused(str(error))) from error
     except MemError as error:
-        raise ResourceError(str(error)) from error
+        raise ResourceError(render.refused(str(error))) from error
 
 
 def _json(result: BaseModel) -> str:
-    return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=2)
+    return escaped(json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=2))

@@ -7,22 +7,32 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from mem_mcp.api.models import GetResult, Lesson
+from mem_mcp.server.structured import KIND, OPTIONAL
+
 Schema = dict[str, Any]
 CoreSchema = Any
 """Pydantic's own, which differs between its versions."""
 
+_NUMBERS = {"integer", "number"}
+
 
 def short_schema(model: type[BaseModel]) -> Schema:
-    """Return the shortest schema that says what a result holds.
+    """Return the shortest schema that says what `structured` returns of a result.
 
     Args:
         model: of the result.
     """
-    return model.model_json_schema(schema_generator=_Result)
+    generator = _Whole if model is GetResult else _Lean
+    return {"type": "object", **model.model_json_schema(schema_generator=generator)}
 
 
-class _Short(GenerateJsonSchema):
-    """Without titles, docstrings and defaults that mean absent; what occurs once is not named."""
+class _Whole(GenerateJsonSchema):
+    """Names, types and what is always there.
+
+    Without titles, docstrings, and types that are clear from what else is said; what occurs once
+    is put where it occurs.
+    """
 
     _shared: frozenset[str] = frozenset()
 
@@ -38,41 +48,53 @@ class _Short(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: CoreSchema) -> bool:  # noqa: ARG002
         return False
 
-    def model_schema(self, schema: CoreSchema) -> Schema:
-        made = super().model_schema(schema)
-        return _without(made, "title", "description", "additionalProperties")
+    def literal_schema(self, schema: CoreSchema) -> Schema:
+        return {"enum": [*schema["expected"]]}
+
+    def datetime_schema(self, schema: CoreSchema) -> Schema:  # noqa: ARG002
+        return {"type": "string"}
+
+    def list_schema(self, schema: CoreSchema) -> Schema:
+        return _without(super().list_schema(schema), "type")
 
     def dict_schema(self, schema: CoreSchema) -> Schema:
         made = super().dict_schema(schema)
-        anything = made.get("additionalProperties") is True
-        return _without(made, "additionalProperties") if anything else made
+        anything = made.get("additionalProperties", True) is True
+        return _without(made, "additionalProperties" if anything else "type")
 
     def default_schema(self, schema: CoreSchema) -> Schema:
         made = super().default_schema(schema)
         return made if made.get("default") else _without(made, "default")
 
-
-class _Result(_Short):
-    """The shape of a result: names, types and what is always there."""
-
-    def default_schema(self, schema: CoreSchema) -> Schema:
-        return self.generate_inner(schema["schema"])
-
-    def literal_schema(self, schema: CoreSchema) -> Schema:
-        return {"enum": [*schema["expected"]]}
-
-    def nullable_schema(self, schema: CoreSchema) -> Schema:
-        made = self.generate_inner(schema["schema"])
-        if "enum" in made:
-            return {"enum": [*made["enum"], None]}
-        return {**made, "type": [made["type"], "null"]}
-
     def model_schema(self, schema: CoreSchema) -> Schema:
         made = super().model_schema(schema)
         # A few of one type, like counts: their names are clear from the data.
-        first, *others = made["properties"].values()
-        if others and first.keys() == {"type"} and all(other == first for other in others):
-            return {"additionalProperties": first, "type": "object"}
+        fields = [_without(each, "default") for each in made["properties"].values()]
+        types = {each["type"] for each in fields if each.keys() == {"type"}}
+        alike = len(types) == 1 or types == _NUMBERS
+        if alike and len(fields) > 1 and all(each.keys() == {"type"} for each in fields):
+            return {"additionalProperties": {"type": max(types)}}
+        return _without(made, "type", "title", "description", "additionalProperties")
+
+
+class _Lean(_Whole):
+    """The same without what `structured` leaves out; null does not occur."""
+
+    def nullable_schema(self, schema: CoreSchema) -> Schema:
+        return self.generate_inner(schema["schema"])
+
+    def field_is_required(self, field: CoreSchema, total: bool) -> bool:
+        return super().field_is_required(field, total) and field["schema"]["type"] != "nullable"
+
+    def model_schema(self, schema: CoreSchema) -> Schema:
+        made = super().model_schema(schema)
+        fields = made.get("properties", {})
+        if schema["cls"] is Lesson:  # recall_lessons explains nothing
+            made["properties"] = fields = _without(fields, "scores", "marks")
+        if "kind" in fields:
+            fields["kind"]["default"] = KIND
+        if "required" in made:
+            made["required"] = [name for name in made["required"] if name not in OPTIONAL]
         return made
 
 

@@ -32,10 +32,12 @@ from mem_mcp.api.models import (
 from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
 from mem_mcp.api.remember import Remember
+from mem_mcp.api.words import is_absent
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
+from mem_mcp.server.structured import structured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,10 @@ class Offer:
     takes: type
     """Its declared arguments; their docstring is the tool's description."""
     returns: type[BaseModel]
-    shown: Callable[[Any], str]
+    shown: Callable[..., str]
     """Makes the text for the model."""
+    dated: bool = False
+    """Whether that text has dates, and takes the time zone to show them in."""
     reads: bool = False
     destroys: bool = False
     repeatable: bool = True
@@ -63,7 +67,12 @@ OFFERS = {
         repeatable=False,
     ),
     "recall": Offer(
-        title="Recall", takes=Recall, returns=RecallResult, shown=render.recalled, reads=True
+        title="Recall",
+        takes=Recall,
+        returns=RecallResult,
+        shown=render.recalled,
+        dated=True,
+        reads=True,
     ),
     "record_outcome": Offer(
         title="Record an outcome",
@@ -89,13 +98,19 @@ OFFERS = {
         title="Forget", takes=Forget, returns=ForgetResult, shown=render.forgotten, destroys=True
     ),
     "get_memory": Offer(
-        title="Get a memory", takes=GetMemory, returns=GetResult, shown=render.got, reads=True
+        title="Get a memory",
+        takes=GetMemory,
+        returns=GetResult,
+        shown=render.got,
+        dated=True,
+        reads=True,
     ),
     "list_memories": Offer(
         title="List memories",
         takes=ListMemories,
         returns=ListResult,
         shown=render.listed,
+        dated=True,
         reads=True,
     ),
 }
@@ -125,7 +140,7 @@ class OperationTool(Tool):
         try:
             answer: CallToolResult = await self.fn(arguments, context)
         except MemError as error:
-            return CallToolResult(content=[_text(str(error))], is_error=True)
+            return CallToolResult(content=[_text(render.refused(str(error)))], is_error=True)
         except MCPError:
             raise
         except Exception as error:  # an edge: logged by the SDK, and its text shown to nobody
@@ -138,13 +153,14 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
     reports = any(argument.name == "on_progress" for argument in declared)
 
     async def call(given: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        method = getattr(await lazy.get(), name)
+        memory = await lazy.get()
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
-        result: BaseModel = await method(**given)
-        return CallToolResult(
-            content=[_text(offer.shown(result))], structured_content=result.model_dump(mode="json")
-        )
+        result: BaseModel = await getattr(memory, name)(**given)
+        user_id = given.get("user_id")
+        caller = lazy.settings.user_id if is_absent(user_id) else str(user_id)
+        text = offer.shown(result, memory.zone) if offer.dated else offer.shown(result)
+        return CallToolResult(content=[_text(text)], structured_content=structured(result, caller))
 
     return OperationTool(
         fn=call,
@@ -156,7 +172,6 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
         is_async=True,
         context_kwarg=None,
         annotations=ToolAnnotations(
-            title=offer.title,
             read_only_hint=offer.reads,
             destructive_hint=offer.destroys,
             idempotent_hint=offer.repeatable,
@@ -179,7 +194,11 @@ def _parameters(declared: Sequence[Argument]) -> Schema:
 def _parameter(argument: Argument) -> Schema:
     # What an absent argument is need be said only where it is not plain nothing.
     default = {} if argument.is_required or not argument.default else {"default": argument.default}
-    return {**argument.check.schema, **default, "description": argument.doc}
+    return {
+        **argument.check.schema,
+        **default,
+        "description": argument.doc.text if argument.doc else "",
+    }
 
 
 def _text(text: str) -> TextContent:

@@ -1,4 +1,4 @@
-"""The only door to LanceDB."""
+"""The only package that imports LanceDB."""
 
 # isort: off
 import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports LanceDB
@@ -6,23 +6,20 @@ import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports Lanc
 
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.connect import open_store
+from mem_mcp.store.damage.repair import MendedTable, RepairReport, repair
 from mem_mcp.store.filters import Filters, check_filters, fields_of
-from mem_mcp.store.log_table import Log
+from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
-from mem_mcp.store.mending import Mended
-from mem_mcp.store.questions import columns
-from mem_mcp.store.repair import Repaired, repair
-from mem_mcp.store.schema import Vector, Version, from_arrow, matrix
+from mem_mcp.store.schema import Space, Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store
-from mem_mcp.store.vector_columns import Space
 from mem_mcp.store.vector_migration import activate, adopt, drop_others, fill, is_active, unfilled
 
 __all__ = [
     "Filters",
-    "Log",
+    "LogTable",
     "Maintenance",
-    "Mended",
-    "Repaired",
+    "MendedTable",
+    "RepairReport",
     "Space",
     "Store",
     "Vector",
@@ -30,12 +27,12 @@ __all__ = [
     "activate",
     "adopt",
     "check_filters",
-    "columns",
     "drop_others",
     "fields_of",
     "fill",
     "from_arrow",
     "is_active",
+    "log_schema",
     "matrix",
     "open_store",
     "repair",

@@ -1,8 +1,7 @@
-"""Calls that go on to their end when their caller gives up, and a gate that one may close.
+"""Calls that a cancelled caller does not cut off, and a gate that waits for all calls to end.
 
-A LanceDB future that is dropped while it loads an index leaves that index unusable: every later
-read of the process would wait for it for ever (seen with lancedb 0.40). And a lock must not be let
-go while the commit that it guards is still under way.
+If a LanceDB future is dropped while it loads an index, every later read of the process waits for
+that index for ever (seen with lancedb 0.40). And a lock must be held until its commit has ended.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_under_way: set[asyncio.Task[Any]] = set()
+_running: set[asyncio.Task[Any]] = set()
 
 
 def unbroken(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable[T]]:
-    """Decorate a coroutine function: a cancelled caller leaves at once, its work does not."""
+    """Decorate a coroutine function: if its caller is cancelled, it still runs to its end."""
 
     @functools.wraps(work)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
         task = asyncio.create_task(work(*args, **kwargs))
-        _under_way.add(task)
+        _running.add(task)
         task.add_done_callback(_forget)
         return await asyncio.shield(task)
 
@@ -33,20 +32,20 @@ def unbroken(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Awaitable
 
 
 async def all_done() -> None:
-    """Wait for the calls under way on this event loop, whoever began them."""
+    """Wait for every running call on this event loop."""
     loop = asyncio.get_running_loop()
-    mine = [task for task in _under_way if task.get_loop() is loop]
-    await asyncio.gather(*mine, return_exceptions=True)
+    tasks = [task for task in _running if task.get_loop() is loop]
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    _under_way.discard(task)
+    _running.discard(task)
     if not task.cancelled():
-        task.exception()  # seen: the caller who would have heard of it may be gone
+        task.exception()  # marks it as retrieved: the caller may be gone
 
 
 class Gate:
-    """Calls inside keep the gate from closing; while it is closed, new calls wait."""
+    """A readers-writer lock: it closes when no call is inside, and then new calls wait."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -55,7 +54,7 @@ class Gate:
 
     @asynccontextmanager
     async def passing(self) -> AsyncIterator[None]:
-        """Be inside."""
+        """Be inside for the body of a `with` statement."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._closed)
             self._inside += 1
@@ -68,7 +67,7 @@ class Gate:
 
     @asynccontextmanager
     async def closed(self) -> AsyncIterator[None]:
-        """Be alone: waits until all inside have left."""
+        """Close the gate for the body of a `with` statement, after all calls have left."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._closed)
             self._closed = True

@@ -1,11 +1,10 @@
-"""Opening a store: made at first use, refused where it is not ours or of another embedder."""
+"""Open a store: make it at first use, and refuse one that is not ours or of another embedder."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,26 +13,22 @@ import pyarrow as pa
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
-from mem_mcp.store.access import entered
 from mem_mcp.store.concurrency import all_done
-from mem_mcp.store.damage import damages
-from mem_mcp.store.failures import ANOTHER_FOLDER, REPAIR, mapped
+from mem_mcp.store.damage.repair import UNFINISHED
+from mem_mcp.store.damage.rescue import Rescue
+from mem_mcp.store.damage.survey import damages
+from mem_mcp.store.error_mapping import ANOTHER_FOLDER, REPAIR, of_lancedb, store_errors
 from mem_mcp.store.fsync import disk_sync
-from mem_mcp.store.indices import ensure_text_index
-from mem_mcp.store.repair import UNFINISHED
-from mem_mcp.store.rescue import Rescue
-from mem_mcp.store.schema import TABLE
+from mem_mcp.store.locks import join
+from mem_mcp.store.schema import FIRST_COLUMN, RECORD, Space, active
 from mem_mcp.store.table import Store
-from mem_mcp.store.vector_columns import FIRST_COLUMN, RECORD, Space, active, unnamed_space
-from mem_mcp.store.vector_migration import adopt, name_space
+from mem_mcp.store.vector_migration import adopt
 
-# LanceDB's own bounds are gigabytes, and it keeps what it read of indices long replaced. The cache
-# of indices is a share of the table within these bounds; that of metadata a share of this.
+# LanceDB's own bounds are gigabytes, and it keeps what it read of replaced indices. The cache of
+# indices is a share of the table within these bounds, the cache of metadata a share of that.
 _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 32_000_000, 256_000_000
 _OF_TABLE = 4
-_FAILS = (RuntimeError, ValueError, OSError)
-"""What LanceDB raises for files that are not what they should be."""
-# Embedder in the metadata of a table of an older mem-mcp, made while none could work.
+# Embedder in the metadata of an older table that was made while none was available.
 _UNKNOWN = "unknown"
 
 
@@ -46,120 +41,115 @@ async def open_store(
     durable: bool,
     any_embedder: bool = False,
 ) -> AsyncIterator[Store]:
-    """Open a store, made at first use.
+    """Open a store, and make it at first use.
 
     Args:
         location: a local folder, or the URI of an object store.
-        dimension: length of the vectors; None while it is not known, `adopt` tells it then.
-        embedder: identity of what makes the vectors; None while it cannot work.
-        durable: whether a write waits until the disk has it.
-        any_embedder: accept a store with vectors of another one, to read it.
+        dimension: length of the vectors; None if unknown, until `adopt` is called.
+        embedder: identity of the embedder; None while it is not available.
+        durable: whether a write waits until it is on the disk.
+        any_embedder: accept a store with vectors of another embedder, to read it.
 
     Raises:
-        StoreError: not writable, not a store, made by a newer version or for another embedder.
+        StoreError: it cannot be made or opened, is no store, or was made by a newer version or for
+            another embedder.
     """
     async with AsyncExitStack() as stack:
-        processes, sync, refusal, rescue = None, None, None, None
-        damaged: Collection[str] = ()
-        if isinstance(location, Path):
-            processes, refusal = entered(location, stack)
-            sync = disk_sync(location) if durable and not refusal else None
-            rescue = Rescue(location, stack)
-        with mapped("open", str(location)):
+        folder = location if isinstance(location, Path) else None
+        processes, refusal = join(folder, stack) if folder else (None, None)
+        sync = disk_sync(folder) if folder and durable and not refusal else None
+        rescue = Rescue(folder, stack, refusal)
+        space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
+        with store_errors("open", str(location)):
             database = await lancedb.connect_async(
                 str(location),
                 read_consistency_interval=timedelta(0),
-                session=_session(location),
+                session=_session(folder),
             )
             stack.callback(database.close)
             async with processes.alone_at("create") if processes else nullcontext():
-                if isinstance(location, Path):
-                    _check_repaired(location)
-                    damaged = await asyncio.to_thread(damages, location)
-                space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
+                for name in await _damaged_tables(folder) if folder else ():
+                    await rescue.fall_back(name)
                 try:
-                    home = await rescue.database(TABLE) if rescue and TABLE in damaged else None
-                    table = await _table(home or database, space, None if home else refusal)
-                except _FAILS:
-                    home = await rescue.database(TABLE) if rescue else None
-                    if home is None:
+                    table = await _open_table(database, rescue, space)
+                except Exception as error:
+                    if not of_lancedb(error) or await rescue.fall_back(schema.TABLE) is None:
                         raise
-                    table = await _table(home, space, None)
-                    damaged = {*damaged, TABLE}
-        found = await table.schema()
-        _check_schema(str(location), found)
+                    table = await _open_table(database, rescue, space)
+        columns = await table.schema()
+        _check_schema(str(location), columns)
         if embedder and not any_embedder:
-            _check_embedder(str(location), active(found), embedder)
+            _check_embedder(str(location), active(columns), embedder)
         stack.push_async_callback(all_done)
-        store = Store(database, table, active(found), str(location), processes, sync)
-        await store.protect(refusal, rescue, damaged)
+        store = Store(database, table, active(columns), str(location), processes, sync, rescue)
         if space and store.space is None and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
         yield store
 
 
-def _session(location: Path | str) -> lancedb.Session:
-    """Return LanceDB's caches for a store; those of an object store are as large as may be."""
+def _session(folder: Path | None) -> lancedb.Session:
+    """Return LanceDB's caches; those for an object store have their largest size."""
     size = _MOST_CACHE_BYTES
-    if isinstance(location, Path):
-        files = (location / f"{schema.TABLE}.lance" / "data").glob("*")
-        share = sum(_bytes(file) for file in files) // _OF_TABLE
-        size = min(max(share, _LEAST_CACHE_BYTES), _MOST_CACHE_BYTES)
+    if folder:
+        table = 0
+        for file in (folder / f"{schema.TABLE}.lance" / "data").glob("*"):
+            with suppress(OSError):  # another process has just removed it, or it is damaged
+                table += file.stat().st_size
+        size = min(max(table // _OF_TABLE, _LEAST_CACHE_BYTES), _MOST_CACHE_BYTES)
     return lancedb.Session(size, size // _OF_TABLE)
 
 
-def _bytes(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # gone meanwhile, or damaged
-        return 0
+async def _damaged_tables(folder: Path) -> list[str]:
+    """Return the names of the tables with damaged files.
+
+    Raises:
+        StoreError: a repair was interrupted.
+    """
+    if (folder / UNFINISHED).exists():
+        raise StoreError(f"the repair of {str(folder)!r} was interrupted", f"end it with: {REPAIR}")
+    return [*await asyncio.to_thread(damages, folder)]
 
 
-async def _open_table(database: lancedb.AsyncConnection, space: Space | None) -> lancedb.AsyncTable:
-    if schema.TABLE in (await database.list_tables()).tables:
+async def _open_table(
+    database: lancedb.AsyncConnection, rescue: Rescue, space: Space | None
+) -> lancedb.AsyncTable:
+    """Open the table of memories, or make it; one that takes no writes is opened as it is."""
+    copy = rescue.copy_of(schema.TABLE)
+    database = copy or database
+    exists = schema.TABLE in (await database.list_tables()).tables
+    if not copy and (refusal := rescue.refusal(schema.TABLE)):
+        if exists:
+            return await database.open_table(schema.TABLE)
+        raise StoreError(
+            f"there are no memories yet, and none can be stored: {refusal.problem}", refusal.helps
+        )
+    if exists:
         table = await database.open_table(schema.TABLE)
     else:
         table = await database.create_table(schema.TABLE, schema=schema.table_schema(space))
-    found = await table.schema()
-    if schema.VERSION_KEY in (found.metadata or {}):
-        if unnamed := await _known(table, unnamed_space(found)):
-            await name_space(table, unnamed)
-        await ensure_text_index(table)
+    columns = await table.schema()
+    if schema.VERSION_KEY in (columns.metadata or {}):
+        if unnamed := schema.unnamed_space(columns):
+            await _name_space(table, unnamed)
+        await schema.ensure_text_index(table)
     return table
 
 
-async def _known(table: lancedb.AsyncTable, space: Space | None) -> Space | None:
-    """Return a space with its embedder, which its rows know where the table was made without."""
-    if space is None or space.embedder != _UNKNOWN:
-        return space
-    rows = await table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1).to_arrow()
-    return replace(space, embedder=rows[RECORD][0].as_py()) if rows.num_rows else None
+async def _name_space(table: lancedb.AsyncTable, space: Space) -> None:
+    """Write the embedder of an older table into the metadata of its vector column."""
+    embedder = space.embedder
+    if embedder == _UNKNOWN:  # its rows may know
+        rows = table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1)
+        embedders = (await rows.to_arrow())[RECORD].to_pylist()
+        if not embedders:
+            return
+        embedder = embedders[0]
+    metadata = {schema.EMBEDDER_KEY.decode(): embedder}
+    await table.update_field_metadata({"path": space.column, "metadata": metadata})
 
 
-async def _table(
-    database: lancedb.AsyncConnection, space: Space | None, refusal: StoreError | None
-) -> lancedb.AsyncTable:
-    """Open the table; where it cannot be written to, as it is."""
-    if refusal is None:
-        return await _open_table(database, space)
-    if schema.TABLE not in (await database.list_tables()).tables:
-        raise StoreError(
-            f"there are no memories yet, and none can be stored: {refusal.problem}",
-            refusal.helps,
-        )
-    return await database.open_table(schema.TABLE)
-
-
-def _check_repaired(location: Path) -> None:
-    if (location / UNFINISHED).exists():
-        raise StoreError(
-            f"the repair of {str(location)!r} was interrupted", f"end it with: {REPAIR}"
-        )
-
-
-def _check_schema(location: str, found: pa.Schema) -> None:
-    metadata = found.metadata or {}
-    version = metadata.get(schema.VERSION_KEY, b"")
+def _check_schema(location: str, columns: pa.Schema) -> None:
+    version = (columns.metadata or {}).get(schema.VERSION_KEY, b"")
     if not version.isdigit():
         raise StoreError(
             f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make",

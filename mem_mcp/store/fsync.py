@@ -1,4 +1,4 @@
-"""Making commits survive a power cut: LanceDB itself never calls fsync."""
+"""Make commits survive a power cut, since LanceDB never calls fsync."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from pathlib import Path
 
 
 def disk_sync(folder: Path) -> Callable[[], None]:
-    """Return a function that blocks until all that was written under a folder is on disk.
+    """Return a function that blocks until everything written under a folder is on the disk.
 
-    A commit refers to files that another process may have written and not synced, so the whole
-    file system is synced where the platform can (syncfs, Linux), else every file under the
-    folder that is newer than the last call.
-
-    Raises:
-        OSError: from the returned function, where the disk refuses.
+    A commit may name files that another process has written and not synced. So the function syncs
+    the whole file system where it can (syncfs, Linux), else every file under the folder that has
+    changed since its last call. It raises OSError if the disk fails.
     """
     libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
     if libc is not None and hasattr(libc, "syncfs"):
@@ -36,14 +33,14 @@ def _syncfs(libc: ctypes.CDLL, folder: Path) -> None:
 
 
 class _NewerFiles:
-    """Sync of the files and folders that changed since the last call."""
+    """Syncs the files and folders that have changed since the last call."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._since = 0.0
 
     def __call__(self) -> None:
-        # File systems stamp in steps of up to two seconds; syncing a file twice does no harm.
+        # Time stamps have steps of up to two seconds. Syncing a file twice does no harm.
         started = time.time() - 2
         for root, _, names in os.walk(self._folder):
             for path in (*(Path(root, name) for name in names), Path(root)):
@@ -55,7 +52,7 @@ class _NewerFiles:
             if path.stat().st_mtime < self._since or (os.name == "nt" and path.is_dir()):
                 return
             descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-        except FileNotFoundError:  # removed by another process's cleanup: nothing left to sync
+        except FileNotFoundError:  # another process has removed it
             return
         try:
             os.fsync(descriptor)

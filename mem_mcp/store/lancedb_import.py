@@ -1,4 +1,4 @@
-"""LanceDB's import without the REST client that only its cloud's namespaces use.
+"""Import LanceDB without the REST client that only the namespaces of its cloud use.
 
 The client's generated functions take more than half of the import's time, and 13 MB.
 """
@@ -13,16 +13,16 @@ _CLIENT = "lance_namespace_urllib3_client"
 
 
 def skip_rest_client() -> None:
-    """Leave the client's own module out until something of it is asked for.
+    """Load the client's package only when an attribute of it is used.
 
-    LanceDB imports models from its submodules, which the import system finds without it.
+    LanceDB imports from its submodules, which the import system finds without loading the package.
     """
     spec = find_spec(_CLIENT)
     if _CLIENT in sys.modules or spec is None or spec.loader is None:
         return
     package, loader = module_from_spec(spec), spec.loader
 
-    def load(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    def load(name: str) -> Any:  # noqa: ANN401 - any attribute
         del package.__getattr__
         loader.exec_module(package)
         return getattr(package, name)

@@ -1,43 +1,50 @@
-"""Append-only tables beside the memories: feedback, recall traces, calls to models."""
+"""Append-only tables beside the memories: feedback, recall traces, calls to models.
+
+One column holds the vectors of questions, of any embedder and any length, and another one names
+the embedder.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import lancedb
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from mem_mcp.errors import StoreError
+from mem_mcp.store import schema
 from mem_mcp.store.concurrency import unbroken
-from mem_mcp.store.failures import check_whole, mapped, rescued, whole
+from mem_mcp.store.damage.rescue import with_fallback
+from mem_mcp.store.damage.survey import checked_rows, read_through
+from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.filters import quote
-from mem_mcp.store.indices import ensure
 from mem_mcp.store.locks import Processes
-from mem_mcp.store.questions import TIME_COLUMN, VECTOR, columns_of, in_space, stored
-from mem_mcp.store.schema import Vector
+from mem_mcp.store.schema import FIRST_COLUMN, RECORD, TIME, Space, Vector, ensure_indices
 from mem_mcp.store.table import Store
-from mem_mcp.store.vector_columns import EMBEDDER_KEY, FIRST_COLUMN, RECORD, Space
 
+_CREATED = "created_at"
+_VECTOR = "question_vector"
 # Appends after which small files are joined.
 _TIDY_EVERY = 50
 _KEEP_FOR_OTHERS = timedelta(hours=1)
 _KEEP_ALONE = timedelta(milliseconds=1)
 
 
-class Log:
-    """One append-only table in the folder of a store, made at its first append.
+def log_schema(*fields: tuple[str, pa.DataType]) -> pa.Schema:
+    """Return the columns of a log: the fields, a vector with its embedder, and the time."""
+    vector = ((_VECTOR, pa.list_(pa.float32())), (RECORD, pa.string()))
+    return pa.schema([*fields, *vector, (_CREATED, TIME)])
 
-    Every method raises StoreError where LanceDB or the disk refuses. Reads see every commit of
-    every process.
 
-    Args:
-        store: beside which.
-        name: of the table.
-        columns: its columns; one is `created_at`.
-        indexed: columns to look rows up by.
+class LogTable:
+    """An append-only table in the folder of a store. The first append makes it.
+
+    Every method raises StoreError if LanceDB or the disk fails. Reads see every commit of every
+    process. Rows can be looked up fast by the `indexed` columns.
     """
 
     def __init__(self, store: Store, name: str, columns: pa.Schema, indexed: Sequence[str]) -> None:
@@ -45,52 +52,46 @@ class Log:
         self._name = name
         self._columns = columns
         self._indices = dict.fromkeys(indexed, BTree())
-        self._table: lancedb.AsyncTable | None = None
+        self.table: lancedb.AsyncTable | None = None
         self._tidied = 0
 
     @property
     def refusal(self) -> StoreError | None:
-        """What an append is refused with; None where something can be appended."""
-        return self._store.refusal(self._name)
+        """Why the table takes no appends; None if it does."""
+        return self._store.rescue.refusal(self._name)
 
     @property
     def space(self) -> Space | None:
-        """That of the vectors which are read."""
+        """The space of the vectors that `read` returns."""
         return self._store.space
 
     @unbroken
     async def append(self, rows: Sequence[dict[str, Any]], *, durable: bool) -> int:
-        """Add rows in one commit.
+        """Add rows, given as column to value, in one commit; return its number.
 
-        Args:
-            rows: column to value; absent columns are null. `vector` is one of the space that the
-                store works in.
-            durable: wait until the disk has them.
-
-        Returns:
-            The number of the commit.
+        Absent columns become null. `vector` is of the store's space. `durable` waits until the rows
+        are on the disk.
         """
-        table = await self._opened() or await self._made()
-        laid_out = [stored(row, self._store.space) for row in rows]
-        data = pa.Table.from_pylist(laid_out, schema=self._columns)
-        async with self._store.calling("write", self._name):
+        table = await self._opened() or await self._create()
+        stored = [_stored_row(row, self.space) for row in rows]
+        data = pa.Table.from_pylist(stored, schema=self._columns)
+        async with self._store.call("write", self._name):
             done = await table.add(data, on_bad_vectors="null")
         if durable:
-            await self._store.synced()
+            await self._store.sync_disk()
         return int(done.version)
 
     @unbroken
-    @rescued
+    @with_fallback
     async def version(self) -> int:
         """Return the number of the newest commit; 0 before the first."""
-        table = await self._opened()
-        if table is None:
+        if (table := await self._opened()) is None:
             return 0
-        async with self._store.calling("read", self._name):
+        async with self._store.call("read", self._name):
             return int(await table.version())
 
     @unbroken
-    @rescued
+    @with_fallback
     async def read(
         self,
         columns: Sequence[str],
@@ -101,189 +102,179 @@ class Log:
         """Read rows, in no order.
 
         Args:
-            columns: which of their fields; `vector` is null where another embedder made it.
+            columns: columns to read; `vector` is null where it is not of the store's space.
             any_of: column to the values of which a row must have one.
-            since: created then or later.
+            since: time of the oldest rows.
         """
-        table = await self._opened()
-        names = columns_of(columns)
-        if table is None:
-            return in_space(self._empty(names), columns, self._store.space)
-        conditions = [
-            f"{column} IN ({', '.join(map(quote, values))})" if values else "FALSE"
-            for column, values in (any_of or {}).items()
-        ]
+        names = [name for name in columns if name != FIRST_COLUMN]
+        names += [_VECTOR, RECORD] if FIRST_COLUMN in columns else []
+        conditions = [_among(column, values) for column, values in (any_of or {}).items()]
         if since is not None:
-            conditions.append(f"{TIME_COLUMN} >= timestamp '{since.isoformat()}'")
-        query = table.query().select(names)
+            conditions.append(f"{_CREATED} >= timestamp '{since.isoformat()}'")
+        return _with_vector(await self._rows(names, conditions), columns, self.space)
+
+    @with_fallback
+    async def without_vector(self, columns: Sequence[str], where: str) -> pa.Table:
+        """Read rows that have no vector of the store's space, and meet a condition in SQL."""
+        missing = "FALSE"
+        if self.space is not None:
+            missing = f"({RECORD} IS NULL OR {RECORD} <> {quote(self.space.embedder)})"
+        return await self._rows(columns, [where, missing])
+
+    async def _rows(self, names: Sequence[str], conditions: Sequence[str]) -> pa.Table:
+        table = await self._opened()
+        if table is None:
+            return pa.schema([self._columns.field(name) for name in names]).empty_table()
+        query = table.query().select(list(names))
         if conditions:
             query = query.where(" AND ".join(conditions))
-        async with self._store.calling("read", self._name):
-            rows = whole(await query.to_arrow())
-        return in_space(rows, columns, self._store.space)
-
-    def _empty(self, names: Sequence[str]) -> pa.Table:
-        return pa.schema([self._columns.field(name) for name in names]).empty_table()
-
-    @rescued
-    async def without_vector(self, columns: Sequence[str], where: str) -> pa.Table:
-        """Read rows that have no vector in the space that the store works in.
-
-        Args:
-            columns: which of their fields.
-            where: a condition beside.
-        """
-        table, space = await self._opened(), self._store.space
-        if table is None or space is None:
-            return self._empty(columns)
-        others = f"({RECORD} IS NULL OR {RECORD} <> {quote(space.embedder)})"
-        query = table.query().where(f"{where} AND {others}").select(list(columns))
-        async with self._store.calling("read", self._name):
-            return await query.to_arrow()
+        async with self._store.call("read", self._name):
+            return checked_rows(await query.to_arrow())
 
     @unbroken
     async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
-        """Give every row its vector that has one of some values; nothing else of it changes.
-
-        Args:
-            key: a column.
-            values: of it, each once.
-            vectors: in their order.
-        """
-        table, space = await self._opened(), self._store.space
+        """Write the vector of each value into the rows that have it in the column `key`."""
+        table, space = await self._opened(), self.space
         if table is None or space is None or not values:
             return
+        pairs = zip(values, vectors, strict=True)
         rows = pa.Table.from_pylist(
-            [
-                stored({key: value, FIRST_COLUMN: vector}, space)
-                for value, vector in zip(values, vectors, strict=True)
-            ],
-            schema=pa.schema([self._columns.field(name) for name in (key, VECTOR, RECORD)]),
+            [_stored_row({key: value, FIRST_COLUMN: vector}, space) for value, vector in pairs],
+            schema=pa.schema([self._columns.field(name) for name in (key, _VECTOR, RECORD)]),
         )
-        async with self._store.alone("logs"), self._store.calling("write", self._name):
+        async with self._store.alone("logs"), self._store.call("write", self._name):
             await table.merge_insert(key).when_matched_update_all().execute(rows)
 
     @unbroken
     async def prune(self, before: datetime) -> int:
-        """Delete what was created before a moment; return how many rows."""
-        table = await self._opened()
-        if table is None:
+        """Delete the rows from before a time; return how many."""
+        if (table := await self._opened()) is None:
             return 0
-        where = f"{TIME_COLUMN} < timestamp '{before.isoformat()}'"
-        async with self._store.calling("write", self._name):
-            found = int(await table.count_rows(where))
-            if found:
+        where = f"{_CREATED} < timestamp '{before.isoformat()}'"
+        async with self._store.call("write", self._name):
+            rows = int(await table.count_rows(where))
+            if rows:
                 await table.delete(where)
-        return found
+        return rows
 
     @unbroken
     async def erase(self, column: str, values: Sequence[str]) -> None:
-        """Delete the rows that have one of some values, physically."""
+        """Delete the rows that have one of some values in a column."""
         table = await self._opened()
         if table is None or not values:
             return
-        # Rows that are being moved to another file could not be deleted meanwhile.
-        async with self._store.alone("logs"), self._store.calling("write", self._name):
-            await table.delete(f"{column} IN ({', '.join(map(quote, values))})")
-        await self._store.synced()
+        # While rows move to another file they cannot be deleted.
+        async with self._store.alone("logs"), self._store.call("write", self._name):
+            await table.delete(_among(column, values))
+        await self._store.sync_disk()
 
     @unbroken
     async def tidy(self, *, thorough: bool = False) -> None:
-        """Join small files and bring indices up to date, where enough was appended."""
-        table = await self._opened()
-        if table is None:
+        """Join small files and update the indices, if enough has been appended.
+
+        `thorough` does so in any case, and removes old files if no other process is alive.
+        """
+        if (table := await self._opened()) is None:
             return
-        async with self._store.calling("tidy", self._name):
+        async with self._store.call("tidy", self._name):
             version = int(await table.version())
             if not thorough and version - self._tidied < _TIDY_EVERY:
                 return
             await table.checkout_latest()  # type: ignore[no-untyped-call]
-            await check_whole(table)  # what is replaced is removed below
-            await ensure(table, self._indices)  # who made the table may have died before
+            await read_through(table)  # before old files are removed
+            await ensure_indices(table, self._indices)  # the maker may have died before
             await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
             self._tidied = int(await table.version())
         if thorough and self._store.processes:
             await self._remove_old_files(table, self._store.processes)
 
     async def _remove_old_files(self, table: lancedb.AsyncTable, processes: Processes) -> None:
-        """Remove what was erased or joined from the disk, where nobody else may be reading it."""
-        async with processes.alone_at("create"):  # nobody opens the store meanwhile
-            if processes.others_alive():
+        async with processes.alone_at("create"):  # so that nobody opens the store
+            if processes.others_alive():  # they may be reading the files
                 return
-            await self._store.synced()  # what replaces them is there before they go
+            await self._store.sync_disk()  # the new files must be safe before the old ones go
             async with self._store.gate.closed():
-                with mapped("tidy"):
+                with store_errors("tidy"):
                     await table.optimize(cleanup_older_than=_KEEP_ALONE)
 
-    async def _opened(self) -> lancedb.AsyncTable | None:
-        if self._table is None:
-            home = await self._store.home_of(self._name) if self.refusal else None
-            self._table = await self._at(home or self._store.database)
-        return self._table
+    async def fall_back(self) -> None:
+        """Read from the mended copy from now on, if the table is damaged."""
+        if copy := await self._store.rescue.fall_back(self._name):
+            self.table = await self._open_in(copy)
 
-    async def _at(self, database: lancedb.AsyncConnection) -> lancedb.AsyncTable | None:
-        with mapped("open", self._store.location):
+    async def _opened(self) -> lancedb.AsyncTable | None:
+        if self.table is None:
+            copy = self._store.rescue.copy_of(self._name)
+            self.table = await self._open_in(copy or self._store.database)
+        return self.table
+
+    async def _open_in(self, database: lancedb.AsyncConnection) -> lancedb.AsyncTable | None:
+        with store_errors("open", self._store.location):
             if self._name not in (await database.list_tables()).tables:
                 return None
             async with self._store.alone("create"):
-                found = await _whole(database, self._name)
-                if (
-                    found is not None
-                    and self._store.refusal(self._name)
-                    and database is self._store.database
-                ):
-                    # Nothing can be added to one that an older mem-mcp made.
-                    return found if self._is_complete(await found.schema()) else None
-                return await self._completed(found)
+                try:
+                    table = await database.open_table(self._name)
+                except ValueError as error:
+                    if "not found" in str(error):  # a process died while it made the table
+                        return None
+                    raise
+                present = set((await table.schema()).names)
+                if not self.refusal or database is not self._store.database:
+                    await self._upgrade(table, present)
+                elif not present.issuperset(self._columns.names):
+                    return None
+                return table
 
-    def _is_complete(self, found: pa.Schema) -> bool:
-        return set(self._columns.names) <= set(found.names)
-
-    async def fall_back(self) -> bool:
-        """Read what is left of a damaged table from now on; tell whether that is new."""
-        if self.refusal or (home := await self._store.home_of(self._name)) is None:
-            return False
-        self._table = await self._at(home)
-        return True
-
-    async def _completed(self, table: lancedb.AsyncTable | None) -> lancedb.AsyncTable | None:
-        """Add the columns that a table of an older mem-mcp lacks."""
-        if table is not None:
-            present = set((await table.schema()).names)
-            if missing := [field for field in self._columns if field.name not in present]:
-                await table.add_columns(pa.schema(missing))
-            if FIRST_COLUMN in present:
-                await self._take_over(table)
-        return table
-
-    async def _take_over(self, table: lancedb.AsyncTable) -> None:
-        """Take over the vectors of an older mem-mcp, which knew one embedder for everything."""
-        whose = await self._store.table.schema()
-        embedder = (whose.metadata or {}).get(EMBEDDER_KEY)
+    async def _upgrade(self, table: lancedb.AsyncTable, present: set[str]) -> None:
+        """Add the columns that a table of an older mem-mcp lacks, and take over its vectors."""
+        if missing := [field for field in self._columns if field.name not in present]:
+            await table.add_columns(pa.schema(missing))
+        if FIRST_COLUMN not in present:
+            return
+        embedder = ((await self._store.table.schema()).metadata or {}).get(schema.EMBEDDER_KEY)
         where = f"{RECORD} IS NULL AND {FIRST_COLUMN} IS NOT NULL"
         if embedder is not None and await table.count_rows(where):
             vector = f"arrow_cast({FIRST_COLUMN}, 'List(Float32)')"
-            values = {VECTOR: vector, RECORD: quote(embedder.decode())}
+            values = {_VECTOR: vector, RECORD: quote(embedder.decode())}
             await table.update(where=where, updates_sql=values)
 
-    async def _made(self) -> lancedb.AsyncTable:
+    async def _create(self) -> lancedb.AsyncTable:
         if self.refusal:
             raise self.refusal
-        with mapped("open", self._store.location):
+        with store_errors("open", self._store.location):
             async with self._store.alone("create"):
                 table = await self._store.database.create_table(
                     self._name, schema=self._columns, exist_ok=True
                 )
-                await ensure(table, self._indices)
-        self._table = table
+                await ensure_indices(table, self._indices)
+        self.table = table
         return table
 
 
-async def _whole(database: lancedb.AsyncConnection, name: str) -> lancedb.AsyncTable | None:
-    """Open a table; None where only a folder is there, of a process that died as it made it."""
-    try:
-        return await database.open_table(name)
-    except ValueError as error:
-        if "not found" in str(error):
-            return None
-        raise
+def _among(column: str, values: Iterable[str]) -> str:
+    literals = ", ".join(map(quote, values))
+    return f"{column} IN ({literals})" if literals else "FALSE"
+
+
+def _stored_row(row: dict[str, Any], space: Space | None) -> dict[str, Any]:
+    """Return a row with its `vector` in the column for vectors, beside the embedder."""
+    vector = row.get(FIRST_COLUMN)
+    if vector is None or space is None:
+        return row
+    return {**row, _VECTOR: vector, RECORD: space.embedder}
+
+
+def _with_vector(rows: pa.Table, columns: Sequence[str], space: Space | None) -> pa.Table:
+    """Return stored rows with their vectors of a space as `vector`; those of others are null."""
+    if FIRST_COLUMN not in columns:
+        return rows
+    embedder, width = (space.embedder, space.dimension) if space else (None, 1)
+    vectors = rows[_VECTOR]
+    of_space = pc.and_(
+        pc.equal(rows[RECORD], pa.scalar(embedder, pa.string())),
+        pc.equal(pc.list_value_length(vectors), width),
+    )
+    vectors = pc.if_else(of_space, vectors, pa.scalar(None, vectors.type))
+    vectors = vectors.cast(pa.list_(pa.float32(), width))
+    return rows.drop_columns([_VECTOR, RECORD]).append_column(FIRST_COLUMN, vectors)

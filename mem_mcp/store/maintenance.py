@@ -1,4 +1,4 @@
-"""Keeping the table small and its indices current, by one process at a time."""
+"""Keep the table small and its indices current; one process at a time does it."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from lancedb.index import IvfFlat, IvfRq
 from mem_mcp.api.models import Maintained
 from mem_mcp.errors import StoreError
 from mem_mcp.store.concurrency import unbroken
-from mem_mcp.store.damage import damages
-from mem_mcp.store.failures import REPAIR, check_whole, mapped
-from mem_mcp.store.indices import ensure_indices, ensure_text_index
+from mem_mcp.store.damage.survey import damages, read_through
+from mem_mcp.store.error_mapping import REPAIR, store_errors
 from mem_mcp.store.locks import Processes
+from mem_mcp.store.schema import INDICES, Space, ensure_indices
 from mem_mcp.store.table import Store
-from mem_mcp.store.vector_columns import Space
 
 logger = logging.getLogger(__name__)
 
 _KEEP_ALL = timedelta(days=36_500)
 # Other processes may still read files of an older version.
 _KEEP_FOR_OTHERS = timedelta(hours=1)
-# Nobody else has the store open, and this process waits.
+# No other process has the store open, and this one waits.
 _KEEP_ALONE = timedelta(milliseconds=1)
-# Old files are removed past either bound: so many files, or so much beyond twice the lean size.
+# Old files are removed above a number of files, or of bytes beyond twice the last lean size.
 _MOST_FILES = 1_000
 _SLACK_BYTES = 16_000_000
-# A store up to this size is tidied before its process ends.
+# Up to this size old files are removed before the process ends.
 _SMALL_BYTES = 100_000_000
-# Vectors from which an index over them is worth its upkeep.
+# Rows from which an index over vectors is worth its upkeep.
 _INDEX_FROM = 50_000
 _OUTGROWN = 4
-# What the smaller kind of index demands of vectors: a length that is a multiple of it.
+# The smaller kind of index demands a dimension that is a multiple of this.
 _RQ_STEP = 8
-# Of a number that is noted in a file, which may hold anything.
+# Most digits of a recorded number; its file may hold anything.
 _DIGITS = 18
 
 
 class Maintenance:
-    """Compaction, index updates and removal of old files, every so many commits."""
+    """Compacts the table, updates its indices and removes old files, every so many commits."""
 
     def __init__(self, store: Store, every: int) -> None:
         self._store = store
@@ -53,24 +52,21 @@ class Maintenance:
         self._left_behind = False
 
     def due(self) -> bool:
-        """Tell whether enough commits were made, by any process, since the last pass."""
+        """Return whether all processes have made enough commits since the last pass."""
         version = self._store.newest
         if version - self._last < self._every:
             return False
         recorded = self._recorded("maintained")
-        # One beyond the newest is not of this table: a repair or a backup has put it back.
+        # One beyond the newest is not of this table: a repair or a backup has replaced it.
         self._last = max(self._last, recorded if recorded <= version else 0)
         return version - self._last >= self._every
 
     @unbroken
     async def run(self, *, thorough: bool = False) -> Maintained:
-        """Do one pass, unless another process is at it.
-
-        Args:
-            thorough: remove old files however few they are.
+        """Do one pass, unless another process is doing one; `thorough` removes all old files.
 
         Raises:
-            StoreError: LanceDB or the disk refused; nothing is lost and the next pass tries again.
+            StoreError: LanceDB or the disk failed; nothing is lost, and the next pass tries again.
         """
         if reason := await self.reason_against(removal=thorough):
             return Maintained(ran=False, reason=reason)
@@ -87,32 +83,29 @@ class Maintenance:
             return Maintained(ran=False, reason="another process is at it")
 
     async def reason_against(self, *, removal: bool = False) -> str:
-        """Say why nothing may be rewritten or removed; empty where nothing speaks against it.
+        """Return why nothing may be rewritten or removed; empty if it may.
 
-        What is damaged can be saved as long as the files of earlier versions are there.
-
-        Args:
-            removal: look at earlier versions, too; a millisecond each.
+        Files of earlier versions may be all that is left of damaged rows. With `removal` these
+        versions are checked, too, which takes a millisecond each.
         """
-        if refusals := self._store.refusals:
+        if refusals := self._store.rescue.refusals:
             return str(refusals[0])
         if self._store.processes is None:
             return ""
-        with mapped("read", self._store.location):
+        with store_errors("read", self._store.location):
             place = Path(self._store.location)
-            found = await asyncio.to_thread(damages, place, every_version=removal)
-        if not found:
-            return ""
-        first = next(iter(found.values()))[0]
-        return f"{first}, and nothing is removed until it is mended; run: {REPAIR}"
+            tables = await asyncio.to_thread(damages, place, every_version=removal)
+        for damaged in tables.values():
+            return f"{damaged[0]}, and nothing is removed until it is mended; run: {REPAIR}"
+        return ""
 
     async def leave(self) -> None:
-        """Remove what passes of this process left behind, where that is done in a moment."""
+        """Remove the old files that passes of this process have left, if the store is small."""
         if self._left_behind and (await self._size())[1] < _SMALL_BYTES:
             await self.run(thorough=True)
 
     async def _size(self) -> tuple[int, int]:
-        """Return files and bytes; looking at a thousand files takes a tenth of a second."""
+        """Return the number and the bytes of files; a thousand take a tenth of a second."""
         return await asyncio.to_thread(self._store.size)
 
     async def _local_pass(self, processes: Processes, *, thorough: bool) -> Maintained:
@@ -140,14 +133,14 @@ class Maintenance:
         if reason := await self.reason_against(removal=True):
             logger.warning("%s", reason)
             return
-        with mapped("tidy", self._store.location):
-            await check_whole(self._store.table)
-        # Rows join the older ones only when they are indexed; after this second time nothing
-        # large is left to rewrite while others wait.
+        with store_errors("tidy", self._store.location):
+            await read_through(self._store.table)
+        # Only indexed rows are joined with older ones, and the pass has just indexed the latest.
+        # A second rewrite leaves nothing large to do while others wait.
         await self._rewrite()
-        async with processes.alone_at("create"):  # nobody opens the store meanwhile
+        async with processes.alone_at("create"):  # so that nobody opens the store
             if processes.others_alive():
-                async with self._store.alone("write"):  # updates in between would undo it
+                async with self._store.alone("write"):  # concurrent updates would undo it
                     await self._optimize(_KEEP_FOR_OTHERS)
                 return
             async with self._store.gate.closed():
@@ -156,12 +149,12 @@ class Maintenance:
                 await self._optimize(_KEEP_ALONE)
 
     async def index_vectors(self) -> None:
-        """Build the index over vectors, anew when the table has outgrown its partitions."""
+        """Build the index over vectors, and build it again after the table has grown fourfold."""
         table, space = self._store.table, self._store.space
         if space is None:
             return
         record = f"indexed-{space.column}"
-        with mapped("index", self._store.location):
+        with store_errors("index", self._store.location):
             rows = await table.count_rows()
             if rows >= max(_INDEX_FROM, _OUTGROWN * await self._indexed(space, record)):
                 small = space.dimension % _RQ_STEP == 0
@@ -170,25 +163,24 @@ class Maintenance:
                 self._record(record, rows)
 
     async def _indexed(self, space: Space, record: str) -> int:
-        """Return how many rows the partitions were made for; 0 without an index."""
-        table = self._store.table
+        """Return for how many rows the index was built; 0 without an index."""
+        table, recorded = self._store.table, self._recorded(record)
         names = [each.name for each in await table.list_indices() if space.column in each.columns]
-        if not names:  # a record may be of a column of this name that was dropped
+        if not names:  # the record may be of a dropped column with this name
             return 0
-        # On an object store nobody notes it.
-        stats = None if self._recorded(record) else await table.index_stats(names[0])
-        return stats.num_indexed_rows if stats else self._recorded(record)
+        # On an object store nothing is recorded.
+        stats = None if recorded else await table.index_stats(names[0])
+        return stats.num_indexed_rows if stats else recorded
 
     async def _rewrite(self) -> None:
-        """Compact and index; what it replaces may be removed only when its result is on disk."""
-        with mapped("index", self._store.location):
-            await ensure_indices(self._store.table)
+        """Compact and index, and wait until the result is on the disk."""
+        with store_errors("index", self._store.location):
+            await ensure_indices(self._store.table, INDICES)
         if not self._takes_turns:
             try:
                 await self._optimize(_KEEP_ALL)
             except StoreError:
-                # Updates in between undo a compaction that has not ended, and what it wrote stays:
-                # from now on they wait.
+                # Concurrent updates undo a compaction, and its files stay. From now on they wait.
                 self._takes_turns = True
         if self._takes_turns:
             async with self._store.alone("write"):
@@ -201,36 +193,33 @@ class Maintenance:
         await self._settle()
 
     async def _reindex(self) -> None:
-        """Make every index anew: one that cannot be read stops all of them, and loses nothing."""
+        """Build every index again: one that cannot be read stops all updates, and holds no data."""
         table = self._store.table
-        with mapped("index", self._store.location):
-            await check_whole(table)
+        with store_errors("index", self._store.location):
+            await read_through(table)
             for index in await table.list_indices():
                 await table.drop_index(index.name)
-            await ensure_text_index(table)
-            await ensure_indices(table)
+            await ensure_indices(table, INDICES)
 
     async def _settle(self) -> None:
-        # Not the store's own: while the gate is closed that would wait for it to open.
-        with mapped("tidy", self._store.location):
+        # Not the store's own method, which would wait for the closed gate.
+        with store_errors("tidy", self._store.location):
             version = int(await self._store.table.version())
         await self._store.make_durable(version)
 
     async def _optimize(self, keep: timedelta) -> None:
-        with mapped("tidy", self._store.location):
-            # A handle that has not seen another process's commits loses every rewrite.
+        with store_errors("tidy", self._store.location):
+            # A handle that has not seen the commits of other processes loses every rewrite.
             await self._store.table.checkout_latest()  # type: ignore[no-untyped-call]
             await self._store.table.optimize(cleanup_older_than=keep)
 
     def _recorded(self, what: str) -> int:
-        path = self._record_file(what)
+        processes = self._store.processes
+        path = processes.folder / what if processes else None
         recorded = path.read_bytes()[:_DIGITS] if path and path.is_file() else b""
         return int(recorded) if recorded.isdigit() else 0
 
     def _record(self, what: str, number: int) -> None:
-        if path := self._record_file(what):
-            with mapped("tidy", self._store.location):
-                path.write_text(str(number))
-
-    def _record_file(self, what: str) -> Path | None:
-        return Path(self._store.location) / "locks" / what if self._store.processes else None
+        if processes := self._store.processes:
+            with store_errors("tidy", self._store.location):
+                (processes.folder / what).write_text(str(number))

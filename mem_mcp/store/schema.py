@@ -1,93 +1,141 @@
-"""The table: one row is one version of one memory."""
+"""The table of memories: its columns, rows and indices. A row is a version of a memory.
+
+There is a vector column for each embedder, so that a search never compares vectors of two. Its
+field metadata names the embedder; that of the column `embedder` names the active space, whose
+vectors every process must use.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import lancedb
 import numpy as np
 import pyarrow as pa
+from lancedb.index import FTS, Bitmap, BTree, LabelList
 from numpy.typing import NDArray
 
 from mem_mcp.api.models import Memory, Relation
-from mem_mcp.store.vector_columns import Space, spaces
 
 TABLE = "memories"
 SCHEMA_VERSION = 2
 VERSION_KEY = b"mem_mcp.schema"
+CLOSES_OPEN_ROW = "target.superseded_at IS NULL AND source.superseded_at IS NOT NULL"
+"""Condition for a merge to update a row. It is optimistic locking: the writer that loses the race
+matches no open row and changes nothing."""
+
+FIRST_COLUMN = "vector"
+ACTIVE_KEY = b"mem_mcp.active"
+EMBEDDER_KEY = b"mem_mcp.embedder"
+RECORD = "embedder"
+"""Column whose metadata names the active space."""
 
 _STRING = pa.string()
 _STRINGS = pa.list_(pa.string())
 TIME = pa.timestamp("us", tz="UTC")
 _RELATION = pa.struct([("source", _STRING), ("relation", _STRING), ("target", _STRING)])
 
-# LanceDB reads its primary key from here; it makes a row of a known version_id lose the race.
+# LanceDB reads the primary key from here. It makes concurrent inserts of one version_id conflict.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
+
+_TEXT_INDEX = {
+    "text": FTS(
+        base_tokenizer="icu/split",
+        language="English",
+        stem=True,
+        remove_stop_words=True,
+        ascii_folding=True,
+        lower_case=True,
+        with_position=True,
+    )
+}
+_BTREES = ("version_id", "memory_id", "user_id", "run_id", "content_hash", "request_key",
+           "occurred_at", "recorded_at", "task_type", "tool_name")  # fmt: skip
+# Not superseded_at and expires_at: nearly every row is current, and an index that keeps nearly
+# every row costs each read time in proportion to the whole table.
+_BITMAPS = ("kind", "status", "agent_id", "outcome_type", "severity")
+_LABEL_LISTS = ("tags", "entities", "used")
+INDICES: Mapping[str, Any] = {
+    **_TEXT_INDEX,
+    **dict.fromkeys(_BTREES, BTree()),
+    **dict.fromkeys(_BITMAPS, Bitmap()),
+    **dict.fromkeys(_LABEL_LISTS, LabelList()),
+}
+"""Column to index, without the index over vectors."""
 
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A row: a version of a memory with its vector, or None where none could be made."""
+    """A row: a version of a memory with its vector."""
 
     memory: Memory
     vector: Vector | None
+    """None if it could not be made, or was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The vectors of one embedder."""
+
+    column: str
+    embedder: str
+    """Identity of the embedder."""
+    dimension: int
+
+    @property
+    def field(self) -> pa.Field:
+        """The column."""
+        return pa.field(
+            self.column,
+            pa.list_(pa.float32(), self.dimension),
+            metadata={EMBEDDER_KEY: self.embedder.encode()},
+        )
 
 
 def table_schema(space: Space | None) -> pa.Schema:
-    """Return the schema of a table with the vectors of one embedder, or of none yet."""
+    """Return the columns of a table with the vectors of one embedder; None for no vectors yet."""
+
+    def columns(kind: pa.DataType, *names: str) -> list[pa.Field]:
+        return [pa.field(name, kind) for name in names]
+
     return pa.schema(
         [
             pa.field("version_id", _STRING, nullable=False, metadata=_PRIMARY_KEY),
-            ("memory_id", _STRING),
-            ("version", pa.int32()),
-            ("event", _STRING),
-            ("reason", _STRING),
-            ("actor", _STRING),
-            ("text", _STRING),
+            *columns(_STRING, "memory_id"),
+            *columns(pa.int32(), "version"),
+            *columns(_STRING, "event", "reason", "actor", "text"),
             *([space.field] if space else []),
-            ("embedder", _STRING),
-            ("kind", _STRING),
-            ("user_id", _STRING),
-            ("agent_id", _STRING),
-            ("run_id", _STRING),
-            ("actor_id", _STRING),
-            ("role", _STRING),
-            ("position", pa.int32()),
-            ("tags", _STRINGS),
-            ("entities", _STRINGS),
-            ("relations", pa.list_(_RELATION)),
-            ("metadata", pa.json_()),
-            ("outcome_type", _STRING),
-            ("task_type", _STRING),
-            ("tool_name", _STRING),
-            ("severity", _STRING),
-            ("agent_version", _STRING),
-            ("used", _STRINGS),
-            ("source", _STRING),
-            ("evidence", _STRINGS),
-            ("confidence", pa.float64()),
-            ("content_hash", _STRING),
-            ("request_key", _STRING),
-            ("occurred_at", TIME),
-            ("valid_until", TIME),
-            ("recorded_at", TIME),
-            ("superseded_at", TIME),
-            ("expires_at", TIME),
-            ("status", _STRING),
+            *columns(_STRING, "embedder", "kind", "user_id", "agent_id", "run_id", "actor_id"),
+            *columns(_STRING, "role"),
+            *columns(pa.int32(), "position"),
+            *columns(_STRINGS, "tags", "entities"),
+            *columns(pa.list_(_RELATION), "relations"),
+            *columns(pa.json_(), "metadata"),
+            *columns(_STRING, "outcome_type", "task_type", "tool_name", "severity"),
+            *columns(_STRING, "agent_version"),
+            *columns(_STRINGS, "used"),
+            *columns(_STRING, "source"),
+            *columns(_STRINGS, "evidence"),
+            *columns(pa.float64(), "confidence"),
+            *columns(_STRING, "content_hash", "request_key"),
+            *columns(TIME, "occurred_at", "valid_until", "recorded_at", "superseded_at"),
+            *columns(TIME, "expires_at"),
+            *columns(_STRING, "status"),
         ],
         metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()},
     )
 
 
 def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
-    """Lay versions out as rows, in the schema's column order; it has one vector column at most.
+    """Return versions as rows of a schema with one vector column at most.
 
-    A row names the embedder of the vector that it has there, whatever its version was read with:
-    a name without the vector would keep it from ever being made.
+    The `embedder` of a row is that of its vector in this schema, whatever the version says: a row
+    that names an embedder without having its vector would never get it.
     """
     embedder = next((space.embedder for space in spaces(schema)), None)
     rows = [version.memory.model_dump() for version in versions]
@@ -95,7 +143,7 @@ def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
         row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False)
         row["embedder"] = None if version.vector is None else embedder
     columns = [
-        vectors_of([version.vector for version in versions], field.type)
+        pa.array([version.vector for version in versions], field.type)
         if pa.types.is_fixed_size_list(field.type)
         else pa.array([row[field.name] for row in rows], field.type)
         for field in schema
@@ -104,7 +152,7 @@ def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
 
 
 def from_arrow(table: pa.Table) -> list[Version]:
-    """Read versions back from rows; columns that were not selected take their defaults."""
+    """Return rows as versions; columns that are absent take their defaults."""
     names = [name for name in table.column_names if name in Memory.model_fields]
     vectors = matrix(table) if "vector" in table.column_names else None
     return [
@@ -117,7 +165,7 @@ def from_arrow(table: pa.Table) -> list[Version]:
 
 
 def matrix(table: pa.Table) -> Vector:
-    """Return the vector column as (rows, dimension); rows without a vector are NaN."""
+    """Return the column `vector` as an array (rows, dimension); a row without one is NaN."""
     column = table["vector"].combine_chunks()
     width = column.type.list_size
     vectors = np.full((len(column), width), np.nan, dtype=np.float32)
@@ -126,15 +174,72 @@ def matrix(table: pa.Table) -> Vector:
     return vectors
 
 
-def vectors_of(vectors: Iterable[Vector | None], column_type: pa.DataType) -> pa.Array:
-    """Lay vectors out as a column."""
-    rows = list(vectors)
-    empty = np.zeros(column_type.list_size, dtype=np.float32)
-    values = np.concatenate([empty if row is None else row for row in rows] or [empty[:0]])
-    missing = pa.array([row is None for row in rows], pa.bool_())
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(values, pa.float32()), type=column_type, mask=missing
-    )
+def spaces(table: pa.Schema) -> list[Space]:
+    """Return every space of a table."""
+    return [
+        Space(field.name, metadata[EMBEDDER_KEY].decode(), field.type.list_size)
+        for field in table
+        if EMBEDDER_KEY in (metadata := field.metadata or {})
+    ]
+
+
+def active(table: pa.Schema) -> Space | None:
+    """Return the active space of a table; None before the first vector."""
+    metadata = table.field(RECORD).metadata or {}
+    name = metadata.get(ACTIVE_KEY, FIRST_COLUMN.encode()).decode()
+    return next((space for space in spaces(table) if space.column == name), None)
+
+
+def space_of(table: pa.Schema, embedder: str) -> Space | None:
+    """Return the space of an embedder; None if the table has none."""
+    return next((space for space in spaces(table) if space.embedder == embedder), None)
+
+
+def unnamed_space(table: pa.Schema) -> Space | None:
+    """Return the space of an older table, whose own metadata names the one embedder."""
+    embedder = (table.metadata or {}).get(EMBEDDER_KEY)
+    place = table.get_field_index(FIRST_COLUMN)
+    if embedder is None or place < 0 or EMBEDDER_KEY in (table.field(place).metadata or {}):
+        return None
+    return Space(FIRST_COLUMN, embedder.decode(), table.field(place).type.list_size)
+
+
+def free_column(taken: Iterable[str]) -> str:
+    """Return a name for a further vector column."""
+    names, number = set(taken), 1
+    while (name := f"{FIRST_COLUMN}_{number}" if number > 1 else FIRST_COLUMN) in names:
+        number += 1
+    return name
+
+
+def stored_names(columns: Sequence[str], space: Space | None) -> list[str]:
+    """Return the names of columns in the table, where `vector` is the column of a space."""
+    vector = [space.column] if space else []
+    return [name for each in columns for name in (vector if each == FIRST_COLUMN else [each])]
+
+
+def with_vector(rows: pa.Table, columns: Sequence[str], space: Space | None) -> pa.Table:
+    """Return rows of `stored_names` with their vectors as `vector`; without a space it is null."""
+    if FIRST_COLUMN not in columns:
+        return rows
+    if space is None:
+        nulls = pa.nulls(rows.num_rows, pa.list_(pa.float32(), 1))
+        return rows.add_column(columns.index(FIRST_COLUMN), FIRST_COLUMN, nulls)
+    place = rows.schema.get_field_index(space.column)
+    return rows.set_column(place, FIRST_COLUMN, rows.column(place))
+
+
+async def ensure_text_index(table: lancedb.AsyncTable) -> None:
+    """Make the index that search by words needs, unless it exists."""
+    await ensure_indices(table, _TEXT_INDEX)
+
+
+async def ensure_indices(table: lancedb.AsyncTable, wanted: Mapping[str, Any]) -> None:
+    """Make the indices in `wanted`, by column, that a table lacks; a new table has none."""
+    present = {column for index in await table.list_indices() for column in index.columns}
+    for column, config in wanted.items():
+        if column not in present:
+            await table.create_index(column, config=config)
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:

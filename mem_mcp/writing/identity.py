@@ -91,11 +91,14 @@ async def assign_ids(
             insertions.append(Insertion(duplicate, "ADD" if is_ours else "NONE", is_new=False))
             continue
         memory_id = _new_id(key, {one.memory_id for one in same_key})
+        # Lists sort by this time: the rows of a batch keep their order.
+        recorded_at = now + timedelta(microseconds=index)
+        is_time_given = memory.occurred_at != memory.recorded_at
         identity = {
             "memory_id": memory_id,
             "version_id": f"{memory_id}.{memory.version}",
-            # Lists sort by this time: the rows of a batch keep their order.
-            "recorded_at": now + timedelta(microseconds=index),
+            "occurred_at": memory.occurred_at if is_time_given else recorded_at,
+            "recorded_at": recorded_at,
         }
         new = memory.model_copy(update=identity)
         same_key.append(new)

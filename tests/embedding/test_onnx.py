@@ -178,7 +178,7 @@ def test_threads_that_load_at_once_share_one_model():
     bundled = BundledEmbedder()
     loaded: list[object] = []
     threads = [
-        threading.Thread(target=lambda: (bundled.load(), loaded.append(bundled._model)))
+        threading.Thread(target=lambda: (bundled.load(), loaded.append(bundled._encoder)))
         for _ in range(4)
     ]
     for thread in threads:

@@ -17,7 +17,7 @@ from mem_mcp.cli.app import app
 from mem_mcp.embedding import RemoteEmbedder
 from mem_mcp.errors import EmbedderUnavailable, StoreError
 from mem_mcp.store import Store, open_store
-from mem_mcp.store.vector_columns import active, spaces
+from mem_mcp.store.schema import active, spaces
 
 pytestmark = pytest.mark.anyio
 REMOTE = "openai/embedding"

@@ -23,8 +23,8 @@ from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, RemoteEmbedder
 from mem_mcp.errors import EmbedderUnavailable, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.store import Space, Store, adopt, open_store, schema
+from mem_mcp.store.schema import active, spaces
 from mem_mcp.store.table import ROW_COLUMNS
-from mem_mcp.store.vector_columns import active, spaces
 
 pytestmark = pytest.mark.anyio
 REMOTE = "openai/embedding"  # of 9 numbers

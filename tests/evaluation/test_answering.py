@@ -19,7 +19,7 @@ from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import evaluate
 from mem_mcp.evaluation.answering import contexts, run
 from mem_mcp.evaluation.answering.prompts import answer_messages, judge_messages
-from mem_mcp.evaluation.answering.report import Answered, AnsweringReport
+from mem_mcp.evaluation.answering.run import AnsweredQuestion, AnsweringReport
 from mem_mcp.evaluation.datasets.locomo import load_answers
 from mem_mcp.evaluation.metrics import bootstrap_interval
 from mem_mcp.llm import rate_limits
@@ -140,7 +140,7 @@ async def answered(path: Path, **options: Any) -> AnsweringReport:
     return report
 
 
-def rows_of(report: AnsweringReport, arm: str) -> dict[str, Answered]:
+def rows_of(report: AnsweringReport, arm: str) -> dict[str, AnsweredQuestion]:
     return {row.question: row for row in report.rows if row.arm == arm}
 
 

@@ -13,7 +13,7 @@ from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import evaluate
 from mem_mcp.evaluation.datasets import locomo
-from mem_mcp.evaluation.retrieval.evidence_report import FoundReport
+from mem_mcp.evaluation.retrieval.evidence import EvidenceReport
 
 LEAK = "unindexed zeppelin keyword"
 ANNA = {
@@ -89,7 +89,7 @@ def data(write) -> Path:
 
 
 def test_every_turn_becomes_a_message_of_its_session_in_order(data):
-    first, second, third = locomo.load(data).items
+    first, second, third = locomo.load(data).calls
     assert first.keys == ("conv-1 D2:1", "conv-1 D2:2")
     assert first.arguments == {
         "messages": [
@@ -210,7 +210,7 @@ async def test_a_report_says_what_ran_and_holds_no_path(data, settings, tmp_path
     assert report.settings["embedding"] == {"model": "bundled"}
     assert report.data.file == "locomo.json"
     assert str(tmp_path) not in report.model_dump_json()
-    assert FoundReport.model_validate_json(report.model_dump_json()) == report
+    assert EvidenceReport.model_validate_json(report.model_dump_json()) == report
 
 
 @pytest.mark.anyio
@@ -314,7 +314,7 @@ def _command(*arguments: object):
 def test_the_command_prints_one_line_of_json_and_nothing_else(data):
     done = _command("locomo", "--data", data, "--json")
     assert done.exit_code == 0
-    assert FoundReport.model_validate(json.loads(done.stdout)).overall.cases == 4
+    assert EvidenceReport.model_validate(json.loads(done.stdout)).overall.cases == 4
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 
@@ -324,7 +324,7 @@ def test_the_command_prints_a_table_and_writes_the_reports_where_asked(data, tmp
     done = _command("locomo", "--data", data, "--output", folder, "--first", 1)
     assert done.exit_code == 0
     assert "recall@10" in done.stdout
-    written = FoundReport.model_validate_json((folder / "locomo.json").read_text("utf-8"))
+    written = EvidenceReport.model_validate_json((folder / "locomo.json").read_text("utf-8"))
     assert written.overall.cases == 3
     assert (folder / "locomo.md").read_text("utf-8") == written.markdown()
 

@@ -19,7 +19,7 @@ from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.extraction.cases import Script, load_scripts
 from mem_mcp.evaluation.extraction.report import ExtractionReport
 from mem_mcp.evaluation.extraction.run import run_extraction
-from mem_mcp.evaluation.extraction.scores import Made, score
+from mem_mcp.evaluation.extraction.scores import MemoryChange, score
 
 pytestmark = pytest.mark.anyio
 DATA = Path(__file__).parents[1] / "data" / "extraction.jsonl"
@@ -198,14 +198,17 @@ async def test_recorded_answers_need_no_model_and_never_ask_one(
 
 def made(
     text: str, event: str = "ADD", target: int | None = None, *, is_written: bool = True
-) -> Made:
-    return Made(event, text, target, None, is_written=is_written)
+) -> MemoryChange:
+    return MemoryChange(event, text, target, None, is_written=is_written)
 
 
-def scored(expect: list[dict[str, Any]], *changes: Made, **fields: Any) -> Mapping[str, int]:
+def scored(
+    expect: list[dict[str, Any]], *changes: MemoryChange, **fields: Any
+) -> Mapping[str, int]:
     known = [{"text": "one"}, {"text": "two"}]
     script = Script.model_validate(case("a", expect=expect, known=known, **fields))
-    return score(script, changes).counts.model_dump()
+    counts, _ = score(script, changes)
+    return counts.model_dump()
 
 
 def test_each_change_counts_once_and_as_many_are_paired_as_can_be():
@@ -237,7 +240,7 @@ async def test_dates_quotes_and_tags_are_looked_at(
     settings: Settings, written: Callable[..., Path]
 ):
     said = "I play the cello. The code is 4711."
-    messages = [{"role": "user", "content": said, "occurred_at": "2026-05-04T10:00:00Z"}]
+    messages = [{**case("")["messages"][0], "content": said, "occurred_at": "2026-05-04T10:00:00Z"}]
     expect = [{**CELLO, "date": "2026-05"}]
     cases = {
         "begin": ({"occurred_at": "2026-05-01"}, {"dates": 1, "stored": 0}),
@@ -342,7 +345,7 @@ async def test_answers_of_another_format_are_refused(
     assert "cannot read" in await refused(data, tmp_path / "none", settings=settings)
     row = {"case": "a", "answers": [answer()]}
     for rows, problem in (
-        ([{**row, "model": "x"}], "model"),
+        ([{**row, "modle": "x"}], "modle"),
         ([{"case": "a"}], "answers"),
         ([row, row], "'a' twice"),
         ([{**row, "case": "z"}], "'z'"),

@@ -15,10 +15,15 @@ from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import evaluate
 from mem_mcp.evaluation.learning import feedback, task_stream
-from mem_mcp.evaluation.learning.feedback_report import FeedbackReport, Marked, Measured, grouped
+from mem_mcp.evaluation.learning.feedback import (
+    FeedbackReport,
+    MeasuredQuestion,
+    Measurement,
+    grouped,
+)
 from mem_mcp.evaluation.learning.outcome_recall import LessonsReport
-from mem_mcp.evaluation.learning.simulated_agent import Episode, Nearest, Stream
-from mem_mcp.evaluation.learning.task_stream_report import StreamReport
+from mem_mcp.evaluation.learning.simulated_agent import Episode, NearestEpisodes, Stream
+from mem_mcp.evaluation.learning.task_stream import StreamReport
 
 TURNS = [
     "My cat is called Miso.",
@@ -177,13 +182,13 @@ async def test_a_question_shares_marks_and_is_helped_by_those_of_its_own_answer(
 
 
 def test_means_are_over_all_that_was_measured_and_intervals_over_questions():
-    def measured(*clean: int) -> Measured:
-        return Measured(shared=True, helped=False, ranks={"none": (1,), "clean": clean})
+    def measured(*clean: int) -> Measurement:
+        return Measurement(shared=True, helped=False, ranks={"none": (1,), "clean": clean})
 
     rows = [
-        Marked(case="a", category="x", relevant=1, seeds={0: measured(1), 1: measured()}),
-        Marked(case="b", category="x", relevant=1, seeds={1: measured(2)}),
-        Marked(case="c", category="x", relevant=1, seeds={}),
+        MeasuredQuestion(case="a", category="x", relevant=1, seeds={0: measured(1), 1: measured()}),
+        MeasuredQuestion(case="b", category="x", relevant=1, seeds={1: measured(2)}),
+        MeasuredQuestion(case="c", category="x", relevant=1, seeds={}),
     ]
     groups = grouped(rows, [0, 1], 0)
     assert groups["all"] == groups["shared"] == groups["not helped"]
@@ -208,7 +213,7 @@ async def test_a_question_that_fails_is_a_row_and_gives_no_marks(tmp_path, setti
 
 @pytest.mark.anyio
 async def test_marks_that_are_refused_are_counted(talk, settings, monkeypatch):
-    monkeypatch.setattr(feedback, "_words", lambda marks, *_: ["GOOD"] * len(marks))
+    monkeypatch.setattr(feedback, "_words", lambda marks, *_: ["PURPLE"] * len(marks))
     report = await evaluate("feedback", talk, settings=settings)
     assert report.refused == 2 * 3 * 20
     assert "120 marks were refused" in report.text()
@@ -271,7 +276,7 @@ def test_only_the_first_ten_episodes_vote():
 
 @pytest.mark.anyio
 async def test_what_is_compared_with_takes_the_nearest_of_the_outcomes_asked_for():
-    past = Nearest(_tasks(), ("failure",))
+    past = NearestEpisodes(_tasks(), ("failure",))
     episodes = [Episode(*one) for one in ((2, 0, False), (1, 0, True), (1, 1, False))]
     for one in episodes:
         await past.add(one)

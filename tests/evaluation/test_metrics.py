@@ -12,14 +12,10 @@ from mem_mcp.evaluation.metrics import (
     auc,
     best_threshold,
     bootstrap_interval,
-    hit_at,
     measure,
-    ndcg_at,
     ranks_of,
-    recall_at,
-    reciprocal_rank,
 )
-from mem_mcp.evaluation.retrieval.evidence_report import Found, gain
+from mem_mcp.evaluation.retrieval.evidence import EvidenceQuestion, gain_of
 
 examples = settings(max_examples=50, deadline=None)
 NAMES = ("MRR", "recall@5", "hit@5", "nDCG@5")
@@ -37,29 +33,29 @@ def test_ranks_are_the_places_of_what_is_relevant():
 
 
 def test_recall_is_the_share_found_among_the_first_k():
-    assert recall_at([1, 6], relevant=3, k=5) == pytest.approx(1 / 3)
-    assert recall_at([1, 6], relevant=3, k=6) == pytest.approx(2 / 3)
-    assert recall_at([], relevant=3, k=5) == 0
+    assert measure("recall@5", [1, 6], relevant=3) == pytest.approx(1 / 3)
+    assert measure("recall@6", [1, 6], relevant=3) == pytest.approx(2 / 3)
+    assert measure("recall@5", [], relevant=3) == 0
 
 
 def test_a_hit_needs_one_relevant_memory_among_the_first_k():
-    assert hit_at([6], k=5) == 0
-    assert hit_at([5, 6], k=5) == 1
+    assert measure("hit@5", [6], relevant=1) == 0
+    assert measure("hit@5", [5, 6], relevant=2) == 1
 
 
 def test_the_reciprocal_rank_is_that_of_the_best_found():
-    assert reciprocal_rank([4, 2]) == 0.5
-    assert reciprocal_rank([]) == 0
+    assert measure("MRR", [4, 2], relevant=2) == 0.5
+    assert measure("MRR", [], relevant=2) == 0
 
 
 def test_ndcg_discounts_by_the_logarithm_of_the_rank():
     ideal = 1 + 1 / math.log2(3)
-    assert ndcg_at([1, 3], relevant=2, k=10) == pytest.approx((1 + 1 / 2) / ideal)
-    assert ndcg_at([1, 2], relevant=2, k=10) == 1
+    assert measure("nDCG@10", [1, 3], relevant=2) == pytest.approx((1 + 1 / 2) / ideal)
+    assert measure("nDCG@10", [1, 2], relevant=2) == 1
 
 
 def test_ndcg_is_perfect_when_k_is_full_although_more_is_relevant():
-    assert ndcg_at([1, 2, 3], relevant=50, k=3) == 1
+    assert measure("nDCG@3", [1, 2, 3], relevant=50) == 1
 
 
 @pytest.mark.parametrize("name", ["recall", "precision@5", "recall@x", ""])
@@ -88,8 +84,9 @@ def test_every_metric_lies_between_nothing_and_everything(case):
 def test_looking_further_down_never_finds_less(case, one, other):
     ranks, relevant = case
     low, high = sorted((one, other))
-    assert recall_at(ranks, relevant, low) <= recall_at(ranks, relevant, high)
-    assert hit_at(ranks, low) <= hit_at(ranks, high)
+    for kind in ("recall", "hit"):
+        less, more = (measure(f"{kind}@{k}", ranks, relevant) for k in (low, high))
+        assert less <= more
 
 
 @examples
@@ -166,8 +163,8 @@ def test_a_side_that_says_nothing_moves_nothing_in_a_mix():
     assert every_ranking(silent, meaning)["half"].argsort().tolist() == [0, 2, 1]
 
 
-def _row(case: str, ranks: tuple[int, ...], **others: tuple[int, ...]) -> Found:
-    return Found(case=case, category="x", relevant=1, ranks=ranks, others=others)
+def _row(case: str, ranks: tuple[int, ...], **others: tuple[int, ...]) -> EvidenceQuestion:
+    return EvidenceQuestion(case=case, category="x", relevant=1, ranks=ranks, others=others)
 
 
 def test_the_gain_is_over_the_best_other_ranking_question_by_question():
@@ -176,13 +173,13 @@ def test_the_gain_is_over_the_best_other_ranking_question_by_question():
         _row("2", (1,), BM25=(2,), dense=(1,)),
         _row("3", (2,), BM25=(1,), dense=(9,)),
     ]
-    found = gain(rows, "MRR", seed=0)
+    found = gain_of(rows, "MRR", seed=0)
     assert found.over == "BM25"
     assert found.points == pytest.approx(100 * (0.5 + 0.5 - 0.5) / 3, abs=0.01)
     assert found.interval[0] <= found.points <= found.interval[1]
-    assert found == gain(rows, "MRR", seed=0)
+    assert found == gain_of(rows, "MRR", seed=0)
 
 
 def test_a_gain_that_every_question_has_is_certain():
-    found = gain([_row(str(n), (1,), BM25=()) for n in range(5)], "hit@1", seed=0)
+    found = gain_of([_row(str(n), (1,), BM25=()) for n in range(5)], "hit@1", seed=0)
     assert (found.points, found.interval) == (100, (100, 100))

@@ -12,23 +12,22 @@ import pytest
 
 from mem_mcp import Settings
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.speed import stages
-from mem_mcp.evaluation.speed.fill import CopyingEmbedder
-from mem_mcp.evaluation.speed.layout import OWNER, THOUSAND, spot
-from mem_mcp.evaluation.speed.profile import Trace, steps
+from mem_mcp.evaluation.speed import run
+from mem_mcp.evaluation.speed.fill import OWNER, THOUSAND, CopyingEmbedder, spot
+from mem_mcp.evaluation.speed.profile import ProfiledCall, steps
 from mem_mcp.evaluation.speed.report import Figure, SpeedReport
 from mem_mcp.evaluation.speed.run import run_speed
-from mem_mcp.evaluation.speed.setup import Counts
+from mem_mcp.evaluation.speed.setup import Repetitions
 from mem_mcp.telemetry import Span
 
-FEW = Counts(
+FEW = Repetitions(
     recalls=2, commits=2, at_once=2, rounds=1, writes=2, batch=5, searches=2, plans_from=10,
     starts=1, profiled=2,
 )  # fmt: skip
 
 
 def measure(settings: Settings, sizes: list[int] | None = None, **changed: Any) -> SpeedReport:
-    arguments = {"seed": 0, "profile": False, "counts": FEW, "settings": settings, **changed}
+    arguments = {"seed": 0, "profile": False, "repetitions": FEW, "settings": settings, **changed}
     return run_speed(sizes or [20], **arguments)
 
 
@@ -96,8 +95,8 @@ def test_a_stage_that_fails_is_a_row_and_the_others_go_on(
     async def broken(rig: Any) -> list[Figure]:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(stages, "starts", broken)
-    found = measure(settings, counts=replace(FEW, transports=()))
+    monkeypatch.setattr(run, "starts", broken)
+    found = measure(settings, repetitions=replace(FEW, transports=()))
     (failed,) = [row for row in found.rows if row.error]
     assert (failed.case, failed.error) == ("start", "RuntimeError: out of luck")
     assert "failed: start: RuntimeError: out of luck" in found.text()
@@ -120,7 +119,7 @@ def test_a_size_that_does_not_fit_the_disk_is_named_before_anything_is_written(
 ):
     usage = SimpleNamespace(total=10**10, used=9 * 10**9, free=2 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(stages, "fill", None)
+    monkeypatch.setattr(run, "fill", None)
     with pytest.raises(
         InvalidInput, match=r"1,000,000 memories need about 7\.5 GB.*1\.0 GB to spare"
     ):
@@ -167,7 +166,7 @@ async def test_a_text_is_embedded_once_and_its_copies_are_near_but_not_equal():
 
 def test_steps_that_run_together_leave_no_negative_rest():
     spans = (Span("embed", 0.0, 2.0), Span("read", 1.0, 2.0), Span("rank", 4.0, 1.0))
-    found = {step.step: step for step in steps([Trace(6.0, spans)])}
+    found = {step.step: step for step in steps([ProfiledCall(6.0, spans)])}
     assert found["rest"].milliseconds == 2_000
     assert found["embed"].share == pytest.approx(33.3)
     assert found["total"].share == 100

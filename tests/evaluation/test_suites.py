@@ -15,7 +15,7 @@ from mem_mcp.cli.app import app
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation import evaluate
 from mem_mcp.evaluation.datasets import banking77, github_issues
-from mem_mcp.evaluation.retrieval.evidence_report import FoundReport
+from mem_mcp.evaluation.retrieval.evidence import EvidenceReport
 from mem_mcp.evaluation.retrieval.off_topic import AbstainReport
 from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, CurveReport
 
@@ -108,7 +108,7 @@ def test_an_issue_with_only_one_before_it_is_not_asked_about(tmp_path):
 @pytest.mark.anyio
 async def test_recall_finds_no_later_issue_and_none_of_another_repository(shelf, settings):
     report = await evaluate("lessons", shelf, settings=settings)
-    assert isinstance(report, FoundReport)
+    assert isinstance(report, EvidenceReport)
     parser, dates = report.rows
     assert (parser.ranks, parser.relevant) == ((1,), 1)
     assert dates.ranks == (1,)
@@ -130,17 +130,17 @@ def test_messages_of_the_same_intent_are_relevant_and_unknown_intents_left_out(b
         "test.csv line 3": ["train.csv line 4"],
     }
     assert (dataset.memories, dataset.skipped) == (4, 1)
-    assert {item.arguments["content"] for item in dataset.items} >= {"My card, has it been sent?"}
+    assert {call.arguments["content"] for call in dataset.calls} >= {"My card, has it been sent?"}
 
 
 def test_the_samples_of_intents_follow_the_seed(bank, monkeypatch):
     monkeypatch.setattr(banking77, "MEMORIES", 2)
     samples = {
-        seed: [item.keys for item in banking77.load(bank, seed=seed).items] for seed in range(8)
+        seed: [call.keys for call in banking77.load(bank, seed=seed).calls] for seed in range(8)
     }
     assert all(len(sample) == 2 for sample in samples.values())
     assert len({tuple(sorted(sample)) for sample in samples.values()}) > 1
-    assert samples[3] == [item.keys for item in banking77.load(bank, seed=3).items]
+    assert samples[3] == [call.keys for call in banking77.load(bank, seed=3).calls]
 
 
 @pytest.mark.anyio
@@ -161,7 +161,7 @@ async def test_every_ranking_stands_beside_ours_on_the_same_questions(bank, sett
     page = report.text()
     for name in ("BM25", "dense", "RRF", "half", "ours", "best other", "ours - best other"):
         assert f"\n{name} " in page
-    assert FoundReport.model_validate_json(report.model_dump_json()) == report
+    assert EvidenceReport.model_validate_json(report.model_dump_json()) == report
 
 
 @pytest.mark.anyio
@@ -327,7 +327,7 @@ def test_the_command_writes_a_report_of_each_suite_under_its_name(talks, tmp_pat
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_work(talks, tmp_path, monkeypatch):
-    monkeypatch.setattr("mem_mcp.evaluation.plot.find_spec", lambda _name: None)
+    monkeypatch.setattr("mem_mcp.cli.stats_plot.find_spec", lambda _name: None)
     picture = tmp_path / "new" / "curve.svg"
     done = _command("locomo", "--curve", "--plot", picture, "--data", talks)
     assert (done.exit_code, done.stdout) == (1, "")

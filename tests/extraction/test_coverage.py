@@ -10,7 +10,8 @@ import pytest
 
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.coverage import has_content, is_plain_statement
-from mem_mcp.extraction.plan import PlanContext, plan
+from mem_mcp.extraction.plan import PlanContext
+from mem_mcp.extraction.plan_builder import plan
 from mem_mcp.llm.structured_output import UnusableAnswer, beginning, parse
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.field_parsing import moment_of
 from mem_mcp.extraction.outcome_judge import check_judgement
-from mem_mcp.extraction.plan import Plan, PlanContext, plan, statements, verified
+from mem_mcp.extraction.plan import Plan, PlanContext, statements, verified
+from mem_mcp.extraction.plan_builder import plan
 from mem_mcp.extraction.procedure import procedure_text
 from mem_mcp.extraction.quotes import Passages
 from mem_mcp.extraction.text_splitter import log_excerpt

@@ -50,7 +50,7 @@ async def make(
 
     def gateway(**given: Any) -> Gateway:
         fields = {"model": "openai/test", "api_base": server.url, "retries": 0, **given}
-        made.append(Gateway(LLMSettings(**fields), Ledger(), noted=noted.append))
+        made.append(Gateway(LLMSettings(**fields), Ledger(), on_call=noted.append))
         return made[-1]
 
     await gateway().warm()

@@ -585,10 +585,10 @@ def _run(*arguments: str) -> tuple[int, str]:
 
 
 def test_a_picture_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("mem_mcp.evaluation.plot.find_spec", lambda _name: None)
+    monkeypatch.setattr("mem_mcp.cli.stats_plot.find_spec", lambda _name: None)
     code, printed = _run("stats", "--plot", str(tmp_path / "stats.svg"))
     assert (code, "mem-mcp[plot]" in printed) == (1, True)
-    monkeypatch.setattr("mem_mcp.evaluation.plot.find_spec", lambda _name: object())
+    monkeypatch.setattr("mem_mcp.cli.stats_plot.find_spec", lambda _name: object())
     assert "is a folder" in _run("stats", "--plot", str(tmp_path))[1]
     assert not (tmp_path / "memory").exists()
 

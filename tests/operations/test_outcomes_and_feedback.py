@@ -185,7 +185,7 @@ async def test_many_successes_do_not_crowd_out_the_failure(memory: AsyncMemory):
     assert len(found.successes) == 3
     assert [each.memory_id for each in found.failures] == [failed.memory_id]
     assert "Renew it" in found.briefing
-    assert failed.memory_id in found.briefing
+    assert f"- [{failed.memory_id[:8]} " in found.briefing
 
 
 async def test_every_filter_of_lessons_holds(memory: AsyncMemory):

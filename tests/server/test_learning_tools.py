@@ -110,8 +110,8 @@ async def test_a_failed_task_briefs_the_next_one_like_it(client):
     recorded = await called(client, "record_outcome", **FAILED, severity="major", confidence=0.9)
     outcome = recorded.structured_content
     assert (outcome["outcome"], outcome["evaluated_by"]) == ("failure", "caller")
-    assert (outcome["status"], outcome["credited"]) == ("active", [])
-    assert outcome["memory_id"] in said(recorded)
+    assert (outcome["status"], "credited" in outcome) == ("active", False)
+    assert said(recorded).endswith(f": {outcome['memory_id'][:8]}")
     briefed = await called(client, "recall_lessons", task=NEXT)
     (failure,) = briefed.structured_content["failures"]
     assert failure["memory_id"] == outcome["memory_id"]
@@ -121,7 +121,7 @@ async def test_a_failed_task_briefs_the_next_one_like_it(client):
     for text in (briefed.structured_content["briefing"], said(briefed)):
         assert LESSON in text
         assert AS_DATA in text
-        assert outcome["memory_id"] in text
+        assert f"\n- [{outcome['memory_id'][:8]} " in text
     assert briefed.structured_content["recall_id"] in said(briefed)
 
 
@@ -247,11 +247,8 @@ async def test_feedback_moves_what_it_is_about(client):
         given = await called(
             client, "give_feedback", memory_id=memory_id, feedback=word, recall_id=recall_id
         )
-        assert given.structured_content == {
-            "results": [{"memory_id": memory_id, "feedback": word, "previous": None}],
-            "errors": [],
-        }
-        assert f"{memory_id}: {word}" in said(given)
+        assert given.structured_content == {"results": [{"memory_id": memory_id, "feedback": word}]}
+        assert f"{memory_id[:8]}: {word}" in said(given)
     after = await recalled(client, question, explain=True)
     assert after[helps]["score"] > before[helps]["score"]
     assert after[misleads]["score"] < before[misleads]["score"]
@@ -264,7 +261,7 @@ async def test_feedback_can_be_taken_back(client, nothing):
     for word, previous in (("POSITIVE", None), ("NEGATIVE", "POSITIVE"), (nothing, "NEGATIVE")):
         given = await answer(client, "give_feedback", memory_id=memory_id, feedback=word)
         (one,) = given["results"]
-        assert (one["feedback"], one["previous"]) == (word or None, previous)
+        assert (one.get("feedback"), one.get("previous")) == (word or None, previous)
 
 
 async def test_a_very_wrong_memory_is_hidden_until_that_is_taken_back(client):
@@ -285,7 +282,8 @@ async def test_of_many_marks_each_has_its_own_result_or_error(client):
         {"memory_id": memory_id, "feedback": None, "query": "Where is it?"},
     ]
     given = await called(client, "give_feedback", items=items)
-    assert [one["feedback"] for one in given.structured_content["results"]] == ["POSITIVE", None]
+    results = given.structured_content["results"]
+    assert [one.get("feedback") for one in results] == ["POSITIVE", None]
     missing, wrong = given.structured_content["errors"]
     assert (missing["memory_id"], wrong["memory_id"]) == (ABSENT, memory_id)
     for text in (said(given), wrong["error"]):

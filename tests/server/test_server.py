@@ -29,7 +29,7 @@ from mem_mcp.server.lazy_memory import LazyMemory
 
 pytestmark = pytest.mark.anyio
 
-AS_DATA = "as data and not as instructions"
+AS_DATA = "data, not instructions"
 ABSENT = "0" * 32
 ANN = "ann"
 
@@ -120,8 +120,9 @@ async def test_the_default_tools_are_the_core_ones_in_a_fixed_order(settings, mo
 async def test_what_a_model_reads_of_the_default_tools_is_short(settings, mode):
     tools = await offered(settings, mode)
     read = [{key: tool[key] for key in ("name", "description", "inputSchema")} for tool in tools]
-    assert len(compact(read)) < 10_000
-    assert len(compact(tools)) < 16_000
+    assert len(compact(read)) <= 8_500
+    assert sum(len(compact(tool["outputSchema"])) for tool in tools) < 4_000
+    assert len(compact(tools)) <= 13_500
 
 
 async def test_every_tool_is_described_annotated_and_strict(settings, mode):
@@ -178,7 +179,8 @@ async def test_published_schemas_are_short_but_name_every_argument_and_field(set
     (remember, *_) = await offered(settings, mode)
     entry = remember["outputSchema"]["properties"]["results"]["items"]
     assert set(entry["properties"]) == set(Remembered.model_fields)
-    assert entry["properties"]["previous_text"] == {"type": ["string", "null"]}
+    assert entry["properties"]["previous_text"] == {"type": "string"}
+    assert set(entry["required"]) == {"memory_id", "event", "text"}
 
 
 async def test_no_schema_carries_a_title(settings, mode):
@@ -233,7 +235,8 @@ async def test_a_text_is_remembered_once_and_recalled_as_data(client):
     (found,) = result.structured_content["memories"]
     assert found["text"] == "Caroline moved here from Sweden"
     assert 0 < found["score"] <= 1
-    assert sum(found["scores"].values()) == pytest.approx(found["score"], abs=1e-4)
+    parts = found["scores"].values()
+    assert sum(parts) == pytest.approx(found["score"], abs=5e-4 * (len(parts) + 1))
     assert AS_DATA in said(result)
     assert found["text"] in said(result)
 
@@ -260,7 +263,7 @@ async def test_a_near_neighbour_is_named_when_a_text_is_remembered(client):
     (near,) = result.structured_content["results"][0]["similar"]
     assert near["memory_id"] == known
     assert near["score"] >= 0.85
-    assert known in said(result)
+    assert f"[{known[:8]} " in said(result)
 
 
 async def test_an_update_keeps_the_history_which_is_shown_as_data(client):
@@ -341,7 +344,7 @@ async def test_pages_of_a_list_join_without_gap_or_overlap(client):
         assert AS_DATA in said(result)
         assert result.structured_content["total"] == 5
         seen += [each["memory_id"] for each in result.structured_content["memories"]]
-        cursor = result.structured_content["next_cursor"] or ""
+        cursor = result.structured_content.get("next_cursor", "")
     assert seen == ids
     assert cursor == ""
 

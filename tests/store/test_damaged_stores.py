@@ -20,7 +20,7 @@ from mem_mcp.cli import doctor
 from mem_mcp.cli.app import app
 from mem_mcp.errors import StoreError
 from mem_mcp.store import repair
-from mem_mcp.store.damage import damages
+from mem_mcp.store.damage.survey import damages
 
 pytestmark = pytest.mark.anyio
 FACTS = [f"Server {name} runs in {city}." for name, city in
@@ -178,6 +178,43 @@ async def test_an_index_that_cannot_be_read_is_made_anew(
         async with AsyncMemory.open(Settings(data_dir=store)) as memory:
             assert (await memory.maintain()).ran, name
             assert {*FACTS, "Server c runs in Rome."} - {FACTS[2]} <= await texts(memory), name
+
+
+async def test_an_index_that_makes_lancedb_panic_is_served_around_and_made_anew(
+    tidy: Path, copied: Callable[[Path], Path]
+):
+    store = copied(tidy)
+    indices = (store / "memories.lance" / "_indices").rglob("bitmap_page_lookup.lance")
+    (path,) = [path for path in indices if b"active" in path.read_bytes()]
+    content = bytearray(path.read_bytes())
+    start = content.index(b"\x3a\x30\x00\x00")  # of a bitmap, whose length stands before it
+    content[start - 4 : start] = b"\xff\xff\xff\x36"
+    path.write_bytes(content)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        assert (await memory.recall("Where does server a run?")).memories[0].text == FACTS[0]
+        assert set(FACTS) - {FACTS[2]} <= await exported(memory)
+        assert await memory.examine()
+    assert (await repair(store)).tables[0].indices_rebuilt
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        assert not await memory.examine()
+        assert (await memory.maintain()).ran
+        assert set(FACTS) - {FACTS[2]} <= await texts(memory)
+
+
+async def test_a_manifest_whose_list_of_indices_lancedb_cannot_read_counts_as_damaged(
+    tidy: Path, copied: Callable[[Path], Path]
+):
+    store = copied(tidy)
+    path = newest_manifest(store)
+    content = path.read_bytes()
+    assert b"/lance.table." in content
+    path.write_bytes(content.replace(b"/lance.table.", b"\xfflance.table."))
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        assert (await memory.recall("Where does server a run?")).memories[0].text == FACTS[0]
+    await repair(store)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        assert set(FACTS) - {FACTS[2]} <= await texts(memory)
+        assert not await memory.examine()
 
 
 @pytest.mark.parametrize(

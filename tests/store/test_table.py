@@ -26,7 +26,7 @@ from mem_mcp.config import StoreSettings
 from mem_mcp.errors import StoreError
 from mem_mcp.store import Maintenance, Space, Store, Version, fill, fsync, open_store, schema
 from mem_mcp.store.concurrency import Gate
-from mem_mcp.store.indices import INDICES
+from mem_mcp.store.schema import INDICES
 
 DIMENSION = 4
 START = datetime(2026, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -618,7 +618,7 @@ async def test_a_table_without_a_whole_version_is_named_and_takes_no_writes(fold
     for manifest in folder.rglob("*.manifest"):
         manifest.write_bytes(b"")
     async with open_store(folder, dimension=DIMENSION, embedder="test", durable=False) as store:
-        assert str(folder) in store.notes[0]
+        assert str(folder) in store.rescue.notes[0]
         assert await store.count({}) == 0
         with pytest.raises(StoreError, match="doctor --repair"):
             await store.apply([version("a")])

@@ -1,15 +1,16 @@
-"""What each arm shows of a conversation to who is to answer a question about it."""
+"""The contexts from which a question is answered: what each arm shows of the conversation."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from mem_mcp.api.models import Memory
 from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.evaluation.answering.prompts import answer_messages
-from mem_mcp.evaluation.baselines import Arms
+from mem_mcp.evaluation.baselines import Baselines
 from mem_mcp.evaluation.datasets.dataset import Case
 from mem_mcp.evaluation.harness import Bench
 from mem_mcp.llm import Gateway
@@ -18,29 +19,29 @@ Arm = Literal["memory", "plain", "full"]
 LIMIT = 20
 """Turns that `memory` recalls at most."""
 MAX_TOKENS = 1_500
-"""Tokens that they have at most."""
+"""Tokens that these turns have at most."""
 _USABLE = 0.95
-"""Share of a window that is filled: what frames the messages counts, too."""
+"""Share of a window that is filled: the frame of the messages takes room, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A question, and what is shown with it."""
+class AnswerContext:
+    """A question, and the turns that are shown with it."""
 
     arm: Arm
     case: Case
     turns: Sequence[Memory] = ()
     """In the order in which they were said."""
     left_out: int = 0
-    """The earliest turns, where the model's window does not hold the whole."""
+    """The earliest turns, where the model's window does not hold all of them."""
     milliseconds: float = 0.0
-    """That recall took."""
+    """Time that recall took."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """How much a model reads."""
+class ModelWindow:
+    """How many tokens a model reads."""
 
     gateway: Gateway
     tokens: int | None
@@ -57,7 +58,7 @@ class Window:
         middle = 0  # mostly all of them fit
         while low < high:
             messages = answer_messages(question, turns[middle:])
-            counts = await self.gateway.count_tokens([one["content"] for one in messages])
+            counts = await self.gateway.count_tokens([each["content"] for each in messages])
             if sum(counts) <= room:
                 high = middle
             else:
@@ -66,48 +67,45 @@ class Window:
         return turns[low:]
 
 
-async def shown(bench: Bench, window: Window) -> AsyncIterator[Shown]:
-    """Yield what each arm shows with each question; of the bench's arms, or ours alone.
+async def contexts(bench: Bench, window: ModelWindow) -> AsyncIterator[AnswerContext]:
+    """Yield the contexts of each question: of every arm, or of `memory` alone without arms.
 
     Args:
         bench: what to ask; its questions are of one conversation after the other.
         window: of the model that is to answer.
     """
-    embedder = BundledEmbedder()
-    longest: dict[str, Sequence[Memory]] = {}
-    try:
-        others = Arms(embedder)
+    whole: dict[str, Sequence[Memory]] = {}
+    with closing(BundledEmbedder()) as embedder:
+        baselines = Baselines(embedder)
         for case in bench.dataset.cases:
             among = bench.among(case)
-            ours = await _recalled(bench, case, among)
-            yield ours
+            recalled = await _recalled(bench, case, among)
+            yield recalled
             if not bench.arms:
                 continue
-            count = len(ours.turns) or LIMIT
-            orders = await others.orders(case.arguments["query"], among, count)
-            yield Shown("plain", case, _of(among, orders["dense"]))
+            count = len(recalled.turns) or LIMIT
+            orders = await baselines.orders(case.arguments["query"], among, count)
+            yield AnswerContext("plain", case, _turns(among, orders["dense"]))
             user = case.arguments["user_id"]
-            if user not in longest:
-                every = (one.arguments for one in bench.dataset.cases)
-                same = (one["query"] for one in every if one["user_id"] == user)
-                longest[user] = await window.latest(among, max(same, key=len))
-            turns = longest[user]
-            yield Shown("full", case, turns, left_out=len(among) - len(turns))
-    finally:
-        embedder.close()
+            if user not in whole:
+                every = (each.arguments for each in bench.dataset.cases)
+                questions = (each["query"] for each in every if each["user_id"] == user)
+                whole[user] = await window.latest(among, max(questions, key=len))
+            turns = whole[user]
+            yield AnswerContext("full", case, turns, left_out=len(among) - len(turns))
 
 
-async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> Shown:
+async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> AnswerContext:
     answer = await bench.ask(case, limit=LIMIT, max_tokens=MAX_TOKENS)
-    return Shown(
+    return AnswerContext(
         "memory",
         case,
-        _of(among, [one.memory_id for one in answer.found]),
+        _turns(among, answer.ids),
         milliseconds=answer.milliseconds,
         error=answer.error,
     )
 
 
-def _of(among: Sequence[Memory], ids: Sequence[str]) -> list[Memory]:
-    chosen = frozenset(ids)
-    return [one for one in among if one.memory_id in chosen]
+def _turns(among: Sequence[Memory], ids: Sequence[str]) -> list[Memory]:
+    unordered = frozenset(ids)
+    return [memory for memory in among if memory.memory_id in unordered]

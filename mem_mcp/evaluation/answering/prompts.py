@@ -1,4 +1,4 @@
-"""What a model is asked about a conversation, and what is asked about its answer. Pure."""
+"""Prompts: answer a question from a conversation, and judge such an answer. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Reply(Response):
 
 
 class Verdict(Response):
-    """What was found about an answer; the reason comes before what follows from it."""
+    """The judgement of an answer; the model gives its reason before the verdict."""
 
     reason: str
     """At most 20 words"""
@@ -65,19 +65,19 @@ class Verdict(Response):
 
 
 def answer_messages(question: str, turns: Sequence[Memory]) -> list[dict[str, Any]]:
-    """Ask a question.
+    """Build the request to answer a question.
 
     Args:
         question: its text.
-        turns: what may be known, in the order in which it was said.
+        turns: what the model may know, in the order in which it was said.
     """
-    # The question comes last: providers keep what they read of a beginning that is the same.
+    # The question comes last: providers cache a beginning that several requests share.
     parts = [*_talks(turns), block("task", question)]
     return asking(_ANSWER, _ANSWER_RULES, "\n\n".join(parts))
 
 
 def judge_messages(question: str, right: str, given: str) -> list[dict[str, Any]]:
-    """Ask whether an answer is right."""
+    """Build the request to judge a given answer by the right one."""
     parts = [
         block("task", question),
         block("statement", right, by="annotator"),
@@ -87,7 +87,7 @@ def judge_messages(question: str, right: str, given: str) -> list[dict[str, Any]
 
 
 def _talks(turns: Sequence[Memory]) -> list[str]:
-    """Show what was said at one time together, a line each."""
+    """Show the turns that were said at one time together, a line each."""
     together = groupby(turns, key=lambda turn: (turn.run_id, turn.occurred_at))
     return [
         block("messages", "\n".join(map(_line, talk)), time=stamp(moment))
@@ -96,5 +96,5 @@ def _talks(turns: Sequence[Memory]) -> list[str]:
 
 
 def _line(turn: Memory) -> str:
-    # In one line, so that no text passes for a line of another speaker.
+    # On one line, so that no text can look like a line of another speaker.
     return " ".join(embedded_text(turn).split())

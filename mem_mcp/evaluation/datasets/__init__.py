@@ -1,1 +1,1 @@
-"""What is measured on: data sets in their original formats."""
+"""The data sets, read in their original formats."""

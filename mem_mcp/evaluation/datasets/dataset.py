@@ -1,10 +1,19 @@
-"""What every suite makes of its data: memories to store, and questions with what answers them."""
+"""The common form of all data sets: memories to store, and questions with what answers them.
+
+Each data set has a function that reads it:
+
+    load(path, first, seed)
+
+`path` names the file in its original format; `first` takes only so many conversations, issues,
+messages or questions (None: all, or the usual number); `seed` draws samples and orders. It raises
+InvalidInput if the file is missing, cut off, of another format, or has nothing to ask about.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +26,13 @@ T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RememberCall:
     """One call of `remember`."""
 
     keys: tuple[str, ...]
     """The data set's own name for each memory that the call makes, in order."""
     arguments: Mapping[str, Any]
-    """Arguments of `remember`; user_id among them."""
+    """Arguments of `remember`; user_id is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +48,36 @@ class Case:
     among: Sequence[str]
     """Keys of the memories that it may find, the relevant ones included."""
     right: str = ""
-    """What an answer should say; empty where the file does not tell."""
+    """The right answer; empty where the file does not give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data file as items and cases."""
+    """A data file as calls of `remember` and questions."""
 
-    items: tuple[Item, ...]
+    calls: tuple[RememberCall, ...]
     cases: tuple[Case, ...]
     skipped: int = 0
     """Questions that cannot be scored, because the file names nothing that answers them."""
 
     @property
     def memories(self) -> int:
-        """How many memories the items make."""
-        return sum(len(item.keys) for item in self.items)
+        """How many memories the calls make."""
+        return sum(len(call.keys) for call in self.calls)
 
 
-def read(path: Path) -> bytes:
-    """Read a file.
-
-    Raises:
-        InvalidInput: it is missing or cannot be read.
-    """
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file without its byte order mark; raises as a data set's `load` does."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error
+        return _read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("data", f"{path} is not UTF-8 text") from error
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Read a JSON file.
-
-    Raises:
-        InvalidInput: it is missing, cannot be read, or is not (or not all) JSON.
-    """
+    """Read a JSON file; raises as a data set's `load` does."""
     try:
-        return json.loads(read(path))
-    except UnicodeDecodeError as error:
-        raise InvalidInput("data", f"{path} is not UTF-8 text") from error
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(
@@ -88,39 +87,38 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise InvalidInput("data", f"{path} is nested too deep to be a data set") from error
 
 
-def read_lines(path: Path, row: type[T]) -> list[T]:
-    """Read JSON Lines; blank lines are skipped.
+def read_lines(path: Path, row: type[T], key: Callable[[T], str]) -> list[T]:
+    """Read JSON Lines, a `row` on each line that is not blank; raises as `load` does.
 
-    Args:
-        path: the file.
-        row: what each line holds.
-
-    Raises:
-        InvalidInput: it is missing, or a line is not such a row, is not JSON, or is cut off.
+    No two rows may have the same key.
     """
     rows = []
-    for number, line in enumerate(read(path).split(b"\n"), start=1):
+    for number, line in enumerate(_read(path).split(b"\n"), start=1):
         if line.strip():
             try:
                 rows.append(row.model_validate_json(line))
             except ValidationError as error:
                 problem = f"is of another format or cut off in line {number} ({first_of(error)})"
                 raise InvalidInput("data", f"{path} {problem}") from error
+    refuse_twice(path, list(map(key, rows)))
     return rows
 
 
 def refuse_twice(path: Path, keys: Sequence[str]) -> None:
-    """Refuse a file that names a memory twice.
-
-    Raises:
-        InvalidInput: it does.
-    """
-    if len(set(keys)) < len(keys):
-        twice = next(key for key, count in Counter(keys).items() if count > 1)
-        raise InvalidInput("data", f"{path} has {twice!r} twice")
+    """Raise InvalidInput if the keys of a file have one twice."""
+    key, count = max(Counter(keys).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise InvalidInput("data", f"{path} has {key!r} twice")
 
 
 def first_of(error: ValidationError) -> str:
     """Say where a file first departs from its format, and how."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput("data", f"cannot read {path} ({error.strerror})") from error

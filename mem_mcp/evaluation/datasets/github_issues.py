@@ -1,8 +1,9 @@
 """Attempts of a coding agent at GitHub issues: which earlier one touched the same source file?
 
-Asked as an agent meets them: for each issue in file order, among the earlier ones of its
-repository. One is relevant if it touched a Python file that this one touches too, test files apart:
-a file is one if its path has "test" in it anywhere (so all of pytest's own `_pytest` is left out).
+Each issue is asked about in file order, as an agent meets it, among the earlier ones of its
+repository. An earlier one is relevant if it touched a Python file that this one touches, too. Test
+files do not count: those with "test" anywhere in their path (so all of pytest's own `_pytest` is
+left out).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.datasets.dataset import Case, Dataset, Item, read_lines, refuse_twice
+from mem_mcp.evaluation.datasets.dataset import Case, Dataset, RememberCall, read_lines
 
-# The file has no dates, only an order: one issue a minute, and long ago, so that none is recent.
+# The file has an order, but no dates: issues follow each other by a minute, long ago, so that none
+# counts as recent.
 _START = datetime(2000, 1, 1, tzinfo=UTC)
-# Among fewer, whatever is found is the best.
-_CHOICE = 2
+# Among fewer candidates any ranking is right.
+_FEWEST = 2
 OUTCOME = "outcome"
-"""Field of an item's metadata that says how the attempt went."""
+"""The metadata field that says how the attempt went."""
 
 
 class _Attempt(BaseModel):
@@ -40,52 +42,42 @@ class _Attempt(BaseModel):
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file.
-
-    Args:
-        path: one JSON object a line, with instance_id, issue, files and resolved.
-        first: only so many issues; None for all.
-        seed: not used: all issues are asked about.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
-    """
-    attempts = read_lines(path, _Attempt)[:first]
+    """Read JSON Lines with instance_id, issue, files and resolved; nothing is drawn."""
+    attempts = read_lines(path, _Attempt, lambda attempt: attempt.instance_id)[:first]
     if not attempts:
         raise InvalidInput("data", f"{path} holds no issue")
-    refuse_twice(path, [one.instance_id for one in attempts])
-    items = [_item(one, number) for number, one in enumerate(attempts)]
+    calls = [_call(attempt, number) for number, attempt in enumerate(attempts)]
     cases = tuple(_cases(attempts))
-    return Dataset(tuple(items), cases, skipped=len(attempts) - len(cases))
+    return Dataset(tuple(calls), cases, skipped=len(attempts) - len(cases))
 
 
-def _item(one: _Attempt, number: int) -> Item:
-    return Item(
-        keys=(one.instance_id,),
+def _call(attempt: _Attempt, number: int) -> RememberCall:
+    return RememberCall(
+        keys=(attempt.instance_id,),
         arguments={
-            "content": one.issue,
-            "user_id": one.repository,
+            "content": attempt.issue,
+            "user_id": attempt.repository,
             "occurred_at": _moment(number),
-            "metadata": {OUTCOME: "success" if one.resolved else "failure"},
+            "metadata": {OUTCOME: "success" if attempt.resolved else "failure"},
         },
     )
 
 
 def _cases(attempts: Sequence[_Attempt]) -> Iterator[Case]:
-    for number, one in enumerate(attempts):
-        earlier = [old for old in attempts[:number] if old.repository == one.repository]
-        relevant = frozenset(old.instance_id for old in earlier if old.sources & one.sources)
-        if relevant and len(earlier) >= _CHOICE:
+    for number, attempt in enumerate(attempts):
+        earlier = [each for each in attempts[:number] if each.repository == attempt.repository]
+        relevant = frozenset(each.instance_id for each in earlier if each.sources & attempt.sources)
+        if relevant and len(earlier) >= _FEWEST:
             yield Case(
-                name=one.instance_id,
-                category=one.repository,
+                name=attempt.instance_id,
+                category=attempt.repository,
                 arguments={
-                    "query": one.issue,
-                    "user_id": one.repository,
+                    "query": attempt.issue,
+                    "user_id": attempt.repository,
                     "until": _moment(number - 1),
                 },
                 relevant=relevant,
-                among=[old.instance_id for old in earlier],
+                among=[each.instance_id for each in earlier],
             )
 
 

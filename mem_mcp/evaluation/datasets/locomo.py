@@ -16,30 +16,30 @@ from mem_mcp.evaluation.answering.scores import NOT_MENTIONED
 from mem_mcp.evaluation.datasets.dataset import (
     Case,
     Dataset,
-    Item,
+    RememberCall,
     first_of,
     read_json,
     refuse_twice,
 )
 
-# By the authors' code; most published tables permute the names.
+# As the authors' code numbers them; most published tables permute the names.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 ADVERSARIAL = "adversarial"
-"""The category of what is answered right by not answering it."""
+"""The category of questions whose right answer is that nothing is known."""
 _WITH_ANSWERS = {**CATEGORIES, 5: ADVERSARIAL}
 _DATE = "%I:%M %p on %d %B, %Y"
 _SESSION = r"session_\d+"
 
 
 class _Turn(BaseModel):
-    # The field `query` is left out on purpose: it gives answers away.
+    # The file's field `query` is left out on purpose: it gives answers away.
     speaker: str
     dia_id: str = Field(pattern=r"^D:?\d+:\d+$")
     text: str
     blip_caption: str | None = None
 
     @property
-    def said(self) -> str:
+    def content(self) -> str:
         shared = f" [shares an image: {self.blip_caption}]" if self.blip_caption else ""
         return f"{self.text}{shared}".strip()
 
@@ -69,83 +69,74 @@ _Sessions = TypeAdapter(dict[str, list[_Turn]])
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file for what answers its questions: all that name their evidence.
-
-    Args:
-        path: the data set's JSON file.
-        first: only so many conversations; None for all.
-        seed: not used: all questions are asked.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
-    """
-    conversations, items = _read(path, first)
-    cases = [case for one in conversations for case in _cases(one, items, CATEGORIES)]
+    """Read the JSON file for retrieval: all questions that name their evidence."""
+    conversations, calls = _read(path, first)
+    cases = [case for each in conversations for case in _cases(each, calls, CATEGORIES)]
     scorable = tuple(case for case in cases if case.relevant)
-    return Dataset(items, scorable, skipped=len(cases) - len(scorable))
+    return Dataset(calls, scorable, skipped=len(cases) - len(scorable))
 
 
 def load_answers(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
-    """Read a file for its answers: all that have one, and the adversarial questions; see `load`.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, or of another format.
-    """
-    conversations, items = _read(path, first)
-    cases = [case for one in conversations for case in _cases(one, items, _WITH_ANSWERS)]
+    """Read the JSON file for answering: all questions with an answer, and the adversarial ones."""
+    conversations, calls = _read(path, first)
+    cases = [case for each in conversations for case in _cases(each, calls, _WITH_ANSWERS)]
     answered = tuple(case for case in cases if case.right and case.among)
-    skipped = sum(len(one.qa) for one in conversations) - len(answered)
-    return Dataset(items, answered, skipped)
+    skipped = sum(len(each.qa) for each in conversations) - len(answered)
+    return Dataset(calls, answered, skipped)
 
 
-def _read(path: Path, first: int | None) -> tuple[list[_Conversation], tuple[Item, ...]]:
+def _read(path: Path, first: int | None) -> tuple[list[_Conversation], tuple[RememberCall, ...]]:
     content = read_json(path)
     try:
         conversations = _File.validate_python(content)[:first]
-        items = tuple(item for one in conversations for item in _sessions(one))
+        calls = tuple(call for each in conversations for call in _sessions(each))
     except ValidationError as error:
         raise InvalidInput(
             "data", f"{path} is not in LoCoMo's format: {first_of(error)}"
         ) from error
-    keys = [key for item in items for key in item.keys]
+    keys = [key for call in calls for key in call.keys]
     if not keys:
         raise InvalidInput("data", f"{path} holds no conversation")
     refuse_twice(path, keys)
-    return conversations, items
+    return conversations, calls
 
 
-def _sessions(one: _Conversation) -> Iterator[Item]:
-    written = {name: x for name, x in one.conversation.items() if re.fullmatch(_SESSION, name)}
-    sessions = _Sessions.validate_python(written)
+def _sessions(sample: _Conversation) -> Iterator[RememberCall]:
+    fields = sample.conversation
+    sessions = _Sessions.validate_python(
+        {name: value for name, value in fields.items() if re.fullmatch(_SESSION, name)}
+    )
     for name in sorted(sessions, key=lambda name: int(name.removeprefix("session_"))):
-        turns = [turn for turn in sessions[name] if turn.said]
-        messages = [{"role": "user", "name": t.speaker, "content": t.said} for t in turns]
+        turns = [turn for turn in sessions[name] if turn.content]
+        messages = [
+            {"role": "user", "name": turn.speaker, "content": turn.content} for turn in turns
+        ]
         if messages:
-            yield Item(
-                keys=tuple(_key(one, _turn_ids(turn.dia_id)[0]) for turn in turns),
+            yield RememberCall(
+                keys=tuple(_key(sample, _turn_ids(turn.dia_id)[0]) for turn in turns),
                 arguments={
                     "messages": messages,
-                    "user_id": one.sample_id,
+                    "user_id": sample.sample_id,
                     "run_id": name,
-                    "occurred_at": _moment(one.conversation, f"{name}_date_time"),
+                    "occurred_at": _moment(fields, f"{name}_date_time"),
                 },
             )
 
 
 def _cases(
-    one: _Conversation, items: Sequence[Item], categories: Mapping[int, str]
+    sample: _Conversation, calls: Sequence[RememberCall], categories: Mapping[int, str]
 ) -> Iterator[Case]:
-    own = (item.keys for item in items if item.arguments["user_id"] == one.sample_id)
+    own = (call.keys for call in calls if call.arguments["user_id"] == sample.sample_id)
     among = tuple(chain.from_iterable(own))
-    for number, question in enumerate(one.qa, start=1):
+    for number, question in enumerate(sample.qa, start=1):
         if question.category not in categories:
             continue
-        named = frozenset(_key(one, turn) for text in question.evidence for turn in _turn_ids(text))
+        turns = chain.from_iterable(map(_turn_ids, question.evidence))
         yield Case(
-            name=f"{one.sample_id} question {number}",
+            name=f"{sample.sample_id} question {number}",
             category=categories[question.category],
-            arguments={"query": question.question, "user_id": one.sample_id},
-            relevant=named & set(among),
+            arguments={"query": question.question, "user_id": sample.sample_id},
+            relevant=frozenset(_key(sample, turn) for turn in turns) & set(among),
             among=among,
             right=question.right,
         )
@@ -156,17 +147,17 @@ def _turn_ids(text: str) -> list[str]:
     return [f"D{int(session)}:{int(turn)}" for session, turn in re.findall(r"D:?(\d+):(\d+)", text)]
 
 
-def _key(one: _Conversation, turn_id: str) -> str:
-    return f"{one.sample_id} {turn_id}"
+def _key(sample: _Conversation, turn_id: str) -> str:
+    return f"{sample.sample_id} {turn_id}"
 
 
-def _moment(conversation: dict[str, Any], field: str) -> datetime | None:
-    """Read a session's date, taken as UTC: the format names no time zone."""
-    if (written := conversation.get(field)) is None:
+def _moment(fields: dict[str, Any], name: str) -> datetime | None:
+    """Read a session's date as UTC: the format names no time zone."""
+    if (date := fields.get(name)) is None:
         return None
     try:
-        return datetime.strptime(str(written), _DATE).replace(tzinfo=UTC)
+        return datetime.strptime(str(date), _DATE).replace(tzinfo=UTC)
     except ValueError as error:
         raise InvalidInput(
-            "data", f"{field}: {written!r} is not like '1:56 pm on 8 May, 2023'"
+            "data", f"{name}: {date!r} is not like '1:56 pm on 8 May, 2023'"
         ) from error

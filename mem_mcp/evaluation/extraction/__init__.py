@@ -1,1 +1,1 @@
-"""Whether a model's facts are what was said."""
+"""Whether the facts that a model extracts are what was said."""

@@ -1,4 +1,4 @@
-"""Conversations with what is to be learnt from them, and the answers of models to them."""
+"""The cases: conversations with the changes that they should make, and recorded answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from mem_mcp.errors import InvalidInput
-from mem_mcp.evaluation.datasets.dataset import read_lines, refuse_twice
+from mem_mcp.evaluation.datasets.dataset import read_lines
 from mem_mcp.prompts.extract import Extraction
 
 
@@ -27,18 +27,18 @@ def _regex(value: str) -> str:
 
 
 Regex = Annotated[str, Field(min_length=1), AfterValidator(_regex)]
-"""Sought anywhere in a text, whatever its case."""
+"""A regular expression that is searched anywhere in a text, whatever its case."""
 
 
-class Known(_Strict):
-    """A memory stored beforehand."""
+class KnownMemory(_Strict):
+    """A memory that is stored before the conversation."""
 
     text: str = Field(min_length=1)
     kind: Literal["fact", "message", "procedure"] = "fact"
     occurred_at: AwareDatetime | None = None
 
 
-class Message(_Strict):
+class ScriptMessage(_Strict):
     """One message, as `remember` takes it."""
 
     role: str
@@ -48,33 +48,33 @@ class Message(_Strict):
 
 
 class Expected(_Strict):
-    """A change that the conversation makes."""
+    """A change that the conversation should make."""
 
     event: Literal["ADD", "UPDATE", "DELETE"]
-    """A memory that ends is an UPDATE."""
+    """The end of a memory is an UPDATE."""
     all_of: list[Regex] = Field(min_length=1)
-    """What the memory's text holds afterwards; of a deleted one, before.
+    """What the memory's text must contain after the change; before it, for a deleted memory.
 
-    An UPDATE that finds all of it in the known text already must leave that text as it is.
+    If the known text contains all of it already, an UPDATE must leave that text as it is.
     """
     target: int | None = Field(default=None, ge=0)
-    """Which known memory it changes."""
+    """Place of the known memory that it changes, from 0."""
     date: str | None = Field(default=None, pattern=r"^\d{4}(-\d{2}(-\d{2}(T\d{2}(:\d{2})?)?)?)?$")
-    """How its occurred_at or its valid_until begins."""
+    """The beginning of the memory's occurred_at or valid_until."""
 
 
 class Script(_Strict):
-    """One case: a conversation, what is known before, and what should become of it."""
+    """One case: a conversation, the memories before it, and the changes that it should make."""
 
     name: str = Field(min_length=1)
     category: str = Field(min_length=1)
-    known: list[Known] = []
-    messages: list[Message] = Field(min_length=1)
+    known: list[KnownMemory] = []
+    messages: list[ScriptMessage] = Field(min_length=1)
     expect: list[Expected] = []
     forbid: list[Regex] = []
-    """What the text of no new or changed memory may hold."""
+    """What no text of a new or changed memory may contain."""
     secrets: list[Regex] = []
-    """What nothing of such a memory may hold, its quotes and tags neither."""
+    """What no field of such a memory may contain, quotes and tags included."""
     at_most: int = Field(ge=0)
     """Memories that may be added."""
 
@@ -90,37 +90,28 @@ class Script(_Strict):
         return self
 
 
-class Recorded(_Strict):
-    """What a model answered to one case."""
+class RecordedAnswers(_Strict):
+    """The answers of a model to one case."""
 
     case: str
     model: str = ""
     """Which model answered; its name tells whether it is small."""
     answers: list[Extraction]
-    """One for each call, in order; targets are the numbers that the model was shown."""
+    """One for each request, in order; targets are the numbers of the memories in the prompt."""
 
 
 def load_scripts(path: Path) -> list[Script]:
-    """Read cases.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, of another format, or has no or twins of a case.
-    """
-    scripts = read_lines(path, Script)
+    """Read the cases of a file; raises InvalidInput if that cannot be used."""
+    scripts = read_lines(path, Script, lambda script: script.name)
     if not scripts:
         raise InvalidInput("data", f"{path} has no case")
-    refuse_twice(path, [script.name for script in scripts])
     return scripts
 
 
-def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, Recorded]:
-    """Read recorded answers, by case.
-
-    Raises:
-        InvalidInput: the file is missing, cut off, of another format, or answers other cases.
-    """
-    recorded = read_lines(path, Recorded)
-    refuse_twice(path, [one.case for one in recorded])
-    if strange := {one.case for one in recorded} - {script.name for script in scripts}:
-        raise InvalidInput("answers", f"{path} answers {min(strange)!r}, which the data has not")
-    return {one.case: one for one in recorded}
+def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, RecordedAnswers]:
+    """Read recorded answers, by case; raises InvalidInput if the file answers other cases."""
+    rows = read_lines(path, RecordedAnswers, lambda row: row.case)
+    recorded = {row.case: row for row in rows}
+    if unknown := recorded.keys() - {script.name for script in scripts}:
+        raise InvalidInput("answers", f"{path} answers {min(unknown)!r}, which the data has not")
+    return recorded

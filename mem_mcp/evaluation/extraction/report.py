@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mem_mcp.api.models import LLMUsage, Model
-from mem_mcp.evaluation.extraction.scores import Counts
-from mem_mcp.evaluation.page import Page, Table
-from mem_mcp.evaluation.report import Report, Row
-
-_LEGEND = (
-    "recall: expected changes that were made, with every word and the right target, of all "
-    "expected; precision: the same, of all made; a memory that ends is a change, too",
-    "forbidden: things that must not be stored, and were (lower is better); targets: expected "
-    "changes that befell the right memory; dates: right ones, of the changes made for which one "
-    "is expected; too many: cases that added more memories than wanted (lower is better)",
-    "lost: expected facts that stand neither in a memory nor in a message that was kept as given",
-    "a failed case misses all that is expected of it",
-)
+from mem_mcp.evaluation.extraction.scores import ChangeCounts
+from mem_mcp.evaluation.report import Column, Report, Row, Table, by_category, table, usage_note
+from mem_mcp.llm import Usage
 
 
-class Conversation(Row):
+class ScoredConversation(Row):
     """One case; a failed one was not read by the model."""
 
     category: str
-    counts: Counts
+    counts: ChangeCounts
     wrong: Sequence[str] = ()
-    """What is not as expected."""
+    """What differs from the expected."""
     degraded: Sequence[str] = ()
-    """What `remember` says of it."""
+    """The notes of `remember`."""
     dropped: int = 0
     """Operations of the answer that did not count."""
     seconds: float | None = None
-    """That `remember` took; None where it failed."""
+    """Time that `remember` took; None where it failed."""
     llm: LLMUsage | None = None
 
 
-class Learnt(Model):
-    """Shares of some cases in percent; None of what is not expected in any."""
+class ExtractionFigures(Model):
+    """Shares over some cases in percent; None where no case expects any."""
 
     cases: int
     failed: int
-    counts: Counts
+    counts: ChangeCounts
     recall: float | None
     precision: float | None
     forbidden: float | None
@@ -51,73 +42,97 @@ class Learnt(Model):
     lost: float | None
 
 
-class Asked(Model):
-    """What the model was asked for."""
+class ModelWork(LLMUsage):
+    """What the model was asked for, and how that went."""
 
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    """Of the calls whose price is known; None where none is."""
     p50_seconds: float | None
-    """Of a `remember`; None where each failed."""
+    """Median time of a `remember`; None where all failed."""
     dropped: float | None
-    """Percent of the answers of which something did not count; None where there is none."""
+    """Percent of the answers with an operation that did not count; None without answers."""
+
+
+_COLUMNS: Sequence[Column[ExtractionFigures]] = (
+    Column("cases", lambda figures: figures.cases),
+    Column("failed", lambda figures: figures.failed),
+    Column("expected", lambda figures: figures.counts.expected),
+    Column("made", lambda figures: figures.counts.made),
+    Column("recall", lambda figures: figures.recall, ".1f"),
+    Column("precision", lambda figures: figures.precision, ".1f"),
+    Column("forbidden", lambda figures: figures.forbidden, ".1f"),
+    Column("targets", lambda figures: figures.targets, ".1f"),
+    Column("dates", lambda figures: figures.dates, ".1f"),
+    Column("too many", lambda figures: figures.too_many, ".1f"),
+    Column("lost", lambda figures: figures.lost, ".1f"),
+)
 
 
 class ExtractionReport(Report):
-    """What became of conversations, beside what should."""
+    """The changes that conversations made, beside those that they should make."""
 
     answers: str | None
     """File of the recorded answers; None where a model was asked."""
     answers_sha256: str | None
-    overall: Learnt
-    categories: dict[str, Learnt]
-    asked: Asked
-    rows: Sequence[Conversation]
+    overall: ExtractionFigures
+    categories: dict[str, ExtractionFigures]
+    asked: ModelWork
+    rows: Sequence[ScoredConversation]
 
     @property
     def title(self) -> str:
         """What was done, in short."""
-        said = "recorded answers" if self.answers else self.settings["llm"]["model"]
-        return f"{self.suite}: {len(self.rows):,} conversations, {said}, in percent"
+        model = "recorded answers" if self.answers else self.settings["llm"]["model"]
+        return f"{self.suite}: {len(self.rows):,} conversations, {model}, in percent"
 
-    def page(self) -> Page:
-        """Return what is shown of it."""
-        return Page(self.title, [self._table()], list(self._notes()))
+    def _tables(self) -> list[Table]:
+        return [table("category", [*self.categories.items(), ("all", self.overall)], _COLUMNS)]
 
-    def _table(self) -> Table:
-        names = ["recall", "precision", "forbidden", "targets", "dates", "too many", "lost"]
-        return [
-            ["category", "cases", "failed", "expected", "made", *names],
-            *([name, *_cells(each)] for name, each in self.categories.items()),
-            ["all", *_cells(self.overall)],
-        ]
-
-    def _notes(self) -> Iterator[str]:
-        yield from _LEGEND
-        asked = self.asked
-        cost = "unknown" if asked.cost_usd is None else f"${asked.cost_usd:.4f}"
+    def _legend(self) -> Iterator[str]:
         yield (
-            f"model: {asked.calls:,} calls, {asked.input_tokens:,} tokens sent, "
-            f"{asked.output_tokens:,} received, cost {cost}; remember: p50 "
-            f"{_share(asked.p50_seconds, 3) or '-'} s; answers with dropped operations: "
-            f"{_share(asked.dropped) or '-'} %"
+            "recall: expected changes that were made, with every word and the right target, of all "
+            "expected; precision: the same, of all made; a memory that ends is a change, too"
         )
-        yield from (f"{row.case}: {one}" for row in self.rows for one in row.wrong)
-        yield from (f"degraded: {row.case}: {one}" for row in self.rows for one in row.degraded)
+        yield (
+            "forbidden: things that must not be stored, and were (lower is better); targets: "
+            "expected changes that befell the right memory; dates: right ones, of the changes made "
+            "for which one is expected; too many: cases that added more memories than wanted "
+            "(lower is better)"
+        )
+        yield (
+            "lost: expected facts that stand neither in a memory nor in a message that was kept as "
+            "given (lower is better)"
+        )
+        yield "a failed case misses all that is expected of it"
+        work = self.asked
+        seconds = "-" if work.p50_seconds is None else f"{work.p50_seconds:.3f}"
+        dropped = "-" if work.dropped is None else f"{work.dropped:.1f}"
+        yield (
+            f"model: {usage_note(work)}; remember: p50 {seconds} s; answers with dropped "
+            f"operations: {dropped} %"
+        )
+        yield from (f"{row.case}: {each}" for row in self.rows for each in row.wrong)
+        yield from (f"degraded: {row.case}: {note}" for row in self.rows for note in row.degraded)
+
+    def _data_notes(self) -> Iterator[str]:
         data = self.data
         yield f"data: {data.file}, sha256 {data.sha256[:12]}; {data.memories} memories beforehand"
         if self.answers and self.answers_sha256:
             yield f"answers: {self.answers}, sha256 {self.answers_sha256[:12]}"
-        _, *ran = self.origin()
-        yield from ran
 
 
-def learnt(rows: Sequence[Conversation]) -> Learnt:
-    """Summarise rows; there must be at least one."""
-    sums = sum((row.counts for row in rows), Counts())
-    return Learnt(
+def summary(rows: Sequence[ScoredConversation]) -> dict[str, Any]:
+    """Return the fields of an `ExtractionReport` that sum its rows up; there must be a row."""
+    categories = by_category(rows, lambda row: row.category).items()
+    return {
+        "overall": _figures(rows),
+        "categories": {name: _figures(each) for name, each in categories},
+        "asked": _work(rows),
+        "rows": rows,
+    }
+
+
+def _figures(rows: Sequence[ScoredConversation]) -> ExtractionFigures:
+    sums = sum((row.counts for row in rows), ChangeCounts())
+    return ExtractionFigures(
         cases=len(rows),
         failed=sum(row.error is not None for row in rows),
         counts=sums,
@@ -131,40 +146,19 @@ def learnt(rows: Sequence[Conversation]) -> Learnt:
     )
 
 
-def by_category(rows: Sequence[Conversation]) -> dict[str, Learnt]:
-    """Summarise the rows of each category, in alphabetical order."""
-    names = sorted({row.category for row in rows})
-    return {name: learnt([row for row in rows if row.category == name]) for name in names}
-
-
-def asked(rows: Sequence[Conversation]) -> Asked:
-    """Sum up what the model was asked for."""
-    used = [row.llm for row in rows if row.llm]
-    costs = [one.cost_usd for one in used if one.cost_usd is not None]
+def _work(rows: Sequence[ScoredConversation]) -> ModelWork:
+    usage = sum((Usage(**row.llm.model_dump()) for row in rows if row.llm), Usage())
     seconds = sorted(row.seconds for row in rows if row.seconds is not None)
-    read = [row for row in rows if row.error is None]
-    return Asked(
-        calls=sum(one.calls for one in used),
-        input_tokens=sum(one.input_tokens for one in used),
-        output_tokens=sum(one.output_tokens for one in used),
-        cost_usd=sum(costs) if costs else None,
+    answered = [row for row in rows if row.error is None]
+    return ModelWork(
+        calls=usage.calls,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
         p50_seconds=round(seconds[len(seconds) // 2], 4) if seconds else None,
-        dropped=_percent(sum(row.dropped > 0 for row in read), len(read)),
+        dropped=_percent(sum(row.dropped > 0 for row in answered), len(answered)),
     )
 
 
 def _percent(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 2) if whole else None
-
-
-def _cells(each: Learnt) -> list[str]:
-    shares = (
-        each.recall, each.precision, each.forbidden, each.targets, each.dates, each.too_many,
-        each.lost,
-    )  # fmt: skip
-    counted = (each.cases, each.failed, each.counts.expected, each.counts.made)
-    return [*map(str, counted), *map(_share, shares)]
-
-
-def _share(value: float | None, digits: int = 1) -> str:
-    return "" if value is None else f"{value:.{digits}f}"

@@ -1,103 +1,99 @@
-"""The attempts again, as outcomes: is each shown as it went when the next ones recall it?"""
+"""The attempts of `lessons` again, as outcomes: does recall show each with its own outcome?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mem_mcp.api.models import Outcome
-from mem_mcp.evaluation.datasets.dataset import Item
+from mem_mcp.evaluation.datasets.dataset import RememberCall
 from mem_mcp.evaluation.datasets.github_issues import OUTCOME
-from mem_mcp.evaluation.harness import Bench
-from mem_mcp.evaluation.page import Page
-from mem_mcp.evaluation.report import Row
-from mem_mcp.evaluation.retrieval.evidence import find
-from mem_mcp.evaluation.retrieval.evidence_report import FoundReport
+from mem_mcp.evaluation.harness import Bench, described
+from mem_mcp.evaluation.report import Row, Table, failures
+from mem_mcp.evaluation.retrieval.evidence import EvidenceReport, find_evidence
 
 LIMIT = 10
-"""Successes, and failures, asked for by each recall."""
+"""Successes, and failures, that each recall asks for."""
 
 
-class Tried(Row):
-    """One attempt, made with those before it in mind; a failed one recalled nothing."""
+class RecordedAttempt(Row):
+    """One attempt, recorded after the earlier ones were recalled; a failed one recalled nothing."""
 
     recalled: int = 0
-    """Earlier attempts that it was shown."""
+    """Earlier attempts that were recalled for it."""
     shown_right: int = 0
-    """Those of them that were shown with their own outcome."""
+    """Recalled attempts that were shown with their own outcome."""
 
 
-class LessonsReport(FoundReport):
-    """What is found among earlier issues, and how their outcomes are shown."""
+class LessonsReport(EvidenceReport):
+    """How well earlier issues are found, and how their outcomes are shown."""
 
-    attempts: Sequence[Tried]
+    attempts: Sequence[RecordedAttempt]
 
     @property
     def shown_right(self) -> float:
-        """Percent of the recalled attempts whose outcome was shown as it is; 100 if none was."""
-        recalled = sum(each.recalled for each in self.attempts)
-        right = sum(each.shown_right for each in self.attempts)
-        return 100 * right / recalled if recalled else 100.0
+        """Percent of the recalled attempts that show their own outcome; 100 if there is none."""
+        right = sum(attempt.shown_right for attempt in self.attempts)
+        return 100 * right / self._recalled if self._recalled else 100.0
 
-    def page(self) -> Page:
-        """Return what is shown of it."""
-        page = super().page()
-        recalled = sum(each.recalled for each in self.attempts)
-        table = [
+    @property
+    def _recalled(self) -> int:
+        return sum(attempt.recalled for attempt in self.attempts)
+
+    def _tables(self) -> list[Table]:
+        outcomes = [
             ["as outcomes", "attempts", "recalled", "outcome shown right"],
-            ["all", f"{len(self.attempts):,}", f"{recalled:,}", f"{self.shown_right:.1f}"],
+            ["all", f"{len(self.attempts):,}", f"{self._recalled:,}", f"{self.shown_right:.1f}"],
         ]
-        failed = [f"failed: {each.case}: {each.error}" for each in self.attempts if each.error]
-        return Page(page.title, [*page.tables, table], [*page.notes, *failed])
+        return [*super()._tables(), outcomes]
+
+    def _failures(self) -> Iterator[str]:
+        yield from failures([*self.rows, *self.attempts])
 
 
-async def find_and_try(bench: Bench, metrics: Sequence[str], **ran: Any) -> LessonsReport:  # noqa: ANN401 - a report's fields
-    """Ask every question, then record each attempt in file order, recalling before it is made.
+async def find_and_record(bench: Bench, metrics: Sequence[str]) -> LessonsReport:
+    """Ask every question; then go through the attempts, recall the earlier ones and record each.
 
     Args:
-        bench: what to ask; its issues say in their metadata how the attempts went.
+        bench: what to ask; the metadata of its issues says how the attempts went.
         metrics: names of the metrics.
-        ran: what the report says of the run.
     """
-    found = await find(bench, metrics, **ran)
-    bench.steps = bench.done + len(bench.dataset.items)
+    evidence = await find_evidence(bench, metrics)
+    bench.steps = bench.done + len(bench.dataset.calls)
     truth: dict[str, Outcome] = {}
-    attempts = [await _try(bench, item, truth) for item in bench.dataset.items]
-    return LessonsReport(**dict(found), attempts=attempts)
+    attempts = [await _record(bench, call, truth) for call in bench.dataset.calls]
+    return LessonsReport(**dict(evidence), attempts=attempts)
 
 
-async def _try(bench: Bench, item: Item, truth: dict[str, Outcome]) -> Tried:
-    """Recall the attempts before one, and record it; `truth` is by memory id."""
-    of = item.arguments
+async def _record(bench: Bench, call: RememberCall, truth: dict[str, Outcome]) -> RecordedAttempt:
+    """Recall the attempts before one, and record it; `truth` has the outcomes by memory id."""
+    issue, name = call.arguments, call.keys[0]
     try:
-        shown = await _shown(bench, of)
+        outcomes = await _recalled_outcomes(bench, issue)
         stored = await bench.memory.record_outcome(
-            of["content"],
-            of["metadata"][OUTCOME],
-            task_type=of["user_id"],
-            occurred_at=of["occurred_at"],
-            user_id=of["user_id"],
+            issue["content"],
+            issue["metadata"][OUTCOME],
+            task_type=issue["user_id"],
+            occurred_at=issue["occurred_at"],
+            user_id=issue["user_id"],
         )
-    except Exception as error:  # noqa: BLE001 - whatever one attempt breaks is a finding
-        return Tried(case=item.keys[0], error=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever an attempt breaks is a result
+        return RecordedAttempt(case=name, error=described(error))
     finally:
         bench.advance()
-    truth[stored.memory_id] = of["metadata"][OUTCOME]
-    return Tried(
-        case=item.keys[0],
-        recalled=len(shown),
-        shown_right=sum(truth[memory_id] == outcome for memory_id, outcome in shown),
-    )
+    truth[stored.memory_id] = issue["metadata"][OUTCOME]
+    right = sum(truth[memory_id] == outcome for memory_id, outcome in outcomes)
+    return RecordedAttempt(case=name, recalled=len(outcomes), shown_right=right)
 
 
-async def _shown(bench: Bench, of: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return each recalled attempt with the outcome that its place and its field agree on."""
-    found = await bench.memory.recall_lessons(
-        of["content"], task_type=of["user_id"], limit=LIMIT, user_id=of["user_id"]
+async def _recalled_outcomes(bench: Bench, issue: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return each recalled attempt with its outcome, if its list and its field agree on that."""
+    result = await bench.memory.recall_lessons(
+        issue["content"], task_type=issue["user_id"], limit=LIMIT, user_id=issue["user_id"]
     )
-    lists = (("success", found.successes), ("failure", found.failures))
+    lists = (("success", result.successes), ("failure", result.failures))
     return [
-        (one.memory_id, name if one.outcome == name else f"{one.outcome} among {name}")
-        for name, some in lists
-        for one in some
+        (each.memory_id, name if each.outcome == name else f"{each.outcome} among {name}")
+        for name, outcomes in lists
+        for each in outcomes
     ]

@@ -1,10 +1,11 @@
-"""What became of earlier messages of a stream, and the fixed rule that acts on it."""
+"""An agent that acts on a stream of messages by a fixed rule, from recalled earlier episodes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +15,20 @@ from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.memory import AsyncMemory
 
 NEIGHBOURS = 10
-"""Recalled episodes that vote."""
+"""How many recalled episodes vote."""
 SHARE = 0.3
-"""Vote of an episode with the very same message: for its action if it went well, else against."""
+"""Vote of an episode with the same message: for its action if that went well, else against it."""
 POWER = 4
-"""Power of the cosine of its message to this one by which an episode's vote counts.
+"""An episode's vote is weighed by this power of the cosine between its message and the new one.
 
-Both belong to the protocol, as NEIGHBOURS does: with exact neighbours they give the figures that
-are known of it. They are not to be tuned with the memory.
+SHARE, POWER and NEIGHBOURS belong to the protocol: do not tune them with the memory.
 """
 
 Vectors = NDArray[np.float32]
 
 
 class Episode(NamedTuple):
-    """What was done about a message, and how it went."""
+    """An action on a message, and whether it was right."""
 
     message: int
     action: int
@@ -37,7 +37,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Messages in their order, and what can be done about each."""
+    """Messages in their order, and the actions to choose from."""
 
     texts: Sequence[str]
     truth: Sequence[int]
@@ -49,22 +49,25 @@ class Stream:
     """(n, a) cosines of messages and the names of actions."""
 
     def act(self, message: int, recalled: Sequence[Episode]) -> int:
-        """Choose an action: the one whose name is closest, corrected by the votes of episodes."""
-        worth = self.closeness[message].copy()
-        for one in recalled[:NEIGHBOURS]:
-            cosine = max(0.0, float(self.vectors[message] @ self.vectors[one.message]))
-            worth[one.action] += (SHARE if one.success else -SHARE) * cosine**POWER
-        return int(worth.argmax())
+        """Choose the action whose name is closest, corrected by the votes of episodes."""
+        scores = self.closeness[message].copy()
+        for episode in recalled[:NEIGHBOURS]:
+            cosine = max(0.0, float(self.vectors[message] @ self.vectors[episode.message]))
+            scores[episode.action] += (SHARE if episode.success else -SHARE) * cosine**POWER
+        return int(scores.argmax())
 
 
 async def embedded(texts: Sequence[str], truth: Sequence[str], actions: Sequence[str]) -> Stream:
-    """Make a stream; actions are named by what they are called, in words."""
-    embedder = BundledEmbedder()
-    try:
+    """Embed the messages and the names of the actions of a stream.
+
+    Args:
+        texts: the messages.
+        truth: the right action of each message, by name.
+        actions: the names of all actions.
+    """
+    with closing(BundledEmbedder()) as embedder:
         vectors = await embedder.embed(texts)
         names = await embedder.embed([name.replace("_", " ") for name in actions])
-    finally:
-        embedder.close()
     return Stream(
         texts=texts,
         truth=[actions.index(name) for name in truth],
@@ -74,49 +77,33 @@ async def embedded(texts: Sequence[str], truth: Sequence[str], actions: Sequence
     )
 
 
-class Past(Protocol):
-    """Where episodes are kept."""
-
-    async def like(self, message: int) -> Sequence[Episode]:
-        """Return the episodes that speak to a message, best first."""
-        ...
-
-    async def add(self, episode: Episode) -> None:
-        """Keep an episode."""
-        ...
-
-
 @dataclass(slots=True)
-class Remembered:
-    """Episodes in a memory: what it recalls, with the outcome that it shows."""
+class MemoryEpisodes:
+    """Episodes in a memory; they are recalled with the outcomes that the memory shows."""
 
     memory: AsyncMemory
     stream: Stream
     outcomes: Sequence[Outcome]
-    """Only episodes that went so are recalled."""
+    """Only episodes with these outcomes are recalled."""
     _messages: dict[str, int] = field(default_factory=dict)
-    _actions: dict[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._actions = {name: number for number, name in enumerate(self.stream.actions)}
 
     async def like(self, message: int) -> Sequence[Episode]:
-        """Return the best of both lists together."""
-        found = await self.memory.recall_lessons(
+        """Return the best of successes and failures together."""
+        result = await self.memory.recall_lessons(
             self.stream.texts[message], outcomes=self.outcomes, limit=NEIGHBOURS
         )
-        both = sorted([*found.successes, *found.failures], key=lambda one: -one.score)
+        both = sorted([*result.successes, *result.failures], key=lambda outcome: -outcome.score)
         return [
             Episode(
-                self._messages[one.memory_id],
-                self._actions[one.tool_name or ""],
-                one.outcome == "success",
+                self._messages[outcome.memory_id],
+                self.stream.actions.index(outcome.tool_name or ""),
+                outcome.outcome == "success",
             )
-            for one in both[:NEIGHBOURS]
+            for outcome in both[:NEIGHBOURS]
         ]
 
     async def add(self, episode: Episode) -> None:
-        """Record how a message's task went."""
+        """Record the outcome of a message's task."""
         stored = await self.memory.record_outcome(
             self.stream.texts[episode.message],
             "success" if episode.success else "failure",
@@ -126,21 +113,22 @@ class Remembered:
 
 
 @dataclass(slots=True)
-class Nearest:
-    """Episodes ranked by nothing but the exact cosine of their messages: what to compare with."""
+class NearestEpisodes:
+    """Episodes ranked only by the exact cosine of their messages, to compare a memory with."""
 
     stream: Stream
     outcomes: Sequence[Outcome]
+    """Only episodes with these outcomes are kept."""
     _kept: list[Episode] = field(default_factory=list)
 
     async def like(self, message: int) -> Sequence[Episode]:
         """Return the nearest."""
         cosines = self.stream.vectors @ self.stream.vectors[message]
-        kept = np.array([one.message for one in self._kept], np.int64)
-        nearest = np.argsort(-cosines[kept], kind="stable")
+        messages = np.array([episode.message for episode in self._kept], np.int64)
+        nearest = np.argsort(-cosines[messages], kind="stable")
         return [self._kept[row] for row in nearest[:NEIGHBOURS].tolist()]
 
     async def add(self, episode: Episode) -> None:
-        """Keep it if it may be recalled."""
+        """Keep an episode if its outcome may be recalled."""
         if ("success" if episode.success else "failure") in self.outcomes:
             self._kept.append(episode)

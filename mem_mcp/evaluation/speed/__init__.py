@@ -1,1 +1,1 @@
-"""How fast and how large, beside the same by hand."""
+"""How fast and how large the memory is, compared with the same work done by hand."""

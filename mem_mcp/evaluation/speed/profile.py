@@ -5,32 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from statistics import fmean, median
 from time import perf_counter
 
-from mem_mcp.evaluation.speed.layout import OWNER, usual_user
-from mem_mcp.evaluation.speed.report import Profile, Step
+from mem_mcp.evaluation.speed.fill import OWNER
+from mem_mcp.evaluation.speed.report import Profile, ProfileStep
 from mem_mcp.evaluation.speed.setup import Rig
-from mem_mcp.evaluation.speed.timing import paced
 from mem_mcp.telemetry import Span, recording
-
-REST = "rest"
-"""The time in which no step runs."""
-Call = Callable[[str], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """One call and its steps."""
+class ProfiledCall:
+    """One call and its spans."""
 
     seconds: float
     spans: Sequence[Span]
 
 
 async def profile_recall(rig: Rig) -> list[Profile]:
-    """Trace recalls of a small scope, ranked whole, and of a large one, searched."""
-    user, memory = usual_user(rig.size), rig.memory
+    """Profile recalls of a small scope, ranked whole, and of a large one, searched."""
+    user, memory = rig.user, rig.memory
     return [
         await _profile(rig, f"recall, {user}", lambda text: memory.recall(text, user_id=user)),
         await _profile(rig, f"recall, all of {OWNER}'s", lambda x: memory.recall(x, user_id=OWNER)),
@@ -38,48 +32,47 @@ async def profile_recall(rig: Rig) -> list[Profile]:
 
 
 async def profile_remember(rig: Rig) -> list[Profile]:
-    """Trace single writes."""
-    user, memory = usual_user(rig.size), rig.memory
+    """Profile single writes."""
+    user, memory = rig.user, rig.memory
     return [await _profile(rig, "remember", lambda text: memory.remember(text, user_id=user))]
 
 
-async def _profile(rig: Rig, name: str, call: Call) -> Profile:
-    texts = list(islice(rig.questions, rig.counts.profiled))
-    numbers = paced(len(texts), rig.counts.seconds)
-    traces = [await _traced(call, texts[number]) for number in numbers]
-    return Profile(case=name, size=rig.size, calls=len(traces), steps=steps(traces))
+async def _profile(rig: Rig, name: str, call: Callable[[str], Awaitable[object]]) -> Profile:
+    texts = rig.ask(rig.repetitions.profiled)
+    calls = []
+    for number in rig.paced(len(texts)):
+        with recording() as spans:
+            start = perf_counter()
+            await call(texts[number])
+            # A copy: upkeep in the background may go on to add its own spans.
+            calls.append(ProfiledCall(perf_counter() - start, tuple(spans)))
+    return Profile(case=name, size=rig.size, calls=len(calls), steps=steps(calls))
 
 
-async def _traced(call: Call, text: str) -> Trace:
-    with recording() as spans:
-        start = perf_counter()
-        await call(text)
-        # Upkeep in the background may go on to add its own.
-        return Trace(perf_counter() - start, tuple(spans))
+def steps(calls: Sequence[ProfiledCall]) -> list[ProfileStep]:
+    """Sum up the time of each step, in the order of the first call, then the rest.
 
-
-def steps(traces: Sequence[Trace]) -> list[Step]:
-    """Sum up what each step took, in the order of the first call, then the rest."""
-    spent: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(traces))
+    The rest is the time in which no step runs.
+    """
+    seconds: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(calls))
     times: dict[str, int] = defaultdict(int)
-    for row, trace in enumerate(traces):
-        for span in sorted(trace.spans, key=lambda span: span.started):
-            spent[span.name][row] += span.seconds
+    for row, call in enumerate(calls):
+        for span in sorted(call.spans, key=lambda span: span.started):
+            seconds[span.name][row] += span.seconds
             times[span.name] += 1
-    found = [_step(name, spent[name], times[name], traces) for name in spent]
-    rest = [trace.seconds - _covered(trace.spans) for trace in traces]
-    whole = [trace.seconds for trace in traces]
-    count = len(traces)
-    return [*found, _step(REST, rest, count, traces), _step("total", whole, count, traces)]
-
-
-def _step(name: str, seconds: Sequence[float], times: int, traces: Sequence[Trace]) -> Step:
-    return Step(
-        step=name,
-        times=round(times / len(traces), 2),
-        milliseconds=round(1_000 * median(seconds), 3),
-        share=round(100 * fmean(seconds) / fmean(trace.seconds for trace in traces), 1),
-    )
+    whole = [call.seconds for call in calls]
+    seconds["rest"] = [call.seconds - _covered(call.spans) for call in calls]
+    seconds["total"] = whole
+    times |= {"rest": len(calls), "total": len(calls)}
+    return [
+        ProfileStep(
+            step=name,
+            times=round(times[name] / len(calls), 2),
+            milliseconds=round(1_000 * median(each), 3),
+            share=round(100 * fmean(each) / fmean(whole), 1),
+        )
+        for name, each in seconds.items()
+    ]
 
 
 def _covered(spans: Sequence[Span]) -> float:

@@ -1,6 +1,6 @@
-"""A server in a process of its own, asked by hand over each transport.
+"""Speaks to a server in a process of its own, by hand over each transport.
 
-By hand, so that what is measured is the server's time and not an SDK's client's.
+By hand, so that the measured time is the server's and not that of an SDK's client.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
+from itertools import count
 from pathlib import Path
-from typing import IO, Any, Protocol
+from threading import Timer
+from typing import IO, Any
 
-PATIENCE_SECONDS = 120
-"""How long an answer, or a server's start, is waited for."""
-# `-m` finds the package there that this process runs.
-SOURCE = Path(__file__).parents[3]
-HELLO = {
+_PATIENCE_SECONDS = 120
+"""How long an answer over HTTP, or the start of a server, is waited for."""
+_LIFETIME_SECONDS = 600
+"""When a server is killed: an answer over stdio cannot be waited for with a bound."""
+# `-m` finds there the package that this process runs.
+_SOURCE = Path(__file__).parents[3]
+_HELLO = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
     "clientInfo": {"name": "mem-mcp evaluate", "version": "1"},
@@ -31,117 +35,143 @@ _HEADERS = {
     "Accept": "application/json, text/event-stream",
 }
 _POLL_SECONDS = 0.02
+Message = dict[str, Any]
+Send = Callable[[Message], Message | None]
+"""Sends a message; returns the answer to a request, None for a notification."""
 
 
-class Wire(Protocol):
-    """A connection with a server."""
+class Server:
+    """A running server, and a connection with it."""
 
-    def send(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Send a message; return the answer to a request, None for a notification."""
-        ...
+    def __init__(self, pid: int, send: Send) -> None:
+        """Shake hands; raises as `call` does."""
+        self.pid = pid
+        self._send = send
+        self._numbers = count()
+        self._ask("initialize", _HELLO)
+        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
+    def call(self, tool: str, **arguments: object) -> None:
+        """Call a tool and wait for its answer.
 
-def call(wire: Wire, number: int, tool: str, **arguments: object) -> None:
-    """Call a tool and wait for its answer.
+        Raises:
+            RuntimeError: the server ended, or refused.
+        """
+        self._ask("tools/call", {"name": tool, "arguments": arguments})
 
-    Raises:
-        RuntimeError: the server ended, or refused.
-    """
-    ask(wire, number, "tools/call", {"name": tool, "arguments": arguments})
-
-
-def ask(wire: Wire, number: int, method: str, params: dict[str, Any]) -> None:
-    """Send a request and wait for its answer; raises as `call` does."""
-    answer = wire.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-    if answer is None or "error" in answer or answer["result"].get("isError"):
-        raise RuntimeError(f"the server refused {method}: {str(answer)[:300]}")
+    def _ask(self, method: str, params: Message) -> None:
+        request = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": params}
+        answer = self._send(request)
+        if answer is None or "error" in answer or answer["result"].get("isError"):
+            raise RuntimeError(f"the server refused {method}: {str(answer)[:300]}")
 
 
 @contextmanager
-def connected(transport: str, command: Sequence[str], data_dir: Path) -> Iterator[Wire]:
-    """Start a server, shake hands, and end it with the block.
+def connected(transport: str, command: Sequence[str], data_dir: Path) -> Iterator[Server]:
+    """Start a server and shake hands; end it with the block.
 
     Args:
         transport: stdio, http or sse.
         command: arguments for Python; `{port}` in them stands for a free port.
-        data_dir: of its memory.
+        data_dir: of the server's memory.
+
+    Raises:
+        RuntimeError: the server ended, or refused.
     """
-    port = _free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     environment = {**os.environ, "MEM_MCP_DATA_DIR": str(data_dir)}
     environment.pop("MEM_MCP_STORAGE_URI", None)
-    with ExitStack() as stack:
-        process = subprocess.Popen(  # noqa: S603 - this Python, on files of ours
-            [sys.executable, *(word.format(port=port) for word in command)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd=SOURCE,
-        )
-        stack.callback(_end, process)
-        wire = stack.enter_context(_wire(transport, process, port))
-        ask(wire, 0, "initialize", HELLO)
-        wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        yield wire
+    with subprocess.Popen(  # noqa: S603 - this Python, on files of ours
+        [sys.executable, *(word.format(port=port) for word in command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd=_SOURCE,
+    ) as process:
+        killer = Timer(_LIFETIME_SECONDS, process.kill)
+        killer.start()
+        try:
+            with _TRANSPORTS[transport](process, port) as send:
+                yield Server(process.pid, send)
+        finally:
+            process.terminate()
+            process.wait()
+            killer.cancel()
 
 
 @contextmanager
-def _wire(transport: str, process: subprocess.Popen[bytes], port: int) -> Iterator[Wire]:
-    if transport == "stdio":
-        yield _Stdio(process)
-        return
-    _wait_for(port, process)
-    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as posts:
-        if transport == "http":
-            yield _Http(posts)
-            return
-        with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as stream:
-            yield _Sse(posts, stream)
+def _stdio(process: subprocess.Popen[bytes], _: int) -> Iterator[Send]:
+    requests, answers = process.stdin, process.stdout
+    if requests is None or answers is None:
+        raise RuntimeError("the server has no pipes")
+
+    def send(message: Message) -> Message | None:
+        requests.write(json.dumps(message).encode() + b"\n")
+        requests.flush()
+        return _answer(message, answers)
+
+    yield send
 
 
-class _Stdio:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("the server has no pipes")
-        self._requests, self._answers = process.stdin, process.stdout
+@contextmanager
+def _http(process: subprocess.Popen[bytes], port: int) -> Iterator[Send]:
+    headers = dict(_HEADERS)
+    with _listening(process, port) as posts:
 
-    def send(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        self._requests.write(json.dumps(message).encode() + b"\n")
-        self._requests.flush()
-        return _answer(message, self._answers)
+        def send(message: Message) -> Message | None:
+            response = _post(posts, "/mcp", message, headers)
+            if session := response.headers.get("mcp-session-id"):
+                headers["mcp-session-id"] = session
+            answer = _answer(message, response)
+            response.read()
+            return answer
 
-
-class _Http:
-    def __init__(self, posts: HTTPConnection) -> None:
-        self._posts = posts
-        self._headers = dict(_HEADERS)
-
-    def send(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        response = _post(self._posts, "/mcp", message, self._headers)
-        if session := response.headers.get("mcp-session-id"):
-            self._headers["mcp-session-id"] = session
-        answer = _answer(message, response)
-        response.read()
-        return answer
+        yield send
 
 
-class _Sse:
-    def __init__(self, posts: HTTPConnection, stream: HTTPConnection) -> None:
-        self._posts = posts
+@contextmanager
+def _sse(process: subprocess.Popen[bytes], port: int) -> Iterator[Send]:
+    with _listening(process, port) as stream, _listening(process, port) as posts:
         stream.request("GET", "/sse", headers={"Accept": "text/event-stream"})
-        self._events = stream.getresponse()
+        events = stream.getresponse()
         line = b""
         while not line.startswith(b"data:"):
-            line = self._events.readline()
-        self._path = line.removeprefix(b"data:").strip().decode()
+            line = events.readline()
+        path = line.removeprefix(b"data:").strip().decode()
 
-    def send(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        _post(self._posts, self._path, message, _HEADERS).read()
-        return _answer(message, self._events)
+        def send(message: Message) -> Message | None:
+            _post(posts, path, message, _HEADERS).read()
+            return _answer(message, events)
+
+        yield send
+
+
+_TRANSPORTS: dict[str, Callable[[subprocess.Popen[bytes], int], AbstractContextManager[Send]]] = {
+    "stdio": _stdio,
+    "http": _http,
+    "sse": _sse,
+}
+
+
+def _listening(process: subprocess.Popen[bytes], port: int) -> closing[HTTPConnection]:
+    """Connect with a server, as soon as it listens."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            connection.connect()
+        except OSError:
+            time.sleep(_POLL_SECONDS)
+        else:
+            return closing(connection)
+    raise RuntimeError("the server does not listen")
 
 
 def _post(
-    posts: HTTPConnection, path: str, message: dict[str, Any], headers: dict[str, str]
+    posts: HTTPConnection, path: str, message: Message, headers: dict[str, str]
 ) -> HTTPResponse:
     body = json.dumps(message).encode()
     try:
@@ -153,41 +183,14 @@ def _post(
         return posts.getresponse()
 
 
-def _answer(message: dict[str, Any], lines: IO[bytes] | HTTPResponse) -> dict[str, Any] | None:
-    """Read to the answer; notifications, and the other lines of an event stream, come between."""
+def _answer(message: Message, lines: IO[bytes] | HTTPResponse) -> Message | None:
+    """Read up to the answer; notifications and other lines of an event stream come before it."""
     if "id" not in message:
         return None
     for line in iter(lines.readline, b""):
-        found = line.removeprefix(b"data:").strip()
-        if found.startswith(b"{"):
-            answer: dict[str, Any] = json.loads(found)
+        content = line.removeprefix(b"data:").strip()
+        if content.startswith(b"{"):
+            answer: Message = json.loads(content)
             if answer.get("id") == message["id"]:
                 return answer
     raise RuntimeError(f"the server ended before it answered {message['method']}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
-    raise RuntimeError("the server does not listen")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.communicate(timeout=PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()

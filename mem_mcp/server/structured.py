@@ -1,0 +1,74 @@
+"""Results as structured content, without what goes without saying."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from mem_mcp.api.models import GetResult
+
+KIND = "fact"
+"""The kind of a memory that names none; what `remember` stores unless told otherwise."""
+OPTIONAL = ("kind", "recorded_at", "user_id")
+"""Fields that every result has, and that are left out where a client knows them."""
+
+_DIGITS = 3
+_SCORES = ("score", "rate_low", "rate_high")
+
+
+def structured(result: BaseModel, user_id: str) -> dict[str, Any]:
+    """Return a result as JSON; what is absent is null, empty, the default, or as said below.
+
+    Scores have three digits. Fields without a default stay, also when empty, but for these: null,
+    the kind "fact", the caller's own user_id, and a recorded_at that is also occurred_at, which
+    then is given to the second. Metadata is the caller's own and stays as it is, and the answer of
+    `get_memory` is whole.
+
+    Args:
+        result: of any tool.
+        user_id: whose call it was answered in.
+    """
+    if isinstance(result, GetResult):
+        return result.model_dump(mode="json")
+    lean: dict[str, Any] = to_jsonable_python(_lean(result, user_id))
+    return lean
+
+
+def _lean(model: BaseModel, user_id: str) -> dict[str, Any]:
+    defaults = _defaults(type(model))
+    lean = {}
+    for name, value in vars(model).items():
+        if value is None or (name in defaults and value in (defaults[name], "", [], {})):
+            continue
+        part = _part(name, value, user_id)
+        if part != {} or name not in defaults:
+            lean[name] = part
+    if lean.get("kind") == KIND:
+        del lean["kind"]
+    if lean.get("user_id") == user_id:
+        del lean["user_id"]
+    if "recorded_at" in lean and lean["recorded_at"] == lean.get("occurred_at"):
+        # Nobody said when it was, so this is the clock's time.
+        lean["occurred_at"] = lean.pop("recorded_at").replace(microsecond=0)
+    return lean
+
+
+def _part(name: str, value: Any, user_id: str) -> Any:  # noqa: ANN401 - any field's
+    if isinstance(value, BaseModel):
+        return _lean(value, user_id)
+    if isinstance(value, list):
+        return [_part(name, each, user_id) for each in value]
+    if name == "scores":
+        return {score: round(part, _DIGITS) for score, part in value.items()}
+    return round(value, _DIGITS) if name in _SCORES else value
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the fields that may be left out, with their defaults."""
+    return {
+        name: field.default for name, field in model.model_fields.items() if not field.is_required()
+    }

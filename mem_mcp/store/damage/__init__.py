@@ -1,0 +1,1 @@
+"""Damaged stores: find what is damaged, read what is left of it, and repair it."""
