@@ -38,7 +38,7 @@ _ROLES = {
     **dict.fromkeys(("function_call_output", "custom_tool_call_output"), "tool"),
     "system": "system",
 }
-"""What these say stands for; any other role stays as it is."""
+"""Our role for each role of another program; any other role stays as it is."""
 
 _TEXTS = ("content", "parts", "text", "value", "message")
 _TIMES = ("occurred_at", "timestamp", "created_at", "createdAt", "create_time")
@@ -48,7 +48,7 @@ _BOOKKEEPING = (
     *("custom-title", "ai-title", "agent-name", "last-prompt", "permission-mode", "mode", "tag"),
     "pr-link",
 )
-"""Types of the lines of a transcript that nobody said."""
+"""Types of transcript lines that hold no message."""
 
 # As unix time, the years 2001 to 2286: no number lies in both.
 _SECONDS = range(10**9, 10**10)

@@ -283,7 +283,7 @@ class GraphResult(Model):
     """Answer of `graph`, nearest first."""
 
     entities: list[str]
-    """Each by one of its names; none where no memory speaks of what was asked about."""
+    """One name for each entity; empty if no memory mentions the one that was asked about."""
     edges: list[GraphEdge]
     degraded: list[str] = []
 

@@ -8,24 +8,24 @@ from mem_mcp.api.models import LLMUsage, Model, Tally
 
 
 class ModelsUse(LLMUsage):
-    """What models were asked, by every process on a store."""
+    """Calls to models by all processes that use a store."""
 
     retries: int
     """Further attempts at the same requests, which are not counted as calls."""
 
 
 class ModelUse(ModelsUse):
-    """What one model was asked in one way."""
+    """Calls of one kind to one model."""
 
     model: str
     call: str
     """completion, embedding or rerank."""
     failed: int
-    """Of the calls, those that no response came to."""
+    """Calls that got no response."""
     failures: dict[str, int]
-    """Why, the most frequent first: a reason such as timeout, or the name of an error."""
+    """Failures by reason, such as timeout, or by the error's name; the most frequent first."""
     seconds_mean: float
-    """How long a call was waited for, further attempts included."""
+    """Mean duration of a call in seconds, with its further attempts."""
 
 
 class FeedbackWeek(Model):
@@ -39,7 +39,7 @@ class FeedbackWeek(Model):
 
 
 class FeedbackStats(Model):
-    """What raters say, each one's latest word on a memory and a question."""
+    """Ratings that count: each rater's latest on a memory and a question."""
 
     recalled: int = 0
     """Memories in the answers still traced, each counted once."""

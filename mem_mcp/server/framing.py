@@ -140,20 +140,20 @@ def _refusals(code: int, reason: str, ids: list[str | int | float]) -> list[byte
 
 
 def _ids(values: list[Any]) -> list[str | int | float]:
-    """Return what those wait for who sent these; an answer to an answer would be taken for one."""
+    """Return the ids of the requests among some messages; answers are not answered."""
     asked = [each for each in values if isinstance(each, dict) and not each.keys() & _ANSWERS]
     return [each["id"] for each in asked if _is_id(each.get("id"))]
 
 
 def _is_id(value: object) -> bool:
-    """Tell whether JSON-RPC allows it, which has fractions, too."""
+    """Whether JSON-RPC allows a value as an id: a text, or a finite number."""
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _text(data: bytes) -> str:
-    """Read what was meant as far as that shows: ASCII in UTF-16 is itself and zeros."""
+    """Decode a line as UTF-8; of a line in UTF-16, its ASCII characters are read."""
     return data.replace(b"\0", b"").decode("utf-8", "replace").strip("\ufffd\ufeff \t\r")
 
 

@@ -28,10 +28,10 @@ def short_schema(model: type[BaseModel]) -> Schema:
 
 
 class _Whole(GenerateJsonSchema):
-    """Names, types and what is always there.
+    """Schemas of names, types and required fields.
 
-    Without titles, docstrings, and types that are clear from what else is said; what occurs once
-    is put where it occurs.
+    They have no titles and no docstrings, and no type that `items`, `properties` or `enum` imply.
+    A definition that is used once stands where it is used.
     """
 
     _shared: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""stdio: every line is answered, and the end of the input ends only what comes after it."""
+"""stdio: every line is answered, also those that were read before the input ended."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ _SCORES = ("score", "rate_low", "rate_high")
 
 
 def structured(result: BaseModel, user_id: str) -> dict[str, Any]:
-    """Return a result as JSON; what is absent is null, empty, the default, or as said below.
+    """Return a result as JSON, without the fields that say nothing.
 
-    Scores have three digits. Fields without a default stay, also when empty, but for these: null,
-    the kind "fact", the caller's own user_id, and a recorded_at that is also occurred_at, which
-    then is given to the second. Metadata is the caller's own and stays as it is, and the answer of
-    `get_memory` is whole.
+    A field is left out if it is null, or empty or its default and the model has a default for it.
+    Also left out are the kind "fact", the caller's own user_id, and a recorded_at that equals
+    occurred_at (occurred_at is then rounded to the second). Scores have three digits. Metadata
+    stays as the caller gave it, and the answer of `get_memory` keeps every field.
 
     Args:
         result: of any tool.

@@ -114,7 +114,7 @@ OFFERS = {
         reads=True,
     ),
 }
-"""By the name of the tool, which is the name of the memory's method."""
+"""Offers by tool name; each tool has the name of the memory's method that it calls."""
 
 
 def tools(lazy: LazyMemory, names: Sequence[str]) -> list[Tool]:

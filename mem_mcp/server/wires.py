@@ -16,7 +16,10 @@ Work = tuple["Future[bytes]", Callable[[], bytes]]
 
 
 class Wires:
-    """What was stdin and stdout; whoever else reads finds the end, whoever else prints stderr."""
+    """The process's stdin and stdout, for the protocol alone.
+
+    All other code finds the end of the input on stdin, and prints to stderr.
+    """
 
     def __init__(self) -> None:
         sys.stdout.flush()
