@@ -44,22 +44,23 @@ class JudgedOutcome:
 
 
 async def judge(
-    runtime: Runtime, gateway: Gateway, memory: Memory
-) -> tuple[dict[str, Any], list[str]]:
+    runtime: Runtime, gateway: Gateway, memory: Memory, own: tuple[str, str]
+) -> tuple[str, dict[str, Any], list[str]]:
     """Let the model judge an outcome by its logs.
 
     Args:
         runtime: what to work with.
         gateway: to the model.
-        memory: the outcome. The parts of its text that the caller wrote stay.
+        memory: the outcome.
+        own: the summary and the lesson that somebody wrote, which stay; "" for none.
 
     Returns:
-        The fields to change, and sentences about parts of the answer that do not count.
+        The model, the fields to change, and sentences about parts of the answer that do not count.
 
     Raises:
         LLMError: the model gave no usable answer.
     """
-    task, summary, lesson = outcome_parts(memory.text)
+    task, _, _ = outcome_parts(memory.text)
     shown = log_excerpt([memory.source or ""], _LOG_TOKENS)
     asked = messages(
         task,
@@ -71,7 +72,7 @@ async def judge(
         done = await gateway.complete(asked, Judgement)
     most = runtime.settings.remember.max_characters
     found = check_judgement(done.answer, shown.passages, most)
-    text, left_out = _composed(task, (summary, lesson), found, most)
+    text, left_out = _composed(task, own, found, most)
     fields = {
         "outcome_type": found.outcome,
         "confidence": found.confidence,
@@ -81,7 +82,7 @@ async def judge(
         "status": "active",
         "reason": f"{JUDGED}{done.model}",
     }
-    return fields, [*found.dropped, *left_out]
+    return done.model, fields, [*found.dropped, *left_out]
 
 
 def _composed(

@@ -62,6 +62,7 @@ async def infer(
             for window, outcome in outcomes:
                 if isinstance(outcome, LLMError):
                     learnt.left += window.new
+                    learnt.refused += window.new if outcome.of_request else ()
                     learnt.failure = outcome
                     learnt.degraded.append(_told(outcome, number, len(parts)))
             for window, outcome in outcomes:
