@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mem_mcp.api.models import Memory, Scope
-from mem_mcp.api.remember import Progress
+from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.extraction.material import ExtractionProgress, material
 from mem_mcp.extraction.pending import content_of_row, failed_again, request_of, still_waiting
 from mem_mcp.extraction.pictures import Content, described
@@ -45,14 +45,16 @@ async def read_messages(
         texts: what a message says in full, by memory id, where its row leaves secrets out.
         instructions: those of the call.
         request: the caller's key, if any.
-        on_progress: is told how many parts are done.
+        on_progress: is told when each picture and each part begins and ends.
     """
     failure = None
     memories = [
         with_text(row.memory, texts.get(row.memory.memory_id, row.memory.text)) for row in rows
     ]
-    if any(content.pictures for content in contents):
-        contents, failure = await described(runtime, gateway, contents)
+    pictures = sum(len(content.pictures) for content in contents)
+    report = PartsReport(on_progress, pictures + 1)
+    if pictures:
+        contents, failure = await described(runtime, gateway, contents, report)
         memories = worded(memories, contents)
     given = material(
         scope,
@@ -63,7 +65,7 @@ async def read_messages(
     )
     progress = ExtractionProgress()
     if failure is None:
-        await infer(runtime, gateway, given, progress, on_progress)
+        await infer(runtime, gateway, given, progress, report, pictures)
     else:
         note = f"the language model did not describe a picture, so all of it waits: {failure}"
         progress.left, progress.degraded = [*given.said], [note]

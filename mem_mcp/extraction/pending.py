@@ -28,6 +28,7 @@ from mem_mcp.writing.versions import next_version
 WAITING = every(current(), {"status": "pending"})
 """Filter: the rows that wait."""
 _AT_ONCE = 20
+_MOST_READ = 1_000
 _TURNS = 16
 MOST_FAILURES = 5
 """Answers that cannot be used, after which a row is given up."""
@@ -123,6 +124,21 @@ def is_due(memory: Memory, now: datetime) -> bool:
     if not failures:
         return True
     return memory.reason != GIVEN_UP and now >= _failed_at(memory) + _pause(failures)
+
+
+async def next_due(store: Store) -> datetime | None:
+    """Return when the model may be asked again for something it failed at; None for nothing."""
+    rows = await store.read(
+        every(WAITING, {"reason": {"ne": GIVEN_UP}}),
+        columns=["memory_id", "kind", "source", "reason", "version", "recorded_at"],
+        limit=_MOST_READ,
+    )
+    moments = [
+        _failed_at(row.memory) + _pause(failures)
+        for row in rows
+        if (failures := failures_of(row.memory)) and not is_kept(row.memory)
+    ]
+    return min(moments, default=None)
 
 
 def _failed_at(memory: Memory) -> datetime:

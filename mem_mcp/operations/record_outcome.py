@@ -9,6 +9,7 @@ from typing import Any
 from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import GLOBAL_USER, WAITS, Memory, OutcomeResult, Scope
 from mem_mcp.api.outcomes import RecordOutcome
+from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.extraction.pending import being_read, count_failure, rows_waiting, turn_of
 from mem_mcp.extraction.stored_outcomes import evaluated_by, judge_stored, versions_of
@@ -59,7 +60,7 @@ async def record_outcome(runtime: Runtime, request: RecordOutcome) -> OutcomeRes
         stored = first[0] if first else placed[0].memory
         _, without_vector = await embedding
         if judges and asks:
-            told = await _judged(runtime, judges, stored)
+            told = await _judged(runtime, judges, stored, request.on_progress)
         versions = await versions_of(runtime.store, stored.memory_id)
     now = versions[-1] if asks and versions else stored
     return OutcomeResult(
@@ -78,18 +79,24 @@ def _judge(runtime: Runtime, request: RecordOutcome, memory: Memory) -> Gateway 
     return runtime.gateway if memory.source and not request.outcome else None
 
 
-async def _judged(runtime: Runtime, gateway: Gateway, stored: Memory) -> list[str]:
+async def _judged(
+    runtime: Runtime, gateway: Gateway, stored: Memory, on_progress: Progress | None
+) -> list[str]:
     """Let the model judge an outcome that waits; return what does not count, or why it waits."""
     rows = await rows_waiting(runtime.store, [stored.memory_id])
     if not rows:
         return []
+    report = PartsReport(on_progress, 1)
     with gateway.turn(), being_read(rows):
+        await report.begin()
         try:
-            return await judge_stored(runtime, gateway, rows[0])
+            told = await judge_stored(runtime, gateway, rows[0])
         except LLMError as error:
             if error.of_request:
                 await count_failure(runtime, rows)
-            return [f"the language model did not judge it, so it waits: {error}"]
+            told = [f"the language model did not judge it, so it waits: {error}"]
+        await report.end()
+        return told
 
 
 def _memory(runtime: Runtime, request: RecordOutcome, scope: Scope) -> Memory:

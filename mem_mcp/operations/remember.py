@@ -20,6 +20,7 @@ from mem_mcp.api.models import (
     Scope,
     Similar,
 )
+from mem_mcp.api.progress import PartsReport
 from mem_mcp.api.remember import KINDS, MOST_AT_ONCE, Remember
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.extraction.message_reading import read_messages, with_text, worded
@@ -219,7 +220,9 @@ async def _written_down(
     (memory,), degraded = checked.memories, checked.degraded
     if checked.request and (first := await stored_earlier(runtime.store, checked.request)):
         return RememberResult(results=await _first_answer(runtime, checked.scope, first))
+    report = PartsReport(request.on_progress, 1)
     with gateway.turn() as turn:
+        await report.begin()
         try:
             fields, dropped = await procedure(runtime, gateway, memory, request.instructions)
         except LLMError as error:
@@ -227,6 +230,7 @@ async def _written_down(
             dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
         else:
             memory = memory.model_copy(update=fields)
+        await report.end()
     embedding = start_embedding(runtime, [memory])
     first, placed = await store_new(runtime, [memory], embedding, checked.request)
     results = [_result(one, []) for one in placed]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mem_mcp.api.models import Memory, Reprocessed, Scope
+from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.api.remember import KINDS
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
 from mem_mcp.extraction.message_reading import read_messages
@@ -33,7 +34,12 @@ _MOST_FAILURES = 3
 
 
 async def reprocess(
-    runtime: Runtime, *, pending: bool = True, outcomes: bool = False, unasked: bool = False
+    runtime: Runtime,
+    *,
+    pending: bool = True,
+    outcomes: bool = False,
+    unasked: bool = False,
+    on_progress: Progress | None = None,
 ) -> Reprocessed:
     """Finish what waits, and on request judge again the outcomes that a model judged.
 
@@ -45,6 +51,7 @@ async def reprocess(
         outcomes: outcomes that a model judged earlier, as new versions.
         unasked: whether nobody asked for it: then what a model read and passed over is left
             alone, and what it failed at, until it is due.
+        on_progress: is told when each request and outcome begins and ends.
 
     Raises:
         LLMUnavailable: no model is configured.
@@ -55,15 +62,20 @@ async def reprocess(
     work = _Work(runtime, gateway)
     due = utc_now() if unasked else None
     async with runtime.store.alone("reprocess"):
-        if pending:
-            for ids in await requests_waiting(runtime.store, _AT_ONCE, due=due):
-                if work.given_up:
-                    break
-                if rows := await rows_waiting(runtime.store, ids):
-                    await work.do(rows)
-        if outcomes:
-            for row in await judged_by_models(runtime.store):
-                await work.do([row])
+        waiting = await requests_waiting(runtime.store, _AT_ONCE, due=due) if pending else []
+        judged = await judged_by_models(runtime.store) if outcomes else []
+        report = PartsReport(on_progress, len(waiting) + len(judged))
+        for ids in waiting:
+            if work.given_up:
+                break
+            await report.begin()
+            if rows := await rows_waiting(runtime.store, ids):
+                await work.do(rows)
+            await report.end()
+        for row in judged:
+            await report.begin()
+            await work.do([row])
+            await report.end()
     return Reprocessed(
         processed=work.processed,
         waiting=await runtime.store.count(WAITING),
