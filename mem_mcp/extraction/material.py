@@ -71,6 +71,8 @@ class ExtractionProgress:
     degraded: list[str] = field(default_factory=list)
     unread_rows: Sequence[Version] = ()
     """Rows that go on waiting, as the model did not read them."""
+    became: dict[str, list[str]] = field(default_factory=dict)
+    """By the id of a message that waited: the ids of the memories that quote it."""
     kept: set[int] = field(default_factory=set)
     """Places of the messages that an answer did not read."""
 

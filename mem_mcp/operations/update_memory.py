@@ -71,6 +71,8 @@ def _differences(memory: Memory, change: Mapping[str, Any]) -> dict[str, Any]:
     if "outcome_type" in change and memory.kind != "outcome":
         raise InvalidInput("outcome", f"memory {memory.memory_id!r} is a {memory.kind}, no outcome")
     fields = dict(change)
+    if "outcome_type" in fields and memory.status == "pending":
+        fields = {"status": "active", **fields}  # somebody judged it: no model needs to
     if "metadata" in fields:
         merged = {**memory.metadata, **fields["metadata"]}
         fields["metadata"] = {key: value for key, value in merged.items() if value is not None}

@@ -164,7 +164,7 @@ async def test_a_request_with_one_failing_part_stores_no_part_twice(
     words = iter(range(1_000))
 
     def answer(request: Request) -> Any:
-        new = request.text.partition("<messages>")[2]
+        new = request.text.rpartition("<messages>")[2]
         if "boat 2" in new:
             return failing(500)
         owned = re.findall(r"I own boat (\d)", new)
