@@ -23,8 +23,10 @@ from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 
 _LOG_TOKENS = 8_000
-_MARKED = re.compile(r"[^\s'\"`]*(?:\d|[/_@=\\]|\w\.\w|--)[^\s'\"`]*")
+_MARKED = re.compile(r"[^\s'\"`]*(?:\d|[/_@=\\]|\w\.\w|(?<!\S)-\w)[^\s'\"`]*")
 """What a step can only have from its log: numbers, paths, options, addresses."""
+_OPTION = re.compile(r"(?<!\S)(-[a-z][\w-]*)[ =]([\w./:@-]*\w)")
+"""An option of a command with its value, in a comparable text: that has single dashes."""
 _STEM = 4
 
 
@@ -116,6 +118,10 @@ def _is_shown(action: str, log: str) -> bool:
     within = comparable(log)
     marked = (mark.strip(".,:;()'") for mark in _MARKED.findall(comparable(action)))
     if any(mark not in within for mark in marked if mark):
+        return False
+    given = set(_OPTION.findall(within))
+    valued = {name for name, _ in given}
+    if any(pair[0] in valued and pair not in given for pair in _OPTION.findall(comparable(action))):
         return False
     stems = {word[:_STEM] for word in words(log)}
     mine = [word for word in words(action) - EMPTY_WORDS if len(word) >= _STEM]

@@ -188,7 +188,9 @@ def is_named(name: str, support: Support) -> bool:
     known = {*words(" ".join(texts).replace("_", " ")), *THE_USER, "agent", "assistant"}
     stems = {word[:_LEAST_STEM] for word in known}
     return all(
-        _is_known(word, known) or (word[:1].islower() and word.lower()[:_LEAST_STEM] in stems)
+        word.lower() in known
+        if word.isdigit()
+        else _is_known(word, known) or (word[:1].islower() and word.lower()[:_LEAST_STEM] in stems)
         for word in re.findall(r"\w+", name.replace("_", " "))
         if word.lower() not in EMPTY_WORDS
     )
