@@ -276,7 +276,7 @@ class AsyncMemory:
         work = reprocess.reprocess(
             self._runtime,
             pending=request.pending,
-            outcomes=request.outcomes,
+            outcomes=reprocess.chosen(request) if request.outcomes else None,
             on_progress=request.on_progress,
         )
         return await self._written(work)

@@ -1,9 +1,10 @@
 """maintain and reprocess: their arguments."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
-from mem_mcp.api.arguments import FLAG
+from mem_mcp.api.arguments import FLAG, NAME, NAMES, Since
 from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.progress import Progress
 
@@ -27,4 +28,7 @@ class Reprocess:
     _: KW_ONLY
     pending: Annotated[bool, FLAG, Doc("What was stored unread, for want of a model")] = True
     outcomes: Annotated[bool, FLAG, Doc("Also outcomes that a model judged, again")] = False
+    task_type: Annotated[str, NAME, Doc("Of those, only this sort of task")] = ""
+    since: Annotated[Since, Doc("Of those, only what occurred then or later")] = None
+    memory_ids: Annotated[str | Sequence[str] | None, NAMES, Doc("Of those, only these")] = None
     on_progress: Annotated[Progress | None, Check(lambda value, _: value, {})] = None

@@ -319,6 +319,7 @@ COMMANDS = {
         Reprocess,
         "reprocess",
         render.reprocessed,
+        options={"memory_ids": Option("--id", "ID")},
         brief="Let the language model read what waits.",
         failed=_still_waits,
     ),

@@ -19,10 +19,9 @@ from typing import Any
 from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory
 from mem_mcp.extraction.coverage import Heard, Reading, has_content, messages_to_keep
-from mem_mcp.extraction.field_parsing import details, fraction_of, reason_of, shortened, text_of
+from mem_mcp.extraction.field_parsing import details, reason_of, shortened, text_of
 from mem_mcp.extraction.grounding import NoEvidence
 from mem_mcp.extraction.operation_checks import (
-    HEARSAY,
     Dropped,
     HoldsSecret,
     NotSaid,
@@ -125,7 +124,7 @@ class _PlanBuilder:
         self._checks.check_keepable(operation)
         believed = self._believed(operation, said)
         if believed is not operation:
-            fields |= {"relations": [], "confidence": believed.confidence}
+            fields["relations"] = []  # they say what the text said
         operation = believed
         self._name_only_what_is_said(operation, said, fields)
         text = self._text(operation)
@@ -271,14 +270,7 @@ class _PlanBuilder:
         own = text_of(self._checks.own_words(operation, said), self._asked.most_characters)
         if own is None or self._checks.secrets.held_by([own]):
             raise HoldsSecret(why)
-        lower = min(fraction_of(operation.confidence) or HEARSAY, HEARSAY)
-        changes: dict[str, Any] = {
-            "text": own,
-            "target": None,
-            "relations": [],
-            "confidence": lower,
-        }
-        return operation.model_copy(update=changes)
+        return operation.model_copy(update={"text": own, "target": None})
 
     def _heard(self, operation: Operation) -> tuple[list[Utterance], dict[str, Any]]:
         """Return who says it, and what the operation tells beside its text."""

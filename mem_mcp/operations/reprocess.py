@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import Memory, Reprocessed, Scope
 from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.api.remember import KINDS
+from mem_mcp.api.upkeep import Reprocess
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
 from mem_mcp.extraction.message_reading import read_messages
 from mem_mcp.extraction.pending import (
@@ -22,8 +24,9 @@ from mem_mcp.extraction.pictures import Content, blindness, left_out
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.extraction.stored_outcomes import judge_stored, judged_by_models
 from mem_mcp.llm import Gateway, Usage
+from mem_mcp.retrieval.access import LAST
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Version
+from mem_mcp.store import Filters, Version
 from mem_mcp.times import utc_now
 from mem_mcp.writing.insert import IdempotencyKey
 from mem_mcp.writing.versions import next_version, with_embedding
@@ -37,7 +40,7 @@ async def reprocess(
     runtime: Runtime,
     *,
     pending: bool = True,
-    outcomes: bool = False,
+    outcomes: Filters | None = None,
     unasked: bool = False,
     on_progress: Progress | None = None,
 ) -> Reprocessed:
@@ -48,7 +51,8 @@ async def reprocess(
     Args:
         runtime: what to work with.
         pending: what waits.
-        outcomes: outcomes that a model judged earlier, as new versions.
+        outcomes: conditions on the outcomes that a model judged earlier and is to judge again;
+            None for none.
         unasked: whether nobody asked for it: then what a model read and passed over is left
             alone, and what it failed at, until it is due.
         on_progress: is told when each request and outcome begins and ends.
@@ -63,7 +67,7 @@ async def reprocess(
     due = utc_now() if unasked else None
     async with runtime.store.alone("reprocess"):
         waiting = await requests_waiting(runtime.store, _AT_ONCE, due=due) if pending else []
-        judged = await judged_by_models(runtime.store) if outcomes else []
+        judged = [] if outcomes is None else await judged_by_models(runtime.store, outcomes)
         report = PartsReport(on_progress, len(waiting) + len(judged))
         for ids in waiting:
             if work.given_up:
@@ -82,6 +86,18 @@ async def reprocess(
         degraded=work.degraded,
         llm=work.usage,
     )
+
+
+def chosen(request: Reprocess) -> Filters:
+    """Return the conditions on the outcomes that are to be judged again."""
+    conditions: dict[str, Any] = {}
+    if request.task_type:
+        conditions["task_type"] = request.task_type
+    if since := moment(request.since):
+        conditions["occurred_at"] = {"gte": since}
+    if ids := names(request.memory_ids):
+        conditions["OR"] = [{"memory_id": {"gte": each, "lt": each + LAST}} for each in ids]
+    return conditions
 
 
 class _Work:

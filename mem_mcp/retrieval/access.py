@@ -23,7 +23,7 @@ _MOST_LISTED = 5
 _MOST_READ = 100
 # Characters of a text in that list.
 _LONGEST = 60
-_LAST = "\U0010ffff"
+LAST = "\U0010ffff"
 """Sorts after every character of an id."""
 
 
@@ -124,7 +124,7 @@ def _readable(scope: Scope, *, deleted: bool = False) -> Filters:
 
 
 def _beginning_with(memory_id: str) -> Filters:
-    return {"memory_id": {"gte": memory_id, "lt": memory_id + _LAST}}
+    return {"memory_id": {"gte": memory_id, "lt": memory_id + LAST}}
 
 
 def _ambiguous(memory_id: str, memories: Sequence[Memory]) -> InvalidInput:

@@ -108,6 +108,28 @@ async def test_judging_again_leaves_the_callers_words(memory: AsyncMemory, serve
     assert "It was a partial" in now.text
 
 
+async def test_only_chosen_outcomes_are_judged_again(memory: AsyncMemory, server: LLMServer):
+    server.always(judged("success", "Always skip the slow tests"))
+    ids = {
+        task: (
+            await memory.record_outcome(
+                "Run the tests", logs=LOG, task_type=task, occurred_at=f"2026-0{month}-01"
+            )
+        ).memory_id
+        for month, task in enumerate(("test", "build", "deploy"), start=1)
+    }
+    server.always(judged("partial", "Never skip the slow tests"))
+
+    async def judged_again(**chosen: Any) -> int:
+        return (await memory.reprocess(outcomes=True, **chosen)).processed
+
+    assert await judged_again(task_type="build") == 1
+    assert await judged_again(since="2026-02-01") == 2
+    assert await judged_again(memory_ids=[ids["test"][:8], ids["deploy"]]) == 2
+    assert await judged_again(memory_ids=["nothing-like-it"]) == 0
+    assert await judged_again() == 3
+
+
 @pytest.mark.parametrize(
     "reason", ["wrong: judged by Anna herself", "judged by default", "judged by openai/test", ""]
 )
