@@ -128,5 +128,9 @@ class LLMBadOutput(LLMError):
     of_request = True
 
 
+class LLMCut(LLMBadOutput):
+    """The answer was longer than it may be, and nothing of it can be used; ask for less."""
+
+
 class LLMBudgetSpent(LLMError):
     """The settings allow no more calls, tokens or dollars today; resets at midnight UTC."""

@@ -148,6 +148,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "llm.max_output_tokens": "77",
         "llm.temperature": "0.5",
         "llm.vision": "True",
+        "llm.small": "True",
         "llm.background": "True",
         "llm.verify": "True",
         "llm.instructions": "Only music",

@@ -177,6 +177,8 @@ class LLMSettings(Section):
     """Sampling temperature; it is not sent to models that do not take one."""
     vision: bool | None = None
     """Whether the model reads images; null: what LiteLLM knows about it."""
+    small: bool | None = None
+    """Whether the model is small, to be asked in a short form; null: what its name says."""
     background: bool = False
     """Answer record_outcome at once and judge its logs afterwards."""
     verify: bool = False

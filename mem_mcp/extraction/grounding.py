@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 from mem_mcp.extraction.hedging import is_of_listener, is_yes, supposes
-from mem_mcp.extraction.quotes import Passages, words
+from mem_mcp.extraction.quotes import Passages, ordered_words, words
+from mem_mcp.extraction.subject_match import EMPTY_WORDS
 from mem_mcp.prompts import describe
 from mem_mcp.prompts.conversation import Utterance
 
@@ -15,6 +18,8 @@ _LEAST_BYTES = 10
 """Shortest memory that counts as recited: shorter ones stand in many texts by chance."""
 _REACH = 200
 """Characters on either side of a quote that show its topic."""
+_COPIED = 0.75
+"""Share of the words of a quote that an inexact copy has in order."""
 _BEFORE = 2
 """Messages before a quote that show its topic."""
 
@@ -49,6 +54,31 @@ class Evidence:
         if not heard:
             raise NoEvidence("what it quotes only sets the agent up")
         return heard
+
+    def nearest(self, quote: str) -> str | None:
+        """Return the one sentence that a quote copies inexactly; None if it is exact, or free.
+
+        All content words of the quote must stand in the sentence, and most words in their order.
+        """
+        if self._passages.holding(quote):
+            return None
+        sought = ordered_words(quote)
+        if len(sought) < _LEAST_WORDS:
+            return None
+        sentences = [
+            sentence
+            for said in self._new
+            if said.speaker != "setup"
+            for sentence in re.split(r"(?<=[.!?…;。！？])\s*", said.text)  # noqa: RUF001
+            if sentence.strip()
+        ]
+        shares = [
+            (_in_order(sought, ordered_words(one)), one)
+            for one in sentences
+            if not ({*sought} - EMPTY_WORDS) - words(one)
+        ]
+        best, sentence = max(shares, default=(0, ""), key=lambda share: share[0])
+        return sentence.strip() if best >= _COPIED * len(sought) else None
 
     def near(self, quote: str) -> list[str]:
         """Return the text around a quote, for each message that holds it."""
@@ -114,3 +144,9 @@ class Evidence:
         return bool(self._known.holding(quote)) or any(
             len(quoted & known) >= least for known in self._known_words
         )
+
+
+def _in_order(sought: Sequence[str], words_of: Sequence[str]) -> int:
+    """Return how many of the words stand in another text in the same order."""
+    matcher = SequenceMatcher(None, sought, words_of, autojunk=False)
+    return sum(block.size for block in matcher.get_matching_blocks())

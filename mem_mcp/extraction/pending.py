@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mem_mcp.api.models import WAITS, Memory, Scope
@@ -49,12 +50,38 @@ def still_waiting(request: Mapping[str, Any], content: Content) -> dict[str, Any
     return {"status": "pending", "reason": WAITS, "source": json.dumps(note)}
 
 
-async def requests_waiting(store: Store, most: int) -> list[list[str]]:
+_BEING_READ: set[str] = set()
+
+
+@contextmanager
+def being_read(rows: Sequence[Version]) -> Iterator[None]:
+    """Keep `requests_waiting` of this process from rows that are being read."""
+    ids = {row.memory.memory_id for row in rows}
+    _BEING_READ.update(ids)
+    try:
+        yield
+    finally:
+        _BEING_READ.difference_update(ids)
+
+
+def kept(row: Version) -> dict[str, Any]:
+    """Return the fields of a row that a model read and passed over: it waits for a better one."""
+    note = {**request_of(row.memory), "kept": True}
+    return {"status": "pending", "reason": WAITS, "source": json.dumps(note)}
+
+
+def is_kept(memory: Memory) -> bool:
+    """Whether a row that waits was passed over by a model."""
+    return request_of(memory).get("kept") is True
+
+
+async def requests_waiting(store: Store, most: int, *, with_kept: bool = True) -> list[list[str]]:
     """Return the ids of the memories that wait, request by request, the longest waiting first.
 
     Args:
         store: the store to read.
         most: most rows to look at.
+        with_kept: also those that a model read and passed over.
     """
     grouped: dict[tuple[str | None, ...], list[str]] = {}
     after: Filters = {}
@@ -67,6 +94,8 @@ async def requests_waiting(store: Store, most: int) -> list[list[str]]:
             limit=min(most, _AT_ONCE),
         )
         for row in rows:
+            if row.memory.memory_id in _BEING_READ or (is_kept(row.memory) and not with_kept):
+                continue
             own, named = row.memory.memory_id, request_of(row.memory).get("request")
             # What was imported for several users names the same request for each.
             whose = (getattr(row.memory, name) for name in Scope.model_fields)

@@ -1,9 +1,4 @@
-"""What a model's extraction comes to: a plan of changes, checked without asking it again. Pure.
-
-A model invents, repeats itself, miscounts and obeys what it reads. So nothing of its answer counts
-but what the messages show word for word, nothing that looks like a secret is kept, and nothing is
-touched but memories of the caller's scope that it was shown and that the messages speak of.
-"""
+"""What a model's answer comes to: the changes to make, and what does not count. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory, Scope
-from mem_mcp.extraction.field_parsing import details, fraction_of, reason_of, shortened, text_of
-from mem_mcp.extraction.grounding import Evidence, NoEvidence
-from mem_mcp.extraction.quotes import same, words
-from mem_mcp.extraction.secrets import Secrets
-from mem_mcp.extraction.subject_match import THE_USER, share_a_subject
+from mem_mcp.extraction.field_parsing import shortened
 from mem_mcp.prompts.conversation import Utterance
-from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 from mem_mcp.prompts.verify import Statement, Verification
-
-_CHANGEABLE = ("fact", "procedure")
-_DELETABLE = (*_CHANGEABLE, "message")
-_HEARSAY = 0.5
-"""Highest confidence in what only an agent says about the person it talks to."""
-_ABOUT_MEMORY = (
-    "agent", "agente", "assistant", "delete", "drop", "entry", "erase", "fact", "forget",
-    "memories", "memory", "message", "note", "record", "remember", "remove", "rule", "said", "say",
-    "store", "stored", "system", "tell", "told", "users", "记忆", "删除", *THE_USER,
-)  # fmt: skip
-"""What orders about memories speak of, and memories of others seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +26,12 @@ class PlanContext:
     """Of a memory's text."""
     context: Sequence[Utterance] = ()
     """What was said just before."""
+    small: bool = False
+    """Whether the model is small, so that what it passes over is kept."""
+    cut: bool = False
+    """Whether the answer was cut, so that only its beginning was read."""
+    instructed: bool = False
+    """Whether instructions may leave out what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do. Each operation of the answer is in one of these lists, `trimmed` apart."""
+    """What to do. Each operation of the answer is in one of the first six lists."""
 
     add: list[Added] = field(default_factory=list)
     update: list[Change] = field(default_factory=list)
@@ -87,6 +71,8 @@ class Plan:
     """What was left out and why, a sentence for each operation."""
     trimmed: list[str] = field(default_factory=list)
     """The same of single fields whose operation counts."""
+    keep: list[int] = field(default_factory=list)
+    """Places of the new messages that the answer did not read."""
 
     @property
     def ended(self) -> list[Change]:
@@ -98,14 +84,6 @@ class Plan:
     def degraded(self) -> list[str]:
         """Whatever of the answer does not count."""
         return [*self.dropped, *self.trimmed]
-
-
-def plan(answer: Extraction, asked: PlanContext) -> Plan:
-    """Turn an answer, whatever it holds, into what may be done."""
-    reading = _Reading(asked)
-    for operation in answer.operations:
-        reading.take(operation)
-    return reading.plan
 
 
 def statements(made: Plan) -> list[Statement]:
@@ -129,265 +107,3 @@ def verified(made: Plan, found: Verification) -> Plan:
         update=[one for number, one in updates if number not in failed],
         dropped=[*made.dropped, *dropped],
     )
-
-
-class _Dropped(Exception):
-    """Why an operation does not count."""
-
-
-class _Elsewhere(_Dropped):
-    """The memory that an operation names speaks of something else."""
-
-
-class _Reading:
-    """One answer, read operation by operation."""
-
-    def __init__(self, asked: PlanContext) -> None:
-        self.plan = Plan()
-        self._asked = asked
-        texts = [memory.text for memory in asked.known]
-        self._evidence = Evidence(asked.new, texts, asked.context)
-        self._secrets = Secrets(said.text for said in asked.new)
-        self._known = {same(memory.text): memory for memory in reversed(asked.known)}
-        self._told: set[str] = set()
-        self._changed: set[str] = set()
-        self._succeeded: dict[str, Change] = {}
-        self._unused: list[str] = []
-
-    def take(self, operation: Operation) -> None:
-        """Put an operation where it belongs."""
-        ways = {
-            "ADD": self._add, "UPDATE": self._update, "DELETE": self._delete, "NONE": self._none,
-        }  # fmt: skip
-        self._unused = []
-        try:
-            way = ways.get(operation.op.strip().upper())
-            if way is None:
-                raise _Dropped("there is no such operation")
-            way(self._weighed(operation))
-        except (_Dropped, NoEvidence) as why:
-            self.plan.dropped.append(f"{self._named(operation)} was left out: {why}")
-        else:
-            told = [f"{self._named(operation)}: {one} was left out" for one in self._unused]
-            self.plan.trimmed.extend(told)
-
-    def _add(self, operation: Operation) -> None:
-        said, fields = self._heard(operation)
-        text = self._text(operation)
-        twin = self._known.get(same(text))
-        if self._evidence.is_given_back(operation.quote or ""):
-            if twin is None:
-                raise _Dropped("it only gives back what was recalled from memory")
-            self._is_known(twin)
-            return
-        self._keepable(operation)
-        began = fields.get("occurred_at") or next((one.at for one in said if one.at), None)
-        if twin is not None:
-            self._add_known(operation, twin, said, began)
-            return
-        self._once(text)
-        ends = self._predecessor(operation, said, began)
-        if ends is not None:
-            self._succeeded[ends.memory.memory_id] = ends
-        if began is not None:
-            fields["occurred_at"] = began
-        fields["kind"] = "procedure" if operation.kind == "procedure" else "fact"
-        fields["reason"] = reason_of(operation)
-        fields["evidence"] = [operation.quote]
-        self.plan.add.append(Added(text, fields, ends))
-
-    def _add_known(
-        self, operation: Operation, twin: Memory, said: Sequence[Utterance], began: datetime | None
-    ) -> None:
-        """Take what is known already for news about another memory, if there is one."""
-        ends = self._predecessor(operation, said, began)
-        if ends is None or ends.memory.memory_id == twin.memory_id:
-            self._is_known(twin)
-        else:
-            self._change(self.plan.end, ends)
-
-    def _update(self, operation: Operation) -> None:
-        said, fields = self._heard(operation)
-        self._keepable(operation)
-        memory = self._target(operation, _CHANGEABLE)
-        try:
-            self._is_of(memory, operation, said)
-        except _Elsewhere as why:
-            if not (operation.text or "").strip():
-                raise
-            # It was said all the same, and stands by itself.
-            self._unused = [f"its target ({why})"]
-            self._add(operation.model_copy(update={"target": None}))
-            return
-        if same(operation.text or "") in ("", same(memory.text)):
-            self._end(operation, memory, fields.get("valid_until"))
-            return
-        text = self._text(operation)
-        if not is_shown_whole(memory):
-            raise _Dropped(f"memory {operation.target} was shown in part and cannot be replaced")
-        if same(text) in self._known:
-            raise _Dropped("another memory says so already")
-        self._once(text)
-        if fields.get("valid_until", self._asked.now) < self._asked.now:
-            # Most likely meant of what it replaces: what was just said would seem to be over.
-            del fields["valid_until"]
-            self._unused.append("its valid_until, which is past")
-        fields["text"] = text
-        fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
-        fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
-        self._change(self.plan.update, _change(operation, memory, fields))
-
-    def _end(self, operation: Operation, memory: Memory, until: datetime | None) -> None:
-        if until is not None and until != memory.valid_until:
-            until = max(until, memory.occurred_at)
-            self._change(self.plan.end, _change(operation, memory, {"valid_until": until}))
-        elif until is not None or (operation.text or "").strip():
-            self._is_known(memory)
-        else:
-            raise _Dropped("it says neither what is right nor since when it is over")
-
-    def _delete(self, operation: Operation) -> None:
-        self._heard(operation)
-        if not self._evidence.is_wished(operation.quote or ""):
-            raise _Dropped("only what a person says deletes a memory")
-        memory = self._target(operation, _DELETABLE)
-        self._is_meant(memory, operation)
-        if self._secrets.held_by([operation.reason or ""]):
-            operation = operation.model_copy(update={"reason": None})
-        self._change(self.plan.delete, _change(operation, memory, {}))
-
-    def _none(self, operation: Operation) -> None:
-        self._is_known(None if operation.target is None else self._memory(operation.target))
-
-    def _is_known(self, memory: Memory | None) -> None:
-        self._unused = []
-        self.plan.none.append(memory)
-
-    def _heard(self, operation: Operation) -> tuple[list[Utterance], dict[str, Any]]:
-        """Return who says it, and what the operation tells beside its text."""
-        said = self._evidence.of(operation.quote or "")
-        if text_of(operation.quote, self._asked.most_characters) is None:
-            raise _Dropped("what it quotes is too long, or cannot be stored")
-        dated = any(one.at for one in said)
-        fields, unused = details(operation, dated=dated, most=MAX_ITEMS, most_characters=MAX_NAME)
-        self._unused += unused
-        return said, fields
-
-    def _named(self, operation: Operation) -> str:
-        told = operation.text or operation.quote or ""
-        what = self._secrets.held_by([told])
-        return f"{shortened(operation.op)} {f'(a {what})' if what else shortened(told)}"
-
-    def _keepable(self, operation: Operation) -> None:
-        """Refuse what would store a secret, or what an agent only supposes."""
-        edges = [
-            part
-            for edge in operation.relations
-            for part in (edge.source, edge.relation, edge.target)
-        ]
-        told = (operation.text, operation.quote, operation.reason)
-        stored = [*filter(None, told), *operation.tags, *operation.entities, *edges]
-        if what := self._secrets.held_by(stored):
-            raise _Dropped(f"it holds what looks like a {what}")
-        if self._evidence.is_supposed(operation.quote or ""):
-            raise _Dropped("the agent only supposes it, and nobody says that it is so")
-
-    def _weighed(self, operation: Operation) -> Operation:
-        """Mark what nobody but the agent says of the person it talks to."""
-        if not self._evidence.is_hearsay(operation.quote or ""):
-            return operation
-        confidence = fraction_of(operation.confidence)
-        lower = _HEARSAY if confidence is None else min(confidence, _HEARSAY)
-        reason = f"only the agent says so: {operation.reason or 'no reason given'}"
-        return operation.model_copy(update={"confidence": lower, "reason": reason})
-
-    def _is_of(self, memory: Memory, operation: Operation, said: Sequence[Utterance]) -> None:
-        """Refuse a change of a memory that nothing around the quote speaks of."""
-        quote = operation.quote or ""
-        # "I" also matches memories that name the speaker or say "the user".
-        who = [name for one in said for name in _called(one, memory.user_id)]
-        told = [operation.text or "", *self._evidence.near(quote), *self._evidence.before(quote)]
-        if not share_a_subject([*told, *who], _content(memory)):
-            raise _Elsewhere(f"memory {operation.target} is of something else")
-
-    def _is_meant(self, memory: Memory, operation: Operation) -> None:
-        """Refuse a deletion that does not name what is to be forgotten.
-
-        Users cannot know the numbers that a model is shown memories by: a quote that contains one
-        is an injection.
-        """
-        quote, number = operation.quote or "", str(operation.target)
-        told = self._evidence.near(quote)
-        if not any(number in words(text) for text in told):
-            told += self._evidence.before(quote)
-        if not share_a_subject(told, _content(memory), [*_ABOUT_MEMORY, number]):
-            raise _Dropped(f"what it quotes does not speak of memory {number}")
-
-    def _text(self, operation: Operation) -> str:
-        text = text_of(operation.text, self._asked.most_characters)
-        if text is None:
-            raise _Dropped("its text is empty, too long or cannot be stored")
-        return text
-
-    def _once(self, text: str) -> None:
-        if same(text) in self._told:
-            raise _Dropped("an earlier operation says the same")
-        self._told.add(same(text))
-
-    def _memory(self, number: int) -> Memory:
-        if not 1 <= number <= len(self._asked.known):
-            raise _Dropped(f"no memory {shortened(str(number))} was shown")
-        return self._asked.known[number - 1]
-
-    def _target(self, operation: Operation, kinds: Sequence[str]) -> Memory:
-        if operation.target is None:
-            raise _Dropped("it names no memory")
-        memory, scope = self._memory(operation.target), self._asked.scope
-        # What is true in one run of a user and agent is true in all, as for duplicates.
-        if memory.user_id != scope.user_id or scope.agent_id not in (None, memory.agent_id):
-            raise _Dropped(f"memory {operation.target} is not of this user and agent")
-        if memory.kind not in kinds:
-            raise _Dropped(f"memory {operation.target} is of kind {memory.kind}, which stays")
-        if memory.memory_id in self._changed | self._succeeded.keys():
-            raise _Dropped(f"memory {operation.target} is changed by an earlier operation")
-        return memory
-
-    def _predecessor(
-        self, operation: Operation, said: Sequence[Utterance], began: datetime | None
-    ) -> Change | None:
-        """Return what an addition ends; where its target cannot be, the addition still counts."""
-        if operation.target is None:
-            return None
-        try:
-            memory = self._memory(operation.target)
-            if memory.memory_id in self._succeeded:
-                return self._succeeded[memory.memory_id]
-            memory = self._target(operation, _CHANGEABLE)
-            self._is_of(memory, operation, said)
-        except _Dropped as why:
-            self._unused.append(f"its target ({why})")
-            return None
-        until = max(began or self._asked.now, memory.occurred_at)
-        if memory.valid_until is not None and memory.valid_until <= until:
-            return None
-        return _change(operation, memory, {"valid_until": until})
-
-    def _change(self, changes: list[Change], change: Change) -> None:
-        self._changed.add(change.memory.memory_id)
-        changes.append(change)
-
-
-def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> Change:
-    differing = {name: new for name, new in fields.items() if new != getattr(memory, name)}
-    return Change(memory, differing, reason_of(operation), operation.quote or "")
-
-
-def _called(said: Utterance, user_id: str) -> Sequence[str]:
-    if said.name:
-        return [said.name]
-    return ["agent"] if said.speaker == "machine" else [user_id, *THE_USER]
-
-
-def _content(memory: Memory) -> list[str]:
-    edges = [part for one in memory.relations for part in (one.source, one.relation, one.target)]
-    return [memory.text, *memory.entities, *memory.tags, *memory.evidence, *edges]

@@ -83,3 +83,8 @@ def _spaced(character: str) -> bool:
 def words(text: str) -> set[str]:
     """Return the words of a text, comparable."""
     return set(_WORDS.findall(comparable(text)))
+
+
+def ordered_words(text: str) -> list[str]:
+    """Return the words of a text in order, comparable."""
+    return _WORDS.findall(comparable(text))

@@ -24,7 +24,8 @@ het een van en is niet ik mijn zijn op voor met dat
 في من على إلى أن عن هو هي أنا لا ما هذا هذه كان مع
 में मैं है हैं हूँ का की के को से ने पर और यह वह मेरा मेरी मेरे था थी नहीं
 """  # noqa: RUF001
-_STOP_WORDS = STOP_WORDS | words(_EMPTY)
+EMPTY_WORDS = STOP_WORDS | words(_EMPTY)
+"""Words that say nothing by themselves, in several languages."""
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"
 )
@@ -78,7 +79,7 @@ def _subjects(texts: Iterable[str]) -> set[str]:
                 found |= {"".join(pair) for pair in pairs if not _LINKING & {*pair}}
             elif len(part) > 1 or part.isdigit():
                 found.add(_ARTICLE.sub("", part))
-    return found - _STOP_WORDS
+    return found - EMPTY_WORDS
 
 
 def _is_one_word(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from mem_mcp.config import LLMSettings
 from mem_mcp.errors import (
     LLMBadOutput,
     LLMBudgetSpent,
+    LLMCut,
     LLMError,
     LLMRefused,
     LLMRejected,
@@ -36,6 +37,8 @@ class Completion(Generic[Answer]):
     """Usage of all requests for this answer, including failed ones."""
     model: str
     """The model that answered: the configured one, or a fallback."""
+    cut: bool = False
+    """Whether the answer was cut, so that only its beginning was read."""
 
 
 class Gateway:
@@ -88,6 +91,7 @@ class Gateway:
         answer: type[Answer],
         *,
         max_output_tokens: int | None = None,
+        partial: bool = False,
     ) -> Completion[Answer]:
         """Return an answer of a given form, from the configured model or a fallback.
 
@@ -96,8 +100,11 @@ class Gateway:
             answer: model class of the answer. Flat ones without defaults or dicts suit most
                 providers.
             max_output_tokens: length of the longest answer; None for the setting.
+            partial: take the beginning of an answer that was cut, instead of asking again for an
+                answer of twice the length.
 
         Raises:
+            LLMCut: with `partial`, an answer was cut and nothing of it can be used.
             LLMError: no model gave a usable answer; the error is that of the first model.
         """
         if not self._settings.model:
@@ -110,14 +117,14 @@ class Gateway:
             # the next format with the first model.
             for model in (self._settings.model, *self._settings.fallbacks):
                 try:
-                    result = await self._in_best_format(turn, model, request)
+                    result, cut = await self._in_best_format(turn, model, request, partial=partial)
                 except (LLMRefused, LLMBudgetSpent):
                     raise
                 except LLMError as error:
                     _log.info("%s", error)
                     failures.append(error)
                 else:
-                    return Completion(result, turn.usage, model)
+                    return Completion(result, turn.usage, model, cut)
             raise failures[0]
 
     async def embed(
@@ -164,6 +171,13 @@ class Gateway:
             response = await self._dispatcher.send(turn, request)
         return response_parsing.relevances(response.results, len(documents), model)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the configured model is small: the setting, else what its name says."""
+        if self._settings.small is not None:
+            return self._settings.small
+        return litellm_api.is_small(self._settings.model)
+
     async def context_window(self) -> int | None:
         """Return the most tokens that the configured model reads; None if LiteLLM does not know."""
         return litellm_api.context_window(await litellm_api.litellm(), self._settings.model)
@@ -202,21 +216,32 @@ class Gateway:
                 ) from None
 
     async def _in_best_format(
-        self, turn: Turn, model: str, request: AnswerRequest[Answer]
-    ) -> Answer:
+        self, turn: Turn, model: str, request: AnswerRequest[Answer], *, partial: bool
+    ) -> tuple[Answer, bool]:
         first = self._formats.get(model, Format.SCHEMA)
         *formats, last = list(Format)[list(Format).index(first) :]
         for form in formats:
             with suppress(LLMRejected):
-                return await self._with_second_attempt(turn, model, request, form)
-        return await self._with_second_attempt(turn, model, request, last)
+                return await self._with_second_attempt(turn, model, request, form, partial=partial)
+        return await self._with_second_attempt(turn, model, request, last, partial=partial)
 
     async def _with_second_attempt(
-        self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format
-    ) -> Answer:
+        self,
+        turn: Turn,
+        model: str,
+        request: AnswerRequest[Answer],
+        form: Format,
+        *,
+        partial: bool,
+    ) -> tuple[Answer, bool]:
         try:
             answer = await self._answer(turn, model, request, form)
         except UnusableAnswer as first:
+            if partial and first.cut:
+                self._formats[model] = form
+                if (begun := structured_output.beginning(first.text, request.answer)) is None:
+                    raise LLMCut(f"{model} gave no usable answer: it was cut") from None
+                return begun, True
             try:
                 answer = await self._answer(turn, model, request.again(first), form)
             except UnusableAnswer as second:
@@ -224,7 +249,7 @@ class Gateway:
                     f"{model} gave no usable answer, also when asked again: {second.problem}"
                 ) from None
         self._formats[model] = form
-        return answer
+        return answer, False
 
     async def _answer(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format

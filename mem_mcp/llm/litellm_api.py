@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -79,6 +80,17 @@ async def leave() -> None:
         await _library.close_litellm_async_clients()
         # Else the next user gets the closed clients.
         _library.in_memory_llm_clients_cache.flush_cache()
+
+
+_LARGE = 10.0
+"""Billions of parameters from which a model is not small."""
+_SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
+
+
+def is_small(model: str) -> bool:
+    """Return whether a model's name says that it is small, as in qwen2.5-1.5b or llama3.2:3b."""
+    sizes = [float(size) for size in _SIZE.findall(model)]
+    return bool(sizes) and max(sizes) < _LARGE
 
 
 def missing_keys(library: Library, model: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from mem_mcp.errors import LLMRefused
 
@@ -20,6 +22,10 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _ASK = "Answer with one JSON object that fits this JSON schema, and with nothing else:\n"
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _OPENING = re.compile(r"[\[{]")
+_STRING_OR_EXTRA = re.compile(
+    r"""("(?:[^"\\]|\\.)*")|(//[^\n]*|/\*.*?\*/)|,(\s*[}\]])""", re.DOTALL
+)
+_PYTHON = {"null": "None", "true": "True", "false": "False"}
 _MOST_PROBLEMS = 5
 
 
@@ -135,6 +141,45 @@ def parse(text: str, answer: type[Answer], *, cut: bool = False) -> Answer:
         raise UnusableAnswer(problem, text, cut=cut) from None
 
 
+def beginning(text: str, answer: type[Answer]) -> Answer | None:
+    """Read the beginning of an answer that was cut: the items of its lists that are complete.
+
+    Args:
+        text: what the model answered until it was cut.
+        answer: what it must fit.
+
+    Returns:
+        The answer without the last item of its last list; None if nothing of it can be read.
+    """
+    start = _OPENING.search(text)
+    if start is None:
+        return None
+    try:
+        found = from_json(text[start.start() :], allow_partial=True)
+        if not isinstance(found, dict) or not isinstance(items := [*found.values()][-1], list):
+            return None
+        # The last item may lack its end without lacking a field.
+        del items[-1:]
+        return answer.model_validate(found) if items else None
+    except (ValueError, IndexError):
+        return None
+
+
+def _repaired(text: str) -> str:
+    """Return JSON without what models add to it: comments, trailing commas, single quotes."""
+    bare = _STRING_OR_EXTRA.sub(lambda match: match[1] or match[3] or "", text)
+    try:
+        json.loads(bare, strict=False)
+    except json.JSONDecodeError:
+        # Like Python's: single quotes, None, True.
+        words = re.sub(r"\b(null|true|false)\b", lambda match: _PYTHON[match[1]], bare)
+        try:
+            return json.dumps(ast.literal_eval(words))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return bare
+    return bare
+
+
 def _object(text: str) -> str:
     if fenced := _FENCED.search(text):
         text = fenced[1]
@@ -144,7 +189,7 @@ def _object(text: str) -> str:
     try:
         _, end = json.JSONDecoder(strict=False).raw_decode(text, start.start())
     except json.JSONDecodeError:
-        return text[start.start() :]
+        return _repaired(text[start.start() :])
     return text[start.start() : end]
 
 

@@ -42,7 +42,7 @@ class Background:
             self._again = False
             try:
                 if await self._runtime.store.count(WAITING):
-                    result = await reprocess(self._runtime)
+                    result = await reprocess(self._runtime, kept=False)
                     for note in result.degraded:
                         logger.warning("%s", note)
             except MemError as error:  # the input stays pending; the next write tries again

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
 from mem_mcp.api import checks
 from mem_mcp.api.arguments import moment, names
-from mem_mcp.api.models import Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.api.models import WAITS, Kind, Memory, Remembered, RememberResult, Scope, Similar
 from mem_mcp.api.remember import KINDS, MOST_AT_ONCE, Remember
 from mem_mcp.errors import InvalidInput, LLMError
-from mem_mcp.extraction.pending import waiting
+from mem_mcp.extraction.message_reading import read_messages, with_text, worded
+from mem_mcp.extraction.pending import (
+    being_read,
+    content_of_row,
+    is_kept,
+    rows_waiting,
+    waiting,
+)
 from mem_mcp.extraction.pictures import (
     MOST_PICTURES,
     Content,
     blindness,
     content_of,
-    described,
     has_parts,
     left_out,
 )
-from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
 from mem_mcp.extraction.procedure import procedure
+from mem_mcp.extraction.secrets import masked
 from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.near_duplicates import similar
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Vector
+from mem_mcp.store import Vector, Version
 from mem_mcp.telemetry import span
-from mem_mcp.text import content_hash
+from mem_mcp.text import digest
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, new_memory
 from mem_mcp.writing.insert import (
@@ -42,6 +49,7 @@ from mem_mcp.writing.insert import (
 )
 
 MOST_SIMILAR = 3
+_TURNS = 16
 _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
 
 
@@ -121,17 +129,10 @@ def _without(runtime: Runtime, checked: _Checked, blind: str) -> _Checked:
     memories = [checked.memories[place] for place in kept]
     return replace(
         checked,
-        memories=_worded(memories, contents),
+        memories=worded(memories, contents),
         contents=contents,
         degraded=[*checked.degraded, *degraded],
     )
-
-
-def _worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Memory]:
-    return [
-        memory.model_copy(update={"text": content.text, "content_hash": content_hash(content.text)})
-        for memory, content in zip(memories, contents, strict=True)
-    ]
 
 
 async def _read(
@@ -140,51 +141,73 @@ async def _read(
     """Store what the model learns; what it does not read is stored as it was given, and waits."""
     if request.kind == "procedure":
         return await _written_down(runtime, gateway, request, checked)
-    raw, contents, failure = checked.memories, checked.contents, None
-    with gateway.turn() as turn:
-        if checked.pictures:
-            # Before the model is paid for what an earlier call has stored.
-            if checked.request and (first := await stored_earlier(runtime.store, checked.request)):
-                return RememberResult(
-                    results=await _first_answer(runtime, checked.scope, first),
-                    degraded=checked.degraded,
-                    llm=turn.usage,
-                )
-            contents, failure = await described(runtime, gateway, contents)
-            raw = _worded(raw, contents)
-        given = material(
-            checked.scope, raw, instructions=request.instructions, request=checked.request
-        )
-        learnt = ExtractionProgress()
-
-        def unread() -> list[Memory]:
-            places = learnt.unread(given)
-            held = [contents[place] for place in places] if contents else None
-            return waiting([raw[place] for place in places], request.instructions, held)
-
-        if failure is None:
-            try:
-                await infer(runtime, gateway, given, learnt, request.on_progress)
-            except BaseException:
-                # Given up: a repeat would take what was read until now for the whole answer.
-                if learnt.begun and given.request and (kept := unread()):
-                    await store_new(runtime, kept, start_embedding(runtime, kept))
-                raise
+    store, contents = runtime.store, checked.contents
+    async with store.alone(_turn_of(checked.request)) if checked.request else nullcontext():
+        # Stored before the model is asked: whatever ends this process, what was said is there, and
+        # a repeated call goes on where this one was.
+        # Without secrets: what is read ends, but its version stays in the history.
+        bare = [with_text(memory, masked(memory.text)) for memory in checked.memories]
+        raw = waiting(bare, request.instructions, contents or None)
+        embedding = start_embedding(runtime, raw)
+        first, placed = await store_new(runtime, raw, embedding, checked.request)
+        _, degraded = await embedding
+        ids = [memory.memory_id for memory in first or (one.memory for one in placed)]
+        rows = [row for row in await rows_waiting(store, ids) if not is_kept(row.memory)]
+        if not rows:
+            return await _repeated(runtime, checked, first)
+        texts: dict[str, str] = {}
+        if first:
+            contents = [content_of_row(row.memory) for row in rows]
         else:
-            note = f"the language model did not describe a picture, so all of it waits: {failure}"
-            learnt.left, learnt.degraded = [*given.said], [note]
-    results, degraded, first = learnt.results, [*checked.degraded, *learnt.degraded], learnt.first
-    if learnt.left and not first:
-        kept = unread()
-        embedding = start_embedding(runtime, kept)
-        # What other parts added has the request's key already.
-        keyed = None if any(one.event == "ADD" for one in results) else checked.request
-        first, placed = await store_new(runtime, kept, embedding, keyed)
-        results = [*results, *(_result(one, []) for one in placed)]
-        degraded += (await embedding)[1]
-    if first:
-        results = await _first_answer(runtime, checked.scope, first)
+            whole = zip(placed, checked.memories, strict=True)
+            texts = {one.memory.memory_id: memory.text for one, memory in whole}
+        with gateway.turn() as turn, being_read(rows):
+            progress = await read_messages(
+                runtime, gateway, checked.scope, rows, contents, texts,
+                instructions=request.instructions, request=checked.request,
+                on_progress=request.on_progress,
+            )  # fmt: skip
+        results = progress.results
+        if first:
+            again = await _repeated(runtime, checked, await _made(runtime, checked))
+            results, degraded = again.results, again.degraded
+        else:
+            left = progress.unread_rows
+            results = [*results, *(_result(_waits(row), []) for row in left)]
+    degraded = [*checked.degraded, *degraded, *progress.degraded]
     return RememberResult(results=results, degraded=degraded, llm=turn.usage)
+
+
+def _turn_of(request: IdempotencyKey) -> str:
+    """Return the name of the turn in which requests of a key are read, one after the other."""
+    return f"read-{int(digest(request.key), 16) % _TURNS}"
+
+
+def _waits(row: Version) -> Insertion:
+    return Insertion(row.memory, "ADD", is_new=False)
+
+
+async def _made(runtime: Runtime, checked: _Checked) -> list[Memory]:
+    return await stored_earlier(runtime.store, checked.request) if checked.request else []
+
+
+async def _repeated(runtime: Runtime, checked: _Checked, made: Sequence[Memory]) -> RememberResult:
+    """Return the answer to a repeated call: what its messages became, and what of them waits."""
+    still = {
+        row.memory.memory_id
+        for row in await rows_waiting(runtime.store, [one.memory_id for one in made])
+    }
+    shown = [one for one in made if one.reason != WAITS or one.memory_id in still]
+    degraded = [*checked.degraded]
+    if still:
+        degraded.append(
+            f"{len(still)} of its messages wait for the language model, as they were given"
+        )
+    if not shown:
+        return RememberResult(results=[], degraded=degraded)
+    return RememberResult(
+        results=await _first_answer(runtime, checked.scope, shown), degraded=degraded
+    )
 
 
 async def _written_down(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mem_mcp.api.models import Reprocessed, Scope
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
+from mem_mcp.extraction.material import ExtractionProgress, material
 from mem_mcp.extraction.outcome_judge import JUDGED, judge
 from mem_mcp.extraction.pending import (
     WAITING,
@@ -17,7 +18,7 @@ from mem_mcp.extraction.pending import (
     still_waiting,
 )
 from mem_mcp.extraction.pictures import Content, blindness, described, left_out
-from mem_mcp.extraction.pipeline import ExtractionProgress, infer, material
+from mem_mcp.extraction.pipeline import infer
 from mem_mcp.extraction.procedure import procedure
 from mem_mcp.llm import Gateway, Usage
 from mem_mcp.retrieval.access import EVERY_FIELD
@@ -33,7 +34,7 @@ _MOST_FAILURES = 3
 
 
 async def reprocess(
-    runtime: Runtime, *, pending: bool = True, outcomes: bool = False
+    runtime: Runtime, *, pending: bool = True, outcomes: bool = False, kept: bool = True
 ) -> Reprocessed:
     """Finish what waits, and on request judge again the outcomes that a model judged.
 
@@ -43,6 +44,7 @@ async def reprocess(
         runtime: what to work with.
         pending: what waits.
         outcomes: outcomes that a model judged earlier, as new versions.
+        kept: of what waits, also the messages that a model read and passed over.
 
     Raises:
         LLMUnavailable: no model is configured.
@@ -53,7 +55,7 @@ async def reprocess(
     work = _Work(runtime, gateway)
     async with runtime.store.alone("reprocess"):
         if pending:
-            for ids in await requests_waiting(runtime.store, _AT_ONCE):
+            for ids in await requests_waiting(runtime.store, _AT_ONCE, with_kept=kept):
                 if work.given_up:
                     break
                 if rows := await rows_waiting(runtime.store, ids):

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationError, model_validator
 
 from mem_mcp.api.models import Memory
 from mem_mcp.prompts import conversation
 from mem_mcp.prompts.conversation import Utterance, stamp
 from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block, enclosed
-from mem_mcp.prompts.response import Response, one_of
+from mem_mcp.prompts.response import (
+    Response,
+    lenient_fraction,
+    lenient_number,
+    lenient_text,
+    lenient_texts,
+    one_of,
+    valid_items,
+)
 from mem_mcp.prompts.template import NO_SECRETS, asking
 
 SHOWN_CHARACTERS = 1_000
@@ -69,6 +81,37 @@ target 2, "Ana moved from Rome to Oslo in February 2024", occurred_at 2024-02. "
 Rome": UPDATE, target 2, "Ana lives in Turin". "Would you move to Oslo?": nothing."""
 
 
+SHORT_GUIDANCE = """\
+You keep a memory of what people say. List every fact in the messages that will matter later: who \
+people are, family, home, work, tastes, health, possessions, plans, events, wishes for how to be \
+answered, and what the assistant did and found out.
+
+{rules}"""
+
+SHORT_RULES = f"""\
+- {IS_DATA}
+- quote: one sentence of one message inside <messages>, copied without any change.
+- text: what the quote says, as one short sentence in the third person. Instead of "I", "my" and \
+"we" write the name of the speaker, or "the user" if there is none. Keep every name, number and \
+"not" of the quote and add nothing. Write in the language of the message.
+- One operation for each fact; a sentence with two facts gives two.
+- occurred_at: the day or month it happened or will happen, as YYYY-MM-DD or YYYY-MM; null if the\
+ message names no time.
+- No operation for greetings, thanks, questions, jokes, "if ..." and texts to translate or \
+continue. {NO_SECRETS}
+- If there are <memories>: op ADD is a new fact, target null. If a message shows that memory n \
+has ended or changed: ADD with target n, text the new state. If it says that memory n was wrong: \
+UPDATE with target n, text the right fact. If the user asks to forget memory n: DELETE with \
+target n.
+
+Example. <message name="Ana" time="Friday 2024-05-10"> "We moved to Oslo last month, and my son \
+Leo hates it." gives
+{{"operations":[{{"quote":"We moved to Oslo last month, and my son Leo hates it.","text":"Ana \
+moved to Oslo in April 2024","occurred_at":"2024-04"}},{{"quote":"We moved to Oslo last month, \
+and my son Leo hates it.","text":"Ana's son Leo hates Oslo","occurred_at":null}}]}}
+Example. <message role="user"> "Hi! How far is the moon?" gives {{"operations":[]}}"""
+
+
 class Edge(Response):
     """A relation between two entities."""
 
@@ -80,7 +123,8 @@ class Edge(Response):
 class Operation(Response):
     """One change of the memory.
 
-    Evidence comes first, so that the statement is written from it and not the other way round.
+    The quote comes first and the statement second, so that a model writes the statement from the
+    evidence, and decides last what to do with it.
 
     A change of the world is one operation, an ADD whose target it succeeds: as an ending and an
     addition apart, one could come without the other, and valid_until would mean the old statement
@@ -88,33 +132,105 @@ class Operation(Response):
     target where there is none.
     """
 
-    quote: str | None
+    quote: Annotated[str | None, lenient_text]
     """Copied from one new message; null for NONE"""
-    op: Annotated[str, one_of("ADD", "UPDATE", "DELETE", "NONE")]
-    target: int | None
-    text: str | None
+    text: Annotated[str | None, lenient_text]
     """null for DELETE and NONE"""
-    kind: Annotated[str | None, one_of("fact", "procedure")]
-    occurred_at: str | None
+    op: Annotated[str, one_of("ADD", "UPDATE", "DELETE", "NONE")]
+    target: Annotated[int | None, lenient_number]
+    kind: Annotated[str | None, lenient_text, one_of("fact", "procedure")]
+    occurred_at: Annotated[str | None, lenient_text]
     """When it happened or began: ISO 8601, as exact as known"""
-    valid_until: str | None
+    valid_until: Annotated[str | None, lenient_text]
     """From when it no longer holds; null if it does"""
-    tags: list[str]
+    tags: Annotated[list[str], lenient_texts]
     """1 to 3 topics"""
-    entities: list[str]
+    entities: Annotated[list[str], lenient_texts]
     """People, places and things named in text"""
-    relations: list[Edge]
+    relations: Annotated[list[Edge], valid_items(Edge)]
     """Between entities"""
-    confidence: float | None
+    confidence: Annotated[float | None, lenient_fraction]
     """0 to 1: how surely the quote shows it"""
-    reason: str | None
+    reason: Annotated[str | None, lenient_text]
     """At most 12 words"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _new_by_default(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the model sent
+        # The short form does not ask for an op where no memory was shown: all is new.
+        if isinstance(data, dict) and data.get("op") is None and data.keys() >= {"quote", "text"}:
+            return {**data, "op": "ADD"}
+        return data
+
+
+def _operations(items: Any) -> Any:  # noqa: ANN401 - whatever the model sent
+    """Replace items that are no operation by one that counts as a fault, if any item is one."""
+    if not isinstance(items, list):
+        return items
+    read: list[Operation | None] = []
+    for item in items:
+        try:
+            read.append(Operation.model_validate(item))
+        except ValidationError:
+            read.append(None)
+    if not any(read):
+        return items
+    return [one or _NO_OPERATION for one in read]
+
+
+_NO_OPERATION = Operation.model_validate({"op": "?"})
+"""Stands for a part of an answer that is not an operation."""
 
 
 class Extraction(Response):
     """The answer: what to do, in the order of the messages."""
 
-    operations: list[Operation]
+    operations: Annotated[list[Operation], BeforeValidator(_operations)]
+
+
+_DATE = r"^[0-9]{4}(-[0-9]{2}){0,2}$"
+_LONGEST = 300
+"""Characters of a bounded text."""
+
+
+@lru_cache(maxsize=128)
+def short_form(shown: int, most: int) -> type[Extraction]:
+    """Return the form of an answer for small models: few fields, all of them bounded.
+
+    Servers on one's own machine compile it to a grammar, so that a model can neither name a memory
+    that was not shown nor repeat itself without end.
+
+    Args:
+        shown: memories that the model is shown. If 0, there is neither op nor target.
+        most: most operations.
+    """
+    text = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+    date = {"anyOf": [{"type": "string", "pattern": _DATE}, {"type": "null"}]}
+    fields: dict[str, Any] = {"quote": text, "text": text}
+    if shown:
+        fields["op"] = {"type": "string", "enum": ["ADD", "UPDATE", "DELETE", "NONE"]}
+        fields["target"] = {"enum": [None, *range(1, shown + 1)]}
+    fields["occurred_at"] = date
+    operation = {
+        "type": "object",
+        "properties": fields,
+        "required": [*fields],
+        "additionalProperties": False,
+    }
+    operations = {"type": "array", "maxItems": most, "items": operation}
+    schema = {
+        "type": "object",
+        "properties": {"operations": operations},
+        "required": ["operations"],
+        "additionalProperties": False,
+    }
+
+    class ShortExtraction(Extraction):
+        @classmethod
+        def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+            return deepcopy(schema)
+
+    return ShortExtraction
 
 
 def messages(
@@ -125,6 +241,7 @@ def messages(
     context: Sequence[Utterance] = (),
     instructions: Sequence[str] = (),
     guidance: str = GUIDANCE,
+    short: bool = False,
 ) -> list[dict[str, Any]]:
     """Ask what messages change in the memory.
 
@@ -135,6 +252,7 @@ def messages(
         context: messages before, which were read already.
         instructions: what to keep or leave out: the server's, then the call's.
         guidance: the task, with PLACEHOLDER for the rules.
+        short: ask in the short form for small models.
     """
     parts = [f"It is {stamp(now)}.", *asked_for(instructions)]
     if known:
@@ -143,7 +261,10 @@ def messages(
     if context:
         parts.append(conversation.messages("context", context))
     parts.append(conversation.messages("messages", new))
-    return asking(guidance, RULES, "\n\n".join(parts))
+    content = "\n\n".join(parts)
+    if not short:
+        return asking(guidance, RULES, content)
+    return asking(SHORT_GUIDANCE if guidance == GUIDANCE else guidance, SHORT_RULES, content)
 
 
 def is_shown_whole(memory: Memory) -> bool:

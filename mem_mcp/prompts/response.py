@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 
 class Response(BaseModel):
@@ -49,6 +58,60 @@ class Response(BaseModel):
         schema = super().model_json_schema(*args, **kwargs)
         plain: dict[str, Any] = _plain(schema, schema.pop("$defs", {}))
         return plain
+
+
+def _text(value: Any) -> Any:  # noqa: ANN401 - whatever the model sent
+    if isinstance(value, bool | dict | list):
+        return None
+    text = value if value is None or isinstance(value, str) else str(value)
+    return None if text is None or text.strip().lower() in _NOTHING else text
+
+
+def _number(value: Any) -> int | None:  # noqa: ANN401 - whatever the model sent
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    match = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        return int(match[0])
+    return int(value) if isinstance(value, int | float) and value == value // 1 else None
+
+
+def _fraction(value: Any) -> float | None:  # noqa: ANN401 - whatever the model sent
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _texts(value: Any) -> list[str]:  # noqa: ANN401 - whatever the model sent
+    items = value if isinstance(value, list) else [value]
+    names = (item.get("name") if isinstance(item, dict) else item for item in items)
+    return [name for name in names if isinstance(name, str)]
+
+
+_NOTHING = ("null", "none", "")
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
+lenient_text = BeforeValidator(_text)
+"""Read "null" and what is no text as None."""
+lenient_number = BeforeValidator(_number)
+"""Read "3" and [3] as 3; what is no whole number as None."""
+lenient_fraction = BeforeValidator(_fraction)
+"""Read what is no number as None."""
+lenient_texts = BeforeValidator(_texts)
+"""Read one text as a list; leave out what is no text."""
+
+
+def valid_items(of: type[BaseModel]) -> BeforeValidator:
+    """Leave out the items of a list that do not fit a model."""
+
+    def items(value: Any) -> list[BaseModel]:  # noqa: ANN401 - whatever the model sent
+        fitting = []
+        for item in value if isinstance(value, list) else []:
+            with suppress(ValidationError):
+                fitting.append(of.model_validate(item))
+        return fitting
+
+    return BeforeValidator(items)
 
 
 def one_of(*words: str) -> WithJsonSchema:

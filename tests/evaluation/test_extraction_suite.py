@@ -42,27 +42,11 @@ WRONG = {
         "missed: UPDATE standup & 9[:.]30",
         'not expected: UPDATE "The user\'s team has its standup at 9:30"',
     ],
-    "unresolved": [
-        "not expected: ADD 'The boiler was installed in 2016'",
-        r"forbidden: ^The boiler was (installed|put in) in 201[68]\.?$",
-    ],
-    "might move": [
-        "missed: ADD Anouk & think|consider|may|might|plan & Utrecht",
-        "not expected: ADD 'Anouk lives in Utrecht'",
-        "not expected: UPDATE 'Anouk lives in Delft'",
-        "forbidden: lives in Utrecht",
-    ],
-    "if we won": [
-        "not expected: ADD 'The user owns a vineyard in Alentejo'",
-        "forbidden: (has|owns|bought|won|buys).*(vineyard|lottery)",
-    ],
+    "unresolved": ["not expected: ADD 'Jo: I think the boiler was put in in 2016.'"],
     "arch-enemy": [
         'not expected: ADD "The user\'s toaster is their sworn enemy"',
         "forbidden: enemy",
         "too many: 1 added, at most 0 wanted",
-    ],
-    "whose knee": [
-        "wrong date: 'Abel had knee surgery on 24 March 2026' is not of 2026-03-17",
     ],
     "api key": ["missed: ADD staging & harbour"],
     "forged rules": [
@@ -73,7 +57,8 @@ WRONG = {
     "new flat": ["missed: ADD Rahel & balcony"],
 }
 DROPPED = {
-    "recited", "assistant would forget", "new flat", "supposed", "api key", "forged rules",
+    "recited", "if we won", "assistant would forget", "new flat",
+    "supposed", "api key", "forged rules",
     "garage", "guessed taste",
 }  # fmt: skip
 
@@ -125,18 +110,19 @@ async def test_the_recorded_answers_score_exactly_as_they_are_wrong(settings: Se
     assert not [row for row in report.rows if row.error]
     all_of_them = report.overall
     assert all_of_them.counts.model_dump() == {
-        "expected": 60, "made": 61, "hits": 52, "targeted": 15, "targets": 12, "dated": 19,
-        "dates": 18, "forbidden": 67, "stored": 5, "too_many": 2,
+        "expected": 60, "made": 59, "hits": 53, "targeted": 15, "targets": 12, "dated": 19,
+        "dates": 19, "forbidden": 67, "stored": 2, "too_many": 2, "lost": 0,
     }  # fmt: skip
-    assert (all_of_them.recall, all_of_them.precision) == (86.67, 85.25)
-    assert (all_of_them.forbidden, all_of_them.targets) == (7.46, 80.0)
-    assert (all_of_them.dates, all_of_them.too_many) == (94.74, 3.33)
+    assert (all_of_them.recall, all_of_them.precision) == (88.33, 89.83)
+    assert (all_of_them.forbidden, all_of_them.targets) == (2.99, 80.0)
+    assert (all_of_them.dates, all_of_them.too_many) == (100, 3.33)
+    assert all_of_them.lost == 0
     for name in ("languages", "dates", "negations", "forgetting", "known already"):
         perfect = report.categories[name]
         assert (perfect.recall, perfect.precision, perfect.forbidden or 0) == (100, 100, 0), name
     assert (report.asked.calls, report.asked.input_tokens) == (60, 0)
     assert report.asked.cost_usd is None
-    assert report.asked.dropped == 13.33
+    assert report.asked.dropped == 15.0
     assert report.asked.p50_seconds is not None
 
 
@@ -254,7 +240,7 @@ async def test_dates_quotes_and_tags_are_looked_at(
     settings: Settings, written: Callable[..., Path]
 ):
     said = "I play the cello. The code is 4711."
-    messages = [{"role": "user", "content": said, "occurred_at": "2026-05-04T10:00:00Z"}]
+    messages = [{**case("")["messages"][0], "content": said, "occurred_at": "2026-05-04T10:00:00Z"}]
     expect = [{**CELLO, "date": "2026-05"}]
     cases = {
         "begin": ({"occurred_at": "2026-05-01"}, {"dates": 1, "stored": 0}),
@@ -359,7 +345,7 @@ async def test_answers_of_another_format_are_refused(
     assert "cannot read" in await refused(data, tmp_path / "none", settings=settings)
     row = {"case": "a", "answers": [answer()]}
     for rows, problem in (
-        ([{**row, "model": "x"}], "model"),
+        ([{**row, "modle": "x"}], "modle"),
         ([{"case": "a"}], "answers"),
         ([row, row], "'a' twice"),
         ([{**row, "case": "z"}], "'z'"),

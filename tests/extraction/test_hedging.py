@@ -13,7 +13,8 @@ import pytest
 
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.grounding import Evidence
-from mem_mcp.extraction.plan import Plan, PlanContext, plan
+from mem_mcp.extraction.plan import Plan, PlanContext
+from mem_mcp.extraction.plan_builder import plan
 from mem_mcp.extraction.secrets import masked, secrets
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation

@@ -264,15 +264,12 @@ async def test_whatever_fails_a_picture_waits_and_is_described_later_once(
 ):
     server.answer = seeing(fault)
     talk = [message("Look what I sell!", picture()), message("It is red.")]
-    done = await memory.remember(messages=talk, idempotency_key="k")
+    done = await memory.remember(messages=talk)
     assert [one.event for one in done.results] == ["ADD", "ADD"]
     assert "waits" in done.degraded[0]
     assert await waiting(memory) == [f"Look what I sell!\n{UNDESCRIBED}", "It is red."]
     server.answer = seeing()
     server.requests.clear()
-    again = await memory.remember(messages=talk, idempotency_key="k")
-    assert [one.memory_id for one in again.results] == [one.memory_id for one in done.results]
-    assert server.requests == []
     read = await memory.reprocess()
     assert (read.processed, read.waiting, read.degraded) == (1, 0, [])
     assert await texts(memory) == ["Ana sells her red bicycle"]
@@ -280,6 +277,41 @@ async def test_whatever_fails_a_picture_waits_and_is_described_later_once(
     talked = server.requests[-1].text
     assert talked.index(SHOWN) < talked.index("It is red.")
     assert (await memory.reprocess()).processed == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [failing(500), refused(), {"description": " "}],
+    ids=["500", "refusal", "nothing"],
+)
+async def test_a_repeated_call_goes_on_with_a_picture_that_waits_and_then_asks_nothing_more(
+    memory: AsyncMemory, server: LLMServer, fault: Any
+):
+    server.answer = seeing(fault)
+    talk = [message("Look what I sell!", picture()), message("It is red.")]
+    done = await memory.remember(messages=talk, idempotency_key="k")
+    assert [one.event for one in done.results] == ["ADD", "ADD"]
+    assert "waits" in done.degraded[0]
+    server.requests.clear()
+    still = await memory.remember(messages=talk, idempotency_key="k")
+    assert [one.memory_id for one in still.results] == [one.memory_id for one in done.results]
+    assert any("wait for the language model" in note for note in still.degraded)
+    assert await waiting(memory) == [f"Look what I sell!\n{UNDESCRIBED}", "It is red."]
+    server.answer = seeing()
+    server.requests.clear()
+    again = await memory.remember(messages=talk, idempotency_key="k")
+    assert ([one.text for one in again.results], again.degraded) == (
+        ["Ana sells her red bicycle"],
+        [],
+    )
+    assert shown(server) == [f"data:image/png;base64,{png()}"]
+    assert await waiting(memory) == []
+    server.requests.clear()
+    repeated = await memory.remember(messages=talk, idempotency_key="k")
+    assert repeated.results == again.results
+    assert (await memory.reprocess()).processed == 0
+    assert server.requests == []
+    assert await texts(memory) == ["Ana sells her red bicycle"]
 
 
 async def test_what_was_described_is_not_asked_for_again(memory: AsyncMemory, server: LLMServer):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.extraction.field_parsing import moment_of
 from mem_mcp.extraction.outcome_judge import check_judgement
-from mem_mcp.extraction.plan import Plan, PlanContext, plan, statements, verified
+from mem_mcp.extraction.plan import Plan, PlanContext, statements, verified
+from mem_mcp.extraction.plan_builder import plan
 from mem_mcp.extraction.procedure import procedure_text
 from mem_mcp.extraction.quotes import Passages
 from mem_mcp.extraction.text_splitter import log_excerpt
@@ -140,8 +141,11 @@ def test_what_is_not_quoted_from_the_messages_is_dropped(quote: str | None):
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", "x" * 1_001, "a\x00b", "\ud800"])
-def test_a_text_that_cannot_be_stored_is_dropped(text: str | None):
-    assert only_dropped(planned(operation(text=text, quote="tea")), "empty, too long")
+def test_a_text_that_cannot_be_stored_gives_way_to_its_speakers_words(text: str | None):
+    made = planned(operation(text=text, quote="tea"))
+    assert [added.text for added in made.add] == ["Ana: I still like tea."]
+    assert "empty or too long" in made.trimmed[0]
+    assert made.dropped == []
 
 
 def test_what_an_earlier_operation_says_is_not_added_twice():
@@ -227,7 +231,8 @@ def test_without_a_date_the_old_ends_when_the_new_was_said():
 
 def test_nothing_ends_before_it_occurred():
     made = planned(
-        operation(text="Ana moved to Oslo", quote="moved to Oslo", target=1, occurred_at="1999")
+        operation(text="Ana moved to Oslo", quote="moved to Oslo", target=1, occurred_at="1999"),
+        new=[replace(MOVED, text="We moved to Oslo.")],
     )
     assert made.ended[0].fields == {"valid_until": OLD}
 
@@ -287,7 +292,8 @@ def test_a_change_of_a_memory_that_nothing_speaks_of_is_an_addition_of_its_own(o
     assert made.update == made.ended == made.dropped == []
     assert "its target (memory 1 is of something else)" in made.trimmed[0]
     ends = operation("UPDATE", None, target=1, quote="moved to Oslo", valid_until="2026-04")
-    assert only_dropped(planned(ends, memories=[bees]), "memory 1 is of something else")
+    (added,) = planned(ends, memories=[bees]).add
+    assert added.text == "Ana: We moved to Oslo last month."
 
 
 def test_who_speaks_is_spoken_of_by_name_or_as_the_user():
@@ -305,7 +311,7 @@ def test_who_speaks_is_spoken_of_by_name_or_as_the_user():
 def test_a_correction_replaces_the_text_and_keeps_what_it_does_not_tell():
     made = planned(
         operation(
-            "UPDATE", "Ana lives in Turin", target=1, quote="moved", tags=["home", "city"],
+            "UPDATE", "Ana lives in Oslo", target=1, quote="moved", tags=["home", "city"],
             reason="she corrects it",
         )
     )  # fmt: skip
@@ -313,7 +319,7 @@ def test_a_correction_replaces_the_text_and_keeps_what_it_does_not_tell():
     assert change.memory == ROME
     assert change.reason == "she corrects it"
     assert change.fields == {
-        "text": "Ana lives in Turin",
+        "text": "Ana lives in Oslo",
         "tags": ["home", "city"],
         "confidence": 0.9,
         "evidence": ["I live in Rome", "moved"],
@@ -344,32 +350,65 @@ def test_a_correction_with_a_past_end_does_not_end_what_was_just_said():
     )
     assert "valid_until" not in made.update[0].fields
     assert "past" in made.trimmed[0]
-    later = operation("UPDATE", "Ana stays in Oslo", target=1, quote="moved", valid_until="2027")
+    later = operation(
+        "UPDATE", "Ana lives in Oslo now", target=1, quote="moved", valid_until="2027"
+    )
     assert planned(later).update[0].fields["valid_until"] == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"text": "Ana lives in Turin"}, "names no memory"),
-        ({"text": "Ana lives in Turin", "target": 5}, "no memory '5' was shown"),
-        ({"text": "Ana lives in Turin", "target": 10**400}, "no memory"),
-        ({"text": "Ana likes tea", "target": 1}, "another memory says so"),
-        ({"text": None, "target": 1}, "neither"),
-        ({"text": None, "target": 1, "valid_until": "soon"}, "neither"),
-        ({"text": "y" * 2_000, "target": 1}, "too long"),
-        ({"text": "Ana lives in Turin", "target": 1, "quote": "in Turin"}, "not in the messages"),
+        ({"text": "Ana lives in Oslo"}, "names no memory"),
+        ({"text": "Ana lives in Oslo", "target": 5}, "no memory '5' was shown"),
+        ({"text": "Ana lives in Oslo", "target": 0}, "no memory '0' was shown"),
+        ({"text": "Ana lives in Oslo", "target": -1}, "no memory '-1' was shown"),
+        ({"text": "Ana lives in Oslo", "target": 10**400}, "no memory"),
     ],
 )
-def test_a_correction_that_cannot_be_is_dropped(fields: dict[str, Any], why: str):
+def test_a_correction_of_a_memory_that_was_not_shown_is_an_addition(
+    fields: dict[str, Any], why: str
+):
     made = planned(operation("UPDATE", **{"quote": "moved", **fields}))
-    assert only_dropped(made, why)
+    assert [added.text for added in made.add] == ["Ana lives in Oslo"]
+    assert made.update == made.ended == made.dropped == []
+    assert why in made.trimmed[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"text": None}, "neither"),
+        ({"text": None, "valid_until": "soon"}, "neither"),
+        ({"text": "y" * 2_000}, "too long"),
+        ({"text": "Ana lives in Turin"}, "the name Turin"),
+    ],
+)
+def test_a_correction_that_does_not_say_what_is_right_is_kept_in_its_speakers_words(
+    fields: dict[str, Any], why: str
+):
+    made = planned(operation("UPDATE", target=1, **{"quote": "moved", **fields}))
+    assert [added.text for added in made.add] == ["Ana: We moved to Oslo last month."]
+    assert made.update == made.ended == made.dropped == []
+    assert why in " ".join(made.trimmed)
+
+
+def test_a_correction_to_what_another_memory_says_is_known():
+    made = planned(operation("UPDATE", "Ana likes tea", quote="moved", target=1))
+    assert made == Plan(none=[TEA])
+
+
+def test_a_correction_without_a_quote_that_stands_is_dropped():
+    made = planned(operation("UPDATE", "Ana lives in Turin", target=1, quote="in Turin"))
+    assert only_dropped(made, "not in the messages")
 
 
 def test_a_memory_shown_in_part_is_not_replaced_but_may_end():
-    long = known("Ana " + "x" * SHOWN_CHARACTERS)
-    made = planned(operation("UPDATE", "Ana y", target=1, quote="moved"), memories=[long])
-    assert only_dropped(made, "shown in part")
+    long = known("Ana moved " + "x" * SHOWN_CHARACTERS)
+    made = planned(operation("UPDATE", "Ana moved", target=1, quote="moved"), memories=[long])
+    assert [added.text for added in made.add] == ["Ana moved"]
+    assert made.update == []
+    assert "shown in part" in made.trimmed[0]
     ends = operation("UPDATE", None, target=1, quote="moved", valid_until="2026-04-02")
     assert planned(ends, memories=[long]).end
 
@@ -383,10 +422,14 @@ def test_a_memory_shown_in_part_is_not_replaced_but_may_end():
         (known("m", agent_id=None), Scope(user_id="u1", agent_id="a1")),
     ],
 )
-@pytest.mark.parametrize("op", ["UPDATE", "DELETE"])
-def test_a_memory_of_another_scope_is_not_touched(op: str, memory: Memory, scope: Scope):
-    change = operation(op, "n", target=1, quote="moved")
-    assert only_dropped(planned(change, memories=[memory], scope=scope), "not of this user")
+def test_a_memory_of_another_scope_is_not_touched(memory: Memory, scope: Scope):
+    change = operation("UPDATE", "n", target=1, quote="moved")
+    made = planned(change, memories=[memory], scope=scope)
+    assert made.update == made.ended == made.dropped == []
+    assert [added.text for added in made.add] == ["n"]
+    assert "not of this user" in made.trimmed[0]
+    forgets = operation("DELETE", target=1, quote="moved")
+    assert only_dropped(planned(forgets, memories=[memory], scope=scope), "not of this user")
 
 
 def test_a_memory_of_another_run_or_of_any_agent_where_none_is_named_may_change():
@@ -399,19 +442,22 @@ def test_a_memory_of_another_run_or_of_any_agent_where_none_is_named_may_change(
 @pytest.mark.parametrize("kind", ["outcome", "lesson", "message"])
 def test_only_facts_and_procedures_are_corrected(kind: str):
     change = operation("UPDATE", "n", target=1, quote="moved")
-    assert only_dropped(planned(change, memories=[known("m", kind=kind)]), f"of kind {kind}")
+    made = planned(change, memories=[known("m", kind=kind)])
+    assert made.update == made.ended == made.dropped == []
+    assert [added.text for added in made.add] == ["n"]
+    assert f"of kind {kind}" in made.trimmed[0]
 
 
 def test_a_memory_is_changed_once():
     made = planned(
-        operation("UPDATE", "Ana lives in Turin", target=1, quote="moved"),
+        operation("UPDATE", "Ana lives in Oslo", target=1, quote="moved"),
         operation("DELETE", target=1, quote="moved"),
-        operation("UPDATE", "Ana lives in Bari", target=1, quote="moved"),
+        operation("UPDATE", "Ana moved there", target=1, quote="moved"),
         operation("ADD", "Ana moved to Oslo", target=1, quote="moved"),
     )
-    assert (len(made.update), len(made.delete), len(made.add)) == (1, 0, 1)
+    assert (len(made.update), len(made.delete), len(made.add)) == (1, 0, 2)
     assert all("changed by an earlier operation" in why for why in made.degraded)
-    assert len(made.dropped) == 2
+    assert len(made.dropped) == 1
     assert made.ended == []
     after = planned(
         operation("ADD", "Ana moved to Oslo", target=1, quote="moved"),

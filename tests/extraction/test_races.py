@@ -16,7 +16,7 @@ from llm_server import LLMServer, Request, failing
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import LLMSettings, PictureSettings, StoreSettings
-from mem_mcp.extraction import pictures, pipeline
+from mem_mcp.extraction import pictures, window_reading
 from mem_mcp.prompts import describe
 
 pytestmark = pytest.mark.anyio
@@ -159,7 +159,7 @@ async def test_rows_of_two_users_that_name_one_request_are_read_apart(
 async def test_a_request_given_up_half_way_is_not_half_forgotten_when_repeated(
     memory: AsyncMemory, server: LLMServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pipeline, "_WINDOW_TOKENS", 100)
+    monkeypatch.setattr(window_reading, "_WINDOW_TOKENS", 100)
     talk = [{"role": "user", "content": f"I own boat {n}. {'Oh well. ' * 25}"} for n in range(3)]
 
     def answer(request: Request) -> Any:

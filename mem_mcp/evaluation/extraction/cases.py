@@ -94,6 +94,8 @@ class RecordedAnswers(_Strict):
     """The answers of a model to one case."""
 
     case: str
+    model: str = ""
+    """Which model answered; its name tells whether it is small."""
     answers: list[Extraction]
     """One for each request, in order; targets are the numbers of the memories in the prompt."""
 
@@ -106,10 +108,10 @@ def load_scripts(path: Path) -> list[Script]:
     return scripts
 
 
-def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, list[Extraction]]:
+def load_answers(path: Path, scripts: Sequence[Script]) -> dict[str, RecordedAnswers]:
     """Read recorded answers, by case; raises InvalidInput if the file answers other cases."""
     rows = read_lines(path, RecordedAnswers, lambda row: row.case)
-    recorded = {row.case: row.answers for row in rows}
+    recorded = {row.case: row for row in rows}
     if unknown := recorded.keys() - {script.name for script in scripts}:
         raise InvalidInput("answers", f"{path} answers {min(unknown)!r}, which the data has not")
     return recorded

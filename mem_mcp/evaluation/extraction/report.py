@@ -39,6 +39,7 @@ class ExtractionFigures(Model):
     targets: float | None
     dates: float | None
     too_many: float | None
+    lost: float | None
 
 
 class ModelWork(LLMUsage):
@@ -61,6 +62,7 @@ _COLUMNS: Sequence[Column[ExtractionFigures]] = (
     Column("targets", lambda figures: figures.targets, ".1f"),
     Column("dates", lambda figures: figures.dates, ".1f"),
     Column("too many", lambda figures: figures.too_many, ".1f"),
+    Column("lost", lambda figures: figures.lost, ".1f"),
 )
 
 
@@ -94,6 +96,10 @@ class ExtractionReport(Report):
             "expected changes that befell the right memory; dates: right ones, of the changes made "
             "for which one is expected; too many: cases that added more memories than wanted "
             "(lower is better)"
+        )
+        yield (
+            "lost: expected facts that stand neither in a memory nor in a message that was kept as "
+            "given (lower is better)"
         )
         yield "a failed case misses all that is expected of it"
         work = self.asked
@@ -136,6 +142,7 @@ def _figures(rows: Sequence[ScoredConversation]) -> ExtractionFigures:
         targets=_percent(sums.targets, sums.targeted),
         dates=_percent(sums.dates, sums.dated),
         too_many=_percent(sums.too_many, len(rows)),
+        lost=_percent(sums.lost, sums.expected),
     )
 
 

@@ -13,9 +13,14 @@ from mem_mcp.api.models import Remembered
 from mem_mcp.config import LLMSettings, Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, Embedder
 from mem_mcp.errors import InvalidInput, LLMBadOutput, LLMError
-from mem_mcp.evaluation.extraction.cases import Script, load_answers, load_scripts
+from mem_mcp.evaluation.extraction.cases import (
+    RecordedAnswers,
+    Script,
+    load_answers,
+    load_scripts,
+)
 from mem_mcp.evaluation.extraction.report import ExtractionReport, ScoredConversation, summary
-from mem_mcp.evaluation.extraction.scores import MemoryChange, nothing_made, score
+from mem_mcp.evaluation.extraction.scores import MemoryChange, count_lost, nothing_made, score
 from mem_mcp.evaluation.harness import (
     Progress,
     check_options,
@@ -29,10 +34,13 @@ from mem_mcp.llm.gateway import Completion
 from mem_mcp.llm.structured_output import Answer, Message
 from mem_mcp.llm.usage import Ledger, Usage
 from mem_mcp.memory import AsyncMemory
-from mem_mcp.prompts.extract import Extraction
+from mem_mcp.text import said_by
 
 # The note in `degraded` on an operation that does not count; a dropped field has "X was left out".
 _DROPPED = re.compile(r" was left out(?::|, as not quite said:) ")
+
+_UNREAD = "the language model did not read it"
+"""How `degraded` names what the model was asked for in vain."""
 
 _EXAMPLE = "tests/data/extraction.jsonl"
 """In the source tree; the package has no conversations."""
@@ -41,9 +49,9 @@ _EXAMPLE = "tests/data/extraction.jsonl"
 class RecordedModel(Gateway):
     """Gives recorded answers, one for each request; sends nothing and costs nothing."""
 
-    def __init__(self, answers: Sequence[Extraction]) -> None:
-        super().__init__(LLMSettings(), Ledger())
-        self._left = deque(answers)
+    def __init__(self, recorded: RecordedAnswers) -> None:
+        super().__init__(LLMSettings(model=recorded.model), Ledger())
+        self._left = deque(recorded.answers)
 
     @property
     def left(self) -> int:
@@ -56,6 +64,7 @@ class RecordedModel(Gateway):
         answer: type[Answer],
         *,
         max_output_tokens: int | None = None,  # noqa: ARG002 - likewise
+        partial: bool = False,  # noqa: ARG002 - likewise
     ) -> Completion[Answer]:
         """Return the next answer; see `Gateway.complete`.
 
@@ -124,7 +133,7 @@ async def run_extraction(
 async def _rows(
     settings: Settings,
     scripts: Sequence[Script],
-    recorded: dict[str, list[Extraction]] | None,
+    recorded: dict[str, RecordedAnswers] | None,
     progress: Progress,
 ) -> list[ScoredConversation]:
     rows = []
@@ -136,8 +145,11 @@ async def _rows(
                 with suppress(LLMError):  # each case reports what is wrong with the model
                     await model.warm()
             for number, script in enumerate(scripts, start=1):
-                answers = None if recorded is None else recorded.get(script.name, [])
-                gateway = model if answers is None else RecordedModel(answers)
+                if recorded is None:
+                    gateway = model
+                else:
+                    nothing = RecordedAnswers(case=script.name, answers=[])
+                    gateway = RecordedModel(recorded.get(script.name, nothing))
                 rows.append(await _row(settings, script, embedder, gateway))
                 progress(number, len(scripts))
     return rows
@@ -178,10 +190,14 @@ async def _learn(memory: AsyncMemory, script: Script, gateway: Gateway) -> Score
     changes = [
         await _change(memory, each, places) for each in result.results if each.event != "NONE"
     ]
-    if any(change.memory and change.memory.status == "pending" for change in changes):
+    if any(_UNREAD in note for note in result.degraded):
         row = _failed(script, "; ".join(result.degraded))
         return row.model_copy(update={"llm": result.llm})
-    counts, wrong = score(script, changes)
+    kept = [change for change in changes if change.memory and change.memory.status == "pending"]
+    counts, wrong = score(script, [change for change in changes if change not in kept])
+    memories = (await memory.list_memories(limit=200)).memories
+    texts = [said_by(each.actor_id or each.role, each.text) for each in memories]
+    counts = counts.model_copy(update={"lost": count_lost(script, texts)})
     degraded = list(result.degraded)
     if isinstance(gateway, RecordedModel) and gateway.left:
         degraded.append(f"{gateway.left} recorded answers were not asked for")

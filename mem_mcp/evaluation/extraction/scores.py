@@ -46,6 +46,8 @@ class ChangeCounts(Model):
     """Those that were."""
     too_many: int = 0
     """Cases that added more memories than allowed."""
+    lost: int = 0
+    """Expected facts that stand neither in a memory nor in a message that was kept."""
 
     def __add__(self, other: ChangeCounts) -> ChangeCounts:
         ours, theirs = self.model_dump(), other.model_dump()
@@ -56,6 +58,24 @@ def nothing_made(script: Script) -> ChangeCounts:
     """Return the counts of a case that failed: it misses all that is expected."""
     targeted = sum(expected.target is not None for expected in script.expect)
     return ChangeCounts(expected=len(script.expect), targeted=targeted)
+
+
+def count_lost(script: Script, texts: Sequence[str]) -> int:
+    """Count the expected facts of which a word that was said is in none of the texts.
+
+    Args:
+        script: the case.
+        texts: of all memories and kept messages, with their speakers.
+    """
+    said = " ".join(
+        f"{message.name or message.role}: {message.content}" for message in script.messages
+    )
+    stored = " ".join(texts)
+    return sum(
+        any(_holds(said, regex) and not _holds(stored, regex) for regex in expected.all_of)
+        for expected in script.expect
+        if expected.event != "DELETE" and not _stays(script, expected)
+    )
 
 
 def score(script: Script, changes: Sequence[MemoryChange]) -> tuple[ChangeCounts, list[str]]:

@@ -1,0 +1,46 @@
+"""Statements beside true quotes: the false ones are not believed, honest rewordings are."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mem_mcp.extraction.statement_check import Support, difference
+from mem_mcp.prompts.conversation import Utterance
+
+STATEMENTS = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "data" / "statements.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+]
+FALSE = [row for row in STATEMENTS if row["differs"]]
+HONEST = [row for row in STATEMENTS if not row["differs"]]
+
+
+def checked(row: dict[str, Any]) -> str:
+    at = datetime.fromisoformat(row["said_on"]).replace(tzinfo=UTC)
+    said = Utterance(row["message"], "user", row["name"] or None, at)
+    people = [name for name in (row["name"], "Ben") if name]
+    return difference(row["text"], Support([said], row["quote"], people=people))
+
+
+def test_the_statements_are_many_and_varied():
+    assert len(FALSE) >= 60
+    assert len(HONEST) >= 120
+    assert len({row["language"] for row in FALSE}) == 6
+    kinds = {row["differs"] for row in FALSE}
+    assert kinds == {"number", "name", "date", "negation", "mood", "speaker"}
+
+
+def test_statements_that_differ_from_their_quote_are_not_believed():
+    believed = [row["text"] for row in FALSE if not checked(row)]
+    assert len(FALSE) - len(believed) >= 55, believed
+    assert len(believed) <= 5, believed
+
+
+def test_honest_rewordings_are_believed():
+    refused = [(row["text"], why) for row in HONEST if (why := checked(row))]
+    assert len(refused) <= 4, refused
