@@ -39,6 +39,7 @@ class InvalidInput(MemError):
     def __init__(self, argument: str, problem: str) -> None:
         super().__init__(f"{argument}: {problem}")
         self.argument = argument
+        self.problem = problem
 
 
 class NotFound(MemError):

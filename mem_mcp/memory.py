@@ -153,7 +153,8 @@ class AsyncMemory:
         """Store one text, or the messages of a conversation in order.
 
         A text that this user and agent have stored already under the same kind is not stored
-        again: its event is NONE. Messages are numbered on from the last of their run; the content
+        again: what it brings anew is added, and what was over comes back (UPDATE); else its event
+        is NONE. Messages are numbered on from the last of their run; the content
         of one is a text or a list of text and image parts. `on_progress` is called with the parts
         of a long conversation that the model has done, and with how many there are; it may be
         async. What it raises ends the call, and what was read until then stays.

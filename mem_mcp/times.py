@@ -20,6 +20,8 @@ _DATE = r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}"
 _WRITTEN = re.compile(rf"(?:{_DATE})(?P<time>[T ]\d.*)?", re.ASCII)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+NEVER = _LAST
+"""An end that never comes: what takes the end of a memory off."""
 _MOST_SHOWN = 60
 _LOCALTIME = Path("/etc/localtime")
 
@@ -60,6 +62,16 @@ def parse_time(value: object, argument: str, zone: tzinfo = UTC, day: Day = "sta
             f"{shown} is not a time; write a date like 2026-01-31, "
             "or a time like 2026-01-31T12:00:00Z",
         ) from error
+
+
+def parse_end(value: object, argument: str, zone: tzinfo = UTC) -> datetime:
+    """Read when something ends, as `parse_time` does; the word "never", in any case, is NEVER."""
+    if isinstance(value, str) and value.strip().lower() == "never":
+        return NEVER
+    try:
+        return parse_time(value, argument, zone)
+    except InvalidInput as error:
+        raise InvalidInput(argument, f'{error.problem}, or "never" for no end') from error
 
 
 def optional_time(

@@ -22,7 +22,7 @@ from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import assign_ids, new_memory
-from mem_mcp.writing.insert import new_rows, stored_earlier
+from mem_mcp.writing.insert import new_rows, stored_earlier, superseded
 from mem_mcp.writing.memory_text import embedded_text
 from mem_mcp.writing.versions import deletion, next_version
 
@@ -81,11 +81,9 @@ async def apply_plan(
                 await store.settle()
                 raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(runtime, changed)
-            placed = await assign_ids(store, drafts, utc_now(), written)
-            add = new_rows(
-                placed,
-                [new_texts[one.memory.text] if one.is_new else None for one in placed],
-            )
+            others = [*changed, *(row.memory.memory_id for row in material.waited)]
+            placed = await assign_ids(store, drafts, utc_now(), written, others)
+            add = new_rows(placed, [new_texts[draft.text] for draft in drafts])
             fresh = {
                 memory_id: change
                 for memory_id, change in changed.items()
@@ -111,6 +109,7 @@ async def apply_plan(
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
+            closed += superseded(placed)
             if not (add or opened):
                 await store.settle()
                 break

@@ -323,7 +323,8 @@ def _check(
         "metadata": request.metadata or {},
         "entities": names(request.entities),
         "relations": request.relations or [],
-        "expires_at": moment(request.expires_at),
+        "valid_until": moment(request.valid_until),
+        "expires_at": _expiry(moment(request.expires_at), now),
         "request_key": key,
     }
     occurred_at = moment(request.occurred_at) or now
@@ -356,6 +357,17 @@ def _check(
         memories.append(new_memory(scope, content.text, now, kind="message", **every_field))
         contents.append(content)
     return _Checked(scope, memories, request_of, degraded, contents)
+
+
+def _expiry(given: datetime | None, now: datetime) -> datetime | None:
+    """Refuse an end of recall that is past: the memory would be stored and never found."""
+    if given is not None and given <= now:
+        raise InvalidInput(
+            "expires_at",
+            f"{given:%Y-%m-%dT%H:%M:%SZ} is in the past, so it would never be recalled; give a "
+            "later time, or valid_until for what was true until then",
+        )
+    return given
 
 
 def _content(

@@ -394,7 +394,8 @@ async def test_what_has_no_date_happened_when_it_was_recorded(memory: AsyncMemor
 
 @pytest.mark.anyio
 async def test_expired_archived_and_forgotten_memories_are_not_recalled(memory: AsyncMemory):
-    await only(memory, "tea expired", expires_at="2020-01-01T00:00:00Z")
+    expired = await only(memory, "tea expired")
+    await memory.update_memory(expired, expires_at="2020-01-01T00:00:00Z")
     await only(memory, "tea lasting", expires_at="2999-01-01T00:00:00Z")
     archived = await only(memory, "tea archived")
     await memory.update_memory(archived, status="archived")

@@ -175,7 +175,7 @@ async def test_a_bad_line_is_named_and_skipped(memory: AsyncMemory, bad: bytes, 
 @pytest.mark.anyio
 async def test_duplicates_are_counted_and_not_stored(memory: AsyncMemory):
     await memory.remember("already there")
-    lines = [line(text=text) for text in ("already there", "new", "NEW", "other")]
+    lines = [line(text=text) for text in ("already there", "new", " new", "other")]
     result = await memory.import_lines(lines)
     assert (result.imported, result.duplicates, result.errors) == (2, 2, [])
     again = await memory.import_lines(lines)
