@@ -191,6 +191,8 @@ def memory_lines(memory: Recalled, facts: Iterable[str] = ()) -> Iterator[str]:
     """
     yield f"{memory.score:.2f}  {said(memory.actor_id, memory.text)}"
     yield f"      {' · '.join(_facts(memory, facts))}"
+    if memory.also:
+        yield f"      also {' '.join(memory.also)}"
     if memory.scores:
         yield f"      = {sum_of(memory.scores)}"
     if memory.marks and (marks := marked(memory.marks)):
