@@ -20,6 +20,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
+from mem_mcp.api.arguments import Time
 from mem_mcp.api.call import read, takes
 from mem_mcp.api.explore import Graph, Why
 from mem_mcp.api.feedback import GiveFeedback
@@ -45,11 +46,13 @@ from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
 from mem_mcp.api.remember import Remember
 from mem_mcp.api.stats import Stats
+from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.operations import (
+    export,
     forget,
     get_memory,
     give_feedback,
@@ -238,6 +241,9 @@ class AsyncMemory:
     ) -> ImportResult:
         """Store one memory a line of JSON; bad lines are skipped and named.
 
+        Lines behind a header, as `export_lines` writes it, are versions: what is missing here is
+        stored with its id, times, marks and request keys, and a second import changes nothing.
+
         Args:
             lines: UTF-8 JSON objects with the fields of a memory; only the text is required.
             user_id: owner of lines that name none.
@@ -247,9 +253,24 @@ class AsyncMemory:
             transfer.import_lines(self._runtime, lines, user_id=user_id, progress=progress)
         )
 
-    async def export_lines(self, *, user_id: str = "") -> AsyncIterator[str]:
-        """Yield current memories as lines of JSON, oldest first; everybody's by default."""
-        async for line in transfer.export_lines(self._runtime, user_id=user_id):
+    async def export_lines(
+        self,
+        *,
+        user_id: str = "",
+        since: Time = None,
+        kinds: str | Sequence[str] | None = None,
+        traces: bool = False,
+    ) -> AsyncIterator[str]:
+        """Yield a header, then memories as lines of JSON, each version one, and their marks.
+
+        Args:
+            user_id: whose; everybody's by default.
+            since: only memories that changed then or later, each with its whole history.
+            kinds: only these.
+            traces: also what was recalled.
+        """
+        given = {"user_id": user_id, "since": since, "kinds": kinds, "traces": traces}
+        async for line in export.export_lines(self._runtime, read(Export, given, self.zone)):
             yield line
 
     async def stats(self, *, detailed: bool = True) -> Stats:

@@ -87,6 +87,39 @@ class Traces(WriteBehind[Trace]):
             if trace.user_id == user_id and (oldest is None or trace.created_at >= oldest)
         }
 
+    async def every(self, user_id: str = "", since: datetime | None = None) -> list[Trace]:
+        """Return the traces of a user, or of everybody, oldest first.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        whose: dict[str, Sequence[str]] = {"user_id": [user_id]} if user_id else {}
+        rows = await self.log.read(_COLUMNS, any_of=whose, since=since)
+        traces = {row["recall_id"]: _trace(row) for row in rows.to_pylist()}
+        for trace in self._waiting:
+            if user_id in ("", trace.user_id) and (since is None or trace.created_at >= since):
+                traces[trace.recall_id] = trace
+        return sorted(traces.values(), key=lambda trace: trace.created_at)
+
+    async def known(self, recall_ids: Sequence[str]) -> set[str]:
+        """Return which of some recall_ids there are traces of.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        if not recall_ids:
+            return set()
+        rows = await self.log.read(["recall_id"], any_of={"recall_id": recall_ids})
+        return {*rows["recall_id"].to_pylist()}
+
+    async def store(self, entries: Sequence[Trace]) -> None:
+        """Store traces of another store, durably and in one commit.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        await self.log.append([self.row(entry) for entry in entries], durable=True)
+
     def row(self, entry: Trace) -> dict[str, Any]:
         """Return a trace's values by the log's columns."""
         values = {name: getattr(entry, name) for name in _COLUMNS}
