@@ -86,7 +86,7 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
         return await _read(runtime, gateway, request, checked)
     embedding = start_embedding(runtime, checked.memories)
     near, (first, placed) = await asyncio.gather(
-        _similar(runtime, checked.scope, embedding, utc_now()),
+        _similar(runtime, checked.scope, checked.memories, embedding, utc_now()),
         store_new(runtime, checked.memories, embedding, checked.request),
     )
     if first:
@@ -284,7 +284,8 @@ async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) 
         return [vectors.get(version_id) for version_id in ids]
 
     moment = made[0].recorded_at
-    near = await similar(runtime, scope.user_id, known, moment, MOST_SIMILAR)
+    texts = [memory.text for memory in made]
+    near = await similar(runtime, scope.user_id, texts, known, moment, MOST_SIMILAR)
     return [
         _result(Insertion(memory, memory.event, is_new=False), some)
         for memory, some in zip(made, near, strict=True)
@@ -292,13 +293,18 @@ async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) 
 
 
 async def _similar(
-    runtime: Runtime, scope: Scope, embedding: Embedding, moment: datetime
+    runtime: Runtime,
+    scope: Scope,
+    memories: Sequence[Memory],
+    embedding: Embedding,
+    moment: datetime,
 ) -> list[list[Similar]]:
     async def vectors() -> list[Vector | None]:
         return (await embedding)[0]
 
     with span("similar"):
-        return await similar(runtime, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
+        texts = [memory.text for memory in memories]
+        return await similar(runtime, scope.user_id, texts, vectors, moment, MOST_SIMILAR + 1)
 
 
 def _result(one: Insertion, near: list[Similar]) -> Remembered:

@@ -48,7 +48,10 @@ def remembered(result: RememberResult) -> str:
     if (more := len(result.results) - _MOST_SHOWN) > 0:
         lines.append(f"and {more} more")
     if near:
-        lines.append("(similar: if one of these is what you meant, update_memory or forget it)")
+        lines.append(
+            "(similar: where the new text replaces one, call update_memory with its id and "
+            "valid_until, so that the old one ends)"
+        )
     return _with_notes(lines, result.degraded)
 
 

@@ -829,3 +829,20 @@ async def test_two_open_memories_on_one_folder_share_everything(
     assert added.count("NONE") == 10
     assert [p for p, _ in await run_of(one, "r")] == list(range(10))
     assert await run_of(other, "r") == await run_of(one, "r")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("I live in Lisbon.", "I moved to Porto."),
+        ("The default branch is master.", "The default branch was renamed to main."),
+        ("Ich wohne in Köln.", "Ich bin jetzt nach Köln-Deutz gezogen."),
+        ("会议定在周二。", "会议改到周四了。"),
+    ],
+)
+async def test_what_a_new_statement_may_replace_is_named(memory: AsyncMemory, old: str, new: str):
+    await memory.remember("The printer is on the second floor.")
+    before = await only(memory, old)
+    (one,) = (await memory.remember(new)).results
+    assert [near.memory_id for near in one.similar] == [before]
