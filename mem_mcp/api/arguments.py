@@ -88,8 +88,8 @@ OccurredAt = Annotated[
     time("day"),
     Doc("ISO 8601; default now", "when it happened or was said; without a zone in time_zone"),
 ]
-ExpiresAt = Annotated[Time, END, Doc('When to stop recalling it; or "never"', "ISO 8601")]
-ValidUntil = Annotated[Time, END, Doc('When it stopped being true; or "never"', "ISO 8601")]
+ExpiresAt = Annotated[Time, END, Doc("Recalled until", 'ISO 8601, or "never"')]
+ValidUntil = Annotated[Time, END, Doc("True until", 'ISO 8601, or "never"')]
 IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones", "of the user global")]
 IdempotencyKey = Annotated[
     str, NAME, Doc("Retries store nothing", "and get the first answer; within the same scope")

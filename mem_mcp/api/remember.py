@@ -49,8 +49,8 @@ def _kind(value: object, argument: str) -> str:
 class Remember(Scoped):
     """Store what should be known later: facts, preferences, decisions, or whole messages.
 
-    The same text is stored once; UPDATE: it brought something new. `similar` names close memories:
-    correct one with update_memory rather than adding another version.
+    The same text is stored once. `similar` names close memories: correct one with update_memory
+    rather than adding another version.
     """
 
     content: Annotated[

@@ -65,11 +65,11 @@ def export_memories(
     traces: Annotated[bool, typer.Option("--traces", help="Also what was recalled.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write every memory with its history and marks, each version as a line of JSON.
+    """Write all memories and their history.
 
-    Everybody's, unless a user is named. An import of it into an empty store gives the same answers,
-    and one into any other adds what is missing there. Of a damaged store what can be read is
-    written, and the exit code is then 1.
+    Each version is a line of JSON, and so is each mark. Everybody's, unless a user is named. An
+    import of it into an empty store gives the same answers, and one into any other adds what is
+    missing there. Of a damaged store what can be read is written, and the exit code is then 1.
     """
     asked = {"user_id": user, "since": since, "kinds": kinds, "traces": traces}
     with _target(file) as target:
