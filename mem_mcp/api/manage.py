@@ -37,7 +37,7 @@ SameFilters = Annotated[Filters, Doc("As for recall")]
 class UpdateMemory(Scoped):
     """Correct or complete a memory; its earlier versions stay.
 
-    If the world changed, set valid_until on the old memory and remember the new; never: no end.
+    If the world changed, set valid_until on the old, remember the new; never: no end.
     """
 
     memory_id: Annotated[MemoryId, Doc("From an answer")]
