@@ -7,6 +7,9 @@ import os
 import re
 import time
 import zoneinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Literal
@@ -24,11 +27,28 @@ NEVER = _LAST
 """An end that never comes: what takes the end of a memory off."""
 _MOST_SHOWN = 60
 _LOCALTIME = Path("/etc/localtime")
+_held: ContextVar[datetime | None] = ContextVar("held", default=None)
 
 
 def utc_now() -> datetime:
     """Return the current time in UTC."""
-    return datetime.now(UTC)
+    return _held.get() or datetime.now(UTC)
+
+
+@contextmanager
+def clock_held_at(moment: datetime) -> Iterator[None]:
+    """Make `utc_now` return one moment inside the block, and in the tasks that it starts.
+
+    For evaluations whose questions are about "yesterday" or "last week".
+
+    Args:
+        moment: the moment, with a time zone.
+    """
+    token = _held.set(moment.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def parse_time(value: object, argument: str, zone: tzinfo = UTC, day: Day = "start") -> datetime:
