@@ -39,7 +39,7 @@ Parts = dict[str, Floats]
 _DIGITS = 6
 # Of which one may replace another, and how many of the best are held against one another.
 _STATEMENTS = ("fact", "procedure")
-_COMPARED = 12
+_COMPARED = 8
 _LOGIT_MAX = 50  # keeps exp() from overflowing
 
 

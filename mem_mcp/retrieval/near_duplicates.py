@@ -18,7 +18,7 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 
 # Memories near a text that are held against it.
-_LOOKED_AT = 24
+_LOOKED_AT = 12
 
 
 @dataclass(frozen=True, slots=True)
