@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from yaml import MappingNode
+from yaml.constructor import ConstructorError
 
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.datasets.dataset import first_of, read_text, refuse_twice
@@ -144,19 +145,25 @@ def load_kinds(path: Path) -> list[EverydayKind]:
     return kinds
 
 
+class _TextLoader(yaml.BaseLoader):
+    """Reads every value as text, and refuses repeated names, of which YAML takes the last."""
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names: set[str] = set()
+        for key, _ in node.value:
+            if key.value in names:
+                problem = f"{key.value!r} twice"
+                raise ConstructorError(problem=problem, problem_mark=key.start_mark)
+            names.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _kind(path: Path) -> EverydayKind:
-    class Loader(yaml.BaseLoader):
-        """Refuses repeated names, of which YAML silently takes the last; reads all as text."""
-
-        def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
-            refuse_twice(path, [str(key.value) for key, _ in node.value])
-            return super().construct_mapping(node, deep)
-
     try:
-        groups = yaml.load(read_text(path), Loader)  # noqa: S506 - a loader of text only
+        groups = yaml.load(read_text(path), _TextLoader)  # noqa: S506 - a loader of text only
         kind = EverydayKind.model_validate({"name": path.stem, "groups": groups})
     except yaml.YAMLError as error:
-        raise InvalidInput("data", f"{path} is not YAML ({error})") from error
+        raise InvalidInput("data", f"{path} is no YAML of groups ({error})") from error
     except ValidationError as error:
         raise InvalidInput("data", f"{path} is of another format ({first_of(error)})") from error
     refuse_twice(path, [group.name for group in kind.groups])
