@@ -300,7 +300,10 @@ class AsyncMemory:
         return await self._written(work)
 
     async def reembed(
-        self, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+        announce: Callable[[int], None] = lambda _: None,
     ) -> Reembedded:
         """Make every vector anew with the embedding model of the settings, and switch to it.
 
@@ -309,11 +312,13 @@ class AsyncMemory:
 
         Args:
             progress: called with how many versions are done, and in all.
+            announce: called with how many versions are to be embedded, before the model is asked.
+                What it raises ends the call.
 
         Raises:
             EmbedderUnavailable: the model gave no vector; what was made stays for the next time.
         """
-        done = await reembed.reembed(self._runtime, progress)
+        done = await reembed.reembed(self._runtime, progress, announce)
         await self.maintain()
         return done
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from mem_mcp.config import LLMSettings
@@ -115,9 +115,10 @@ class Gateway:
             failures: list[LLMError] = []
             # The Router's own fallbacks would take a refused format for a failure, and never try
             # the next format with the first model.
-            for model in (self._settings.model, *self._settings.fallbacks):
+            for model, api_base in self._settings.addresses:
                 try:
-                    result, cut = await self._in_best_format(turn, model, request, partial=partial)
+                    there = replace(request, api_base=api_base)
+                    result, cut = await self._in_best_format(turn, model, there, partial=partial)
                 except (LLMRefused, LLMBudgetSpent):
                     raise
                 except LLMError as error:
@@ -254,13 +255,11 @@ class Gateway:
     async def _answer(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format
     ) -> Answer:
-        settings = self._settings
-        api_base = settings.api_base if model == settings.model else ""
         tokens = _estimate(_texts(request.messages))
         arguments = structured_output.arguments(request, form)
-        arguments["temperature"] = settings.temperature
+        arguments["temperature"] = self._settings.temperature
         response = await self._dispatcher.send(
-            turn, ModelRequest("completion", model, api_base, tokens, arguments)
+            turn, ModelRequest("completion", model, request.api_base, tokens, arguments)
         )
         return structured_output.read(response, request.answer)
 

@@ -469,6 +469,24 @@ async def test_fallbacks_are_asked_in_turn_at_their_own_addresses(
     assert [each.body["model"] for each in server.requests] == ["b", "c"]
 
 
+async def test_fallbacks_have_addresses_of_their_own(
+    server: LLMServer, make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    server.answer = lambda request: TEA if request.body["model"] == "c" else failing(500)
+    with LLMServer() as other, LLMServer() as public:
+        # Where OpenAI's models are asked unless the settings name an address.
+        monkeypatch.setenv("OPENAI_API_BASE", public.url)
+        gateway = make(
+            fallbacks=["openai/b", "openai/test", "openai/c"],
+            fallback_api_bases=[other.url, other.url],
+            retries=0,
+        )
+        assert (await gateway.complete(ASK, Facts)).model == "openai/c"
+        assert [each.body["model"] for each in other.requests] == ["b", "test"]
+        assert [each.body["model"] for each in server.requests] == ["test", "c"]
+        assert public.requests == []
+
+
 async def test_when_all_fail_the_first_failure_is_told(
     server: LLMServer, make: Make, monkeypatch: pytest.MonkeyPatch
 ):
@@ -812,6 +830,27 @@ def test_fallbacks_are_names_separated_by_commas(monkeypatch: pytest.MonkeyPatch
     assert load_settings().llm.fallbacks == []
     monkeypatch.setenv("MEM_MCP_LLM__FALLBACKS", '["openai/a"]')
     with pytest.raises(ConfigError, match="separated by commas"):
+        load_settings()
+
+
+def test_addresses_of_fallbacks_are_separated_by_commas_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("MEM_MCP_LLM__MODEL", "openai/m")
+    monkeypatch.setenv("MEM_MCP_LLM__API_BASE", "http://own/v1")
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACKS", "groq/a,openai/b,openai/c")
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", ",http://other/v1")
+    assert load_settings().llm.addresses == [
+        ("openai/m", "http://own/v1"),
+        ("groq/a", ""),
+        ("openai/b", "http://other/v1"),
+        ("openai/c", "http://own/v1"),
+    ]
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", "http://a http://b")
+    with pytest.raises(ConfigError, match="'http://a http://b' is not an http:// or https://"):
+        load_settings()
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", "http://a,,,http://b")
+    with pytest.raises(ConfigError, match="has 4 addresses, and fallbacks 3 models"):
         load_settings()
 
 
