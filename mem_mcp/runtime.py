@@ -18,7 +18,7 @@ from mem_mcp.logs import feedback, llm_calls, recalls
 from mem_mcp.logs.feedback import Ratings
 from mem_mcp.logs.llm_calls import Calls
 from mem_mcp.logs.recalls import Traces
-from mem_mcp.prompts import Prompts
+from mem_mcp.prompts import PromptFolder
 from mem_mcp.retrieval.feedback_signals import FeedbackCache
 from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import LogTable, Store, Vector, adopt
@@ -51,7 +51,7 @@ class Runtime:
     """The same object if a language model is configured; None if none is."""
     reranker: Reranker | None
     """None if no reranking model is configured."""
-    prompts: Prompts
+    prompts: PromptFolder
     zone: tzinfo
     """Time zone of times given without one, and of dates shown."""
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -88,7 +88,7 @@ class Runtime:
             gateway=door if settings.llm.model else None,
             reranker=rerank if reranking.model else None,
             zone=local_zone(settings.time_zone),
-            prompts=Prompts.load(Path(settings.llm.prompts) if settings.llm.prompts else None),
+            prompts=PromptFolder(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
 
     @property
