@@ -13,7 +13,7 @@ from pathlib import Path
 from mem_mcp.config import Settings
 from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder
 from mem_mcp.errors import EmbedderUnavailable
-from mem_mcp.llm import Gateway
+from mem_mcp.llm import Gateway, Ledger
 from mem_mcp.logs import feedback, llm_calls, recalls
 from mem_mcp.logs.feedback import Ratings
 from mem_mcp.logs.llm_calls import Calls
@@ -71,7 +71,7 @@ class Runtime:
         scopes = ScopeCache()
         ratings = Ratings(LogTable(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
         calls = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
-        door = Gateway(settings.llm, on_call=calls.add)
+        door = Gateway(settings.llm, Ledger(elsewhere=calls.elsewhere), on_call=calls.add)
         embedding, reranking = settings.embedding, settings.rerank
         embed = partial(door.embed, model=embedding.model, api_base=embedding.api_base)
         rerank = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)

@@ -172,11 +172,11 @@ class LLMSettings(Section):
     tokens_per_minute: int = Field(default=0, ge=0)
     """Tokens sent and received a minute; requests beyond wait; 0: no bound."""
     calls_per_day: int = Field(default=0, ge=0)
-    """Calls that each process may make until midnight UTC; 0: no bound."""
+    """Calls of the language model until midnight UTC, by all processes together; 0: no bound."""
     tokens_per_day: int = Field(default=0, ge=0)
-    """Tokens that each process may send and receive until midnight UTC; 0: no bound."""
+    """Tokens it may take and give until midnight UTC, likewise; 0: no bound."""
     dollars_per_day: float = Field(default=0.0, ge=0)
-    """Dollars that each process may spend until midnight UTC, at known prices; 0: no bound."""
+    """Dollars it may cost until midnight UTC, likewise, at known prices; 0: no bound."""
     max_output_tokens: int = Field(default=2_000, ge=1, le=1_000_000)
     """Length of the longest answer; doubled once when an answer was cut there."""
     temperature: float = Field(default=0.0, ge=0, le=2)

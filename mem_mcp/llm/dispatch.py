@@ -74,14 +74,15 @@ class Dispatcher:
         """
         await self._open()
         async with self._slots:
-            check_budget(self._settings, self._ledger.today)
+            if request.kind == "completion":
+                await check_budget(self._settings, self._ledger)
             breaker = self._breakers[request.name]
             if seconds := breaker.enter():
                 raise LLMUnavailable(
                     "open", f"{request.model} kept failing; it is tried again in {seconds:.0f} s"
                 )
             reserved = await self._pace.reserve(request.tokens)
-            self._count(turn, Usage(calls=1))
+            self._count(turn, request.kind, Usage(calls=1))
             notes: dict[str, Any] = {}
             used, failure = Usage(), None
             started = time.perf_counter()
@@ -97,7 +98,7 @@ class Dispatcher:
                 for _ in range(retries):
                     self._pace.requests.take(1)
                 used += Usage(retries=retries, seconds=time.perf_counter() - started)
-                self._count(turn, used)
+                self._count(turn, request.kind, used)
                 self._on_call(Call(request.model, request.kind, used, failure, utc_now()))
             reserved.amount = used.tokens
             return response
@@ -154,9 +155,9 @@ class Dispatcher:
         )
         self._deployed.add(request.name)
 
-    def _count(self, turn: Turn, usage: Usage) -> None:
+    def _count(self, turn: Turn, kind: Kind, usage: Usage) -> None:
         turn.add(usage)
-        self._ledger.add(usage)
+        self._ledger.add(kind, usage)
 
 
 @contextmanager

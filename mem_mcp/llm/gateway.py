@@ -64,10 +64,33 @@ class Gateway:
         self._ledger = ledger
         self._dispatcher = Dispatcher(settings, ledger, on_call)
         self._formats: dict[str, Format] = {}
+        self._is_warm = False
 
     async def warm(self) -> None:
-        """Import LiteLLM in a thread, before the first call needs it."""
+        """Import LiteLLM in a thread, before the first call needs it; log what budgets miss."""
+        if self._is_warm:
+            return
+        self._is_warm = True
+        if note := await self.unbounded():
+            _log.warning("%s", note)
         await litellm_api.litellm()
+
+    async def unbounded(self) -> str:
+        """Name the models whose calls llm.dollars_per_day cannot bound; empty if there are none."""
+        models = dict.fromkeys(model for model, _ in self._settings.addresses if model)
+        if not (models and self._settings.dollars_per_day):
+            return ""
+        library = await litellm_api.litellm()
+        priced = await asyncio.gather(
+            *(asyncio.to_thread(litellm_api.has_price, library, model) for model in models)
+        )
+        unpriced = [model for model, known in zip(models, priced, strict=True) if not known]
+        if not unpriced:
+            return ""
+        return (
+            f"llm.dollars_per_day does not bound {', '.join(unpriced)}, whose price is not known: "
+            "set llm.tokens_per_day or llm.calls_per_day"
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -112,6 +135,7 @@ class Gateway:
         tokens = max_output_tokens or self._settings.max_output_tokens
         request = AnswerRequest(messages, answer, tokens)
         async with self._within_deadline() as turn:
+            await self.warm()
             failures: list[LLMError] = []
             # The Router's own fallbacks would take a refused format for a failure, and never try
             # the next format with the first model.

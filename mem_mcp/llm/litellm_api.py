@@ -121,6 +121,16 @@ def context_window(library: Library, model: str) -> int | None:
     return info.get("max_input_tokens") or None
 
 
+def has_price(library: Library, model: str) -> bool:
+    """Return whether LiteLLM knows what a model's tokens cost; Ollama's cost nothing."""
+    try:
+        costs = library.cost_per_token(model=model, prompt_tokens=1, completion_tokens=1)
+    except (library.exceptions.ModelNotMappedError, library.exceptions.BadRequestError):
+        return False
+    # A model of unknown price has a price of 0 once a Router has it.
+    return sum(costs) > 0 or model.startswith("ollama")
+
+
 def count_tokens(library: Library, model: str, texts: Sequence[str]) -> list[int]:
     """Return the tokens of each text; an estimate if the model's tokenizer is not known."""
     return [library.token_counter(model=model, text=text) for text in texts]

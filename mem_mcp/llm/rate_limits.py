@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMBudgetSpent
-from mem_mcp.llm.usage import Usage
+from mem_mcp.llm.usage import Ledger
 
 MINUTE = 60.0
 FAILURES = 3
@@ -109,12 +109,15 @@ class Breaker:
         self._until = self._clock() + COOLDOWN
 
 
-def check_budget(settings: LLMSettings, today: Usage) -> None:
-    """Check that the day's budget is not spent.
+async def check_budget(settings: LLMSettings, ledger: Ledger) -> None:
+    """Check that the day's budget of the language model is not spent.
 
     Raises:
         LLMBudgetSpent: it is; the message names the setting.
     """
+    if not (settings.calls_per_day or settings.tokens_per_day or settings.dollars_per_day):
+        return
+    today = await ledger.today()
     for name, limit, used in (
         ("calls_per_day", settings.calls_per_day, today.calls + today.retries),
         ("tokens_per_day", settings.tokens_per_day, today.tokens),
