@@ -51,6 +51,7 @@ from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
+from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
     export,
     forget,
@@ -363,7 +364,10 @@ class AsyncMemory:
         return [*self._runtime.store.rescue.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
-        result = await work
+        with fallback_notes() as notes:
+            result = await work
+        if notes and isinstance(degraded := getattr(result, "degraded", None), list):
+            degraded.extend(notes)
         self._upkeep.after_write()
         self._background.wake()
         return result

@@ -21,6 +21,7 @@ from mem_mcp.errors import (
 )
 from mem_mcp.llm import litellm_api, response_parsing, structured_output
 from mem_mcp.llm.dispatch import Dispatcher, ModelRequest
+from mem_mcp.llm.fallback_notes import note_fallback
 from mem_mcp.llm.structured_output import Answer, AnswerRequest, Format, Message, UnusableAnswer
 from mem_mcp.llm.usage import PROCESS, Call, Ledger, Turn, Usage, open_turn
 
@@ -149,6 +150,8 @@ class Gateway:
                     _log.info("%s", error)
                     failures.append(error)
                 else:
+                    if failures:
+                        note_fallback(f"the fallback {model} answered, since {failures[0]}")
                     return Completion(result, turn.usage, model, cut)
             raise failures[0]
 
@@ -234,11 +237,11 @@ class Gateway:
                 async with asyncio.timeout_at(turn.ends):
                     yield turn
             except TimeoutError:
-                seconds = self._settings.deadline_seconds
-                raise LLMUnavailable(
-                    "deadline",
-                    f"the model gave no answer within {seconds:g} s (llm.deadline_seconds)",
-                ) from None
+                within = f"within {self._settings.deadline_seconds:g} s (llm.deadline_seconds)"
+                message = f"the model gave no answer {within}"
+                if turn.waits_for:
+                    message = f"the model was not asked {within}: {turn.waits_for} allowed no more"
+                raise LLMUnavailable("deadline", message) from None
 
     async def _in_best_format(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], *, partial: bool

@@ -93,6 +93,18 @@ def is_small(model: str) -> bool:
     return bool(sizes) and max(sizes) < _LARGE
 
 
+def pause(library: Library, retry: int, retries: int) -> float:
+    """Return the seconds before a further attempt: more before each, and some by chance.
+
+    Args:
+        library: LiteLLM.
+        retry: which of the further attempts it is, from 0.
+        retries: how many further attempts there are.
+    """
+    backoff = library.utils._calculate_retry_after  # noqa: SLF001 - what its Router takes
+    return float(backoff(remaining_retries=retries - retry, max_retries=retries))
+
+
 def missing_keys(library: Library, model: str) -> list[str]:
     """Return the environment variables that a model's provider needs and that are not set."""
     missing: list[str] = library.validate_environment(model)["missing_keys"]

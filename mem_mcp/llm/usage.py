@@ -78,10 +78,25 @@ class Turn:
         self.usage = Usage()
         self._outer = outer
 
+        self.waits_for = ""
+        """Setting whose bound is waited for; empty while none is."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.ends - asyncio.get_running_loop().time()
+
     @property
     def over(self) -> bool:
         """Whether the deadline has passed."""
-        return asyncio.get_running_loop().time() >= self.ends
+        return self.left <= 0
+
+    @contextmanager
+    def waiting_for(self, setting: str) -> Iterator[None]:
+        """Note which setting's bound the body waits for; the note stays if the deadline ends it."""
+        self.waits_for = setting
+        yield
+        self.waits_for = ""
 
     def add(self, usage: Usage) -> None:
         """Add usage to this turn and to the outer ones."""

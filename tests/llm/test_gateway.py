@@ -48,6 +48,7 @@ from mem_mcp.errors import (
 from mem_mcp.llm import Gateway, Ledger, Usage, dispatch, rate_limits
 from mem_mcp.llm.error_mapping import scrub
 from mem_mcp.llm.rate_limits import Breaker, MinuteWindow
+from mem_mcp.llm.usage import open_turn
 
 pytestmark = pytest.mark.anyio
 
@@ -348,6 +349,37 @@ async def test_retry_after_is_waited_for(server: LLMServer, make: Make):
     await make().complete(ASK, Facts)
     first, second = server.requests
     assert second.arrived - first.arrived >= 2
+
+
+async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once_and_is_named(
+    server: LLMServer, make: Make, clock: Clock
+):
+    server.script(failing(429, retry_after="300"), TEA, TEA)
+    gateway = make(fallbacks=["openai/b"])
+    assert (await gateway.complete(ASK, Facts)).model == "openai/b"
+    assert [each.body["model"] for each in server.requests] == ["test", "b"]
+    # Nor is it asked again before.
+    assert (await gateway.complete(ASK, Facts)).model == "openai/b"
+    server.always(failing(429, retry_after="Wed, 21 Oct 2099 07:28:00 GMT"))
+    clock.now += 300
+    error = await failure(gateway)
+    assert isinstance(error, LLMRateLimited)
+    assert "(Retry-After)" in str(error)
+    assert [each.body["model"] for each in server.requests[3:]] == ["test", "b"]
+    resting = await failure(gateway)
+    assert isinstance(resting, LLMUnavailable)
+    assert resting.reason == "open"
+    assert "(Retry-After)" in str(resting)
+    assert len(server.requests) == 5
+
+
+async def test_a_retry_after_within_the_deadline_is_named_when_no_attempt_is_left(
+    server: LLMServer, make: Make
+):
+    later = "try again later"
+    for header, shown in (("1.5", "for 2 s"), ("soon", later), ("-1", later), ("nan", later)):
+        server.always(failing(429, retry_after=header))
+        assert shown in str(await failure(make(retries=0)))
 
 
 async def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(
@@ -696,6 +728,31 @@ async def test_waiting_for_a_place_ends_at_the_deadline(server: LLMServer, make:
     assert isinstance(error, LLMUnavailable)
     assert error.reason == "deadline"
     assert gateway.usage.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("bound", "named"),
+    [
+        ({"requests_per_minute": 1}, "llm.requests_per_minute allowed no more"),
+        ({"tokens_per_minute": 1}, "llm.tokens_per_minute allowed no more"),
+        ({"concurrency": 1}, "llm.concurrency allowed no more"),
+    ],
+)
+async def test_waiting_for_a_bound_of_ones_own_is_named(
+    server: LLMServer, make: Make, bound: dict[str, int], named: str
+):
+    server.always(TEA)
+    gateway = make(deadline_seconds=0.3, **bound)
+    await gateway.complete(ASK, Facts)
+    server.always(said("late", delay=30))
+
+    async def hurried() -> LLMError:
+        with open_turn(0.1):
+            return await failure(gateway)
+
+    first, second = await asyncio.gather(failure(gateway), hurried())
+    assert named in str(second)
+    assert ("gave no answer" in str(first)) == ("concurrency" in bound)
 
 
 async def test_a_caller_who_leaves_is_no_failure_of_the_model(server: LLMServer, make: Make):

@@ -12,7 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from llm_server import INPUT_TOKENS, OUTPUT_TOKENS, LLMServer, Reply, failing
+from llm_server import (
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    Answer,
+    LLMServer,
+    Reply,
+    Request,
+    failing,
+)
 from pydantic import BaseModel
 
 from mem_mcp import AsyncMemory, Settings
@@ -497,3 +505,35 @@ async def test_a_budget_of_dollars_that_cannot_be_counted_is_told(
         await gateway.complete(ASK, Facts)
     (line,) = [each.message for each in caplog.records]
     assert line.startswith("llm.dollars_per_day does not bound openai/test, whose price")
+
+
+# Fallbacks.
+
+
+async def test_an_answer_names_the_fallback_that_gave_it(
+    bounded: Callable[..., Settings], server: LLMServer
+):
+    judged = {
+        "evidence": ["the paint is dry"],
+        "outcome": "success",
+        "summary": "",
+        "lesson": None,
+        "differently": None,
+        "confidence": 0.9,
+    }
+
+    def answer(request: Request) -> Answer:
+        if request.body["model"] == "test":
+            return failing(500)
+        return judged if "the paint is dry" in request.text else LEARNT
+
+    server.answer = answer
+    async with AsyncMemory.open(bounded(fallbacks=["openai/b", "openai/c"])) as memory:
+        told = await say(memory)
+        outcome = await memory.record_outcome("Paint", logs=["the paint is dry"])
+        assert (
+            told
+            == outcome.degraded
+            == ["the fallback openai/b answered, since openai/test failed (status 500)"]
+        )
+        assert (await memory.recall("paint")).degraded == []
