@@ -51,6 +51,7 @@ from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
+from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
     export,
     forget,
@@ -300,7 +301,10 @@ class AsyncMemory:
         return await self._written(work)
 
     async def reembed(
-        self, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+        announce: Callable[[int], None] = lambda _: None,
     ) -> Reembedded:
         """Make every vector anew with the embedding model of the settings, and switch to it.
 
@@ -309,11 +313,13 @@ class AsyncMemory:
 
         Args:
             progress: called with how many versions are done, and in all.
+            announce: called with how many versions are to be embedded, before the model is asked.
+                What it raises ends the call.
 
         Raises:
             EmbedderUnavailable: the model gave no vector; what was made stays for the next time.
         """
-        done = await reembed.reembed(self._runtime, progress)
+        done = await reembed.reembed(self._runtime, progress, announce)
         await self.maintain()
         return done
 
@@ -358,7 +364,10 @@ class AsyncMemory:
         return [*self._runtime.store.rescue.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
-        result = await work
+        with fallback_notes() as notes:
+            result = await work
+        if notes and isinstance(degraded := getattr(result, "degraded", None), list):
+            degraded.extend(notes)
         self._upkeep.after_write()
         self._background.wake()
         return result

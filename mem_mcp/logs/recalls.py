@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +17,12 @@ from mem_mcp.times import utc_now
 
 _TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
 SCHEMA = log_schema(
-    *((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string()))
+    *((name, pa.string()) for name in _TEXTS),
+    ("memory_ids", pa.list_(pa.string())),
+    ("relevance", pa.string()),
 )
 """The columns of the log."""
-_COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
+_COLUMNS = (*_TEXTS, "memory_ids", "relevance", "vector", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Trace:
     arguments: Mapping[str, Any]
     """The other arguments of the call, as JSON values."""
     created_at: datetime
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    """What a reranking model said of each memory that it read, by memory_id."""
 
 
 def new_recall_id() -> str:
@@ -124,8 +128,10 @@ class Traces(WriteBehind[Trace]):
         """Return a trace's values by the log's columns."""
         values = {name: getattr(entry, name) for name in _COLUMNS}
         values["arguments"] = json.dumps(entry.arguments, ensure_ascii=False, default=str)
+        values["relevance"] = json.dumps(entry.relevance) if entry.relevance else None
         return values
 
 
 def _trace(row: dict[str, Any]) -> Trace:
-    return Trace(**{**row, "arguments": json.loads(row["arguments"])})
+    texts = {"arguments": row["arguments"], "relevance": row["relevance"] or "{}"}
+    return Trace(**{**row, **{name: json.loads(text) for name, text in texts.items()}})

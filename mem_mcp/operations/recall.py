@@ -53,6 +53,7 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
             memory_ids=[memory.memory_id for memory in result.memories],
             arguments=asdict(request),
             created_at=now,
+            relevance=found.relevance,
         )
     )
     return result

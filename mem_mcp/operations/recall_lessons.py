@@ -61,6 +61,11 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
             memory_ids=shown,
             arguments=asdict(request),
             created_at=now,
+            relevance={
+                memory_id: one
+                for found in founds.values()
+                for memory_id, one in found.relevance.items()
+            },
         )
     )
     return result

@@ -335,7 +335,7 @@ def _check(
     }
     occurred_at = moment(request.occurred_at) or now
     most = settings.remember.max_characters
-    degraded = [] if runtime.gateway else _without_model(request)
+    degraded = _unread(runtime, request) if runtime.gateway else _without_model(request)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
         return _Checked(scope, [memory], request_of, degraded)
@@ -391,6 +391,14 @@ def _message(message: Mapping[str, Any], argument: str) -> dict[str, Any]:
         "actor_id": checks.name(message.get("name"), f"{argument}.name"),
         "occurred_at": message.get("occurred_at"),
     }
+
+
+def _unread(runtime: Runtime, request: Remember) -> list[str]:
+    """Say what does nothing because the language model is not asked."""
+    if _reader(runtime, request) is not None or not request.instructions.strip():
+        return []
+    why = 'with infer "never"' if request.infer == "never" else 'without infer "always"'
+    return [f"the language model is not asked {why}: instructions were not applied"]
 
 
 def _without_model(request: Remember) -> list[str]:

@@ -39,6 +39,9 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
             return UpdateResult(
                 memory_id=old.memory.memory_id, event="NONE", version=old.memory.version
             )
+        if "text" in fields and old.memory.kind not in ("outcome", "lesson"):
+            # Quotes of what it said before are none for what it says now; its history keeps them.
+            fields["evidence"] = []
         fields["reason"] = request.reason or None
         vector, fields = await with_embedding(runtime, old, fields)
         closed, opened = next_version(old, "UPDATE", scope, now, fields=fields, vector=vector)

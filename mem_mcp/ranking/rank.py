@@ -41,6 +41,7 @@ _DIGITS = 6
 _STATEMENTS = ("fact", "procedure")
 _COMPARED = 8
 _LOGIT_MAX = 50  # keeps exp() from overflowing
+_LOGISTIC_OF_0 = 0.5
 
 
 def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None = None) -> Ranking:
@@ -121,13 +122,16 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     Args:
         ranking: Ours.
         rows: The candidates that the model read; the others count as irrelevant.
-        relevance: Of each of these, higher is better. Unless all are in 0..1 they are logits.
+        relevance: Of each of these, higher is better. Unless all are in 0..1 they are logits. Where
+            all logits are negative the model finds nothing relevant for certain: their distances
+            from the best one count, and the best gets our own best score, at most a half.
 
     Returns:
         Scores in 0..1; equal ones keep their order.
     """
     fraction = np.zeros(ranking.score.size)
-    fraction[list(rows)] = _fractions(np.asarray(relevance, np.float64))
+    ours = ranking.score[list(rows)].max(initial=0.0)
+    fraction[list(rows)] = _fractions(np.asarray(relevance, np.float64), ours)
     score = np.round((1 - RERANK_WEIGHT) * ranking.score + RERANK_WEIGHT * fraction, _DIGITS)
     parts = {name: (1 - RERANK_WEIGHT) * part for name, part in ranking.parts.items()}
     parts["rerank"] = RERANK_WEIGHT * fraction
@@ -192,10 +196,20 @@ def _best_first(score: Floats, rows: Integers) -> Integers:
     return rows[np.argsort(-score[rows], kind="stable")]
 
 
-def _fractions(relevance: Floats) -> Floats:
+def _fractions(relevance: Floats, ours: float) -> Floats:
+    """Return relevances in 0..1; `ours` is the best of our own scores of the same candidates."""
     if ((relevance >= 0) & (relevance <= 1)).all():
         return relevance
-    return np.asarray(1 / (1 + np.exp(-np.clip(relevance, -_LOGIT_MAX, _LOGIT_MAX))))
+    best = relevance.max()
+    if best >= 0:
+        return _logistic(relevance)
+    # Their own values would all be near 0, and so would the differences that make an order.
+    level = max(float(_logistic(best)), min(ours, _LOGISTIC_OF_0))
+    return np.asarray(level / (1 + best - relevance))
+
+
+def _logistic(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_LOGIT_MAX, _LOGIT_MAX))))
 
 
 def _sum(parts: Parts) -> Floats:
