@@ -693,7 +693,7 @@ def test_a_window_counts_the_last_minute_and_may_be_corrected():
 
 async def test_the_calls_of_one_turn_share_one_deadline(server: LLMServer, make: Make):
     server.script({"facts": []}, said("late", delay=30), {"facts": []})
-    gateway = make(deadline_seconds=0.4)
+    gateway = make(deadline_seconds=3)
     with gateway.turn() as turn:
         await gateway.complete(ASK, Facts)
         error = await failure(gateway)
