@@ -158,10 +158,11 @@ class AsyncMemory:
 
         A text that this user and agent have stored already under the same kind is not stored
         again: what it brings anew is added, and what was over comes back (UPDATE); else its event
-        is NONE. Messages are numbered on from the last of their run; the content
-        of one is a text or a list of text and image parts. `on_progress` is called with the parts
-        of a long conversation that the model has done, and with how many there are; it may be
-        async. What it raises ends the call, and what was read until then stays.
+        is NONE. Messages are numbered on from the last of their run; the content of one is a text
+        or a list of text and image parts. `on_progress` is called when the model begins and ends a
+        part of it, or a picture: with the parts that are done, one that has begun counting half,
+        and with how many there are. It may be async. What it raises ends the call, and what was
+        read until then stays.
         """
         return await self._written(remember.remember(self._runtime, request))
 
@@ -296,7 +297,10 @@ class AsyncMemory:
             LLMUnavailable: no model is configured.
         """
         work = reprocess.reprocess(
-            self._runtime, pending=request.pending, outcomes=request.outcomes
+            self._runtime,
+            pending=request.pending,
+            outcomes=request.outcomes,
+            on_progress=request.on_progress,
         )
         return await self._written(work)
 

@@ -26,6 +26,9 @@ RECALLABLE: tuple[Status, ...] = ("active", "probation")
 
 WAITS = "waits for the language model"
 """Reason of a pending version that recall sees meanwhile, as it was given."""
+GIVEN_UP = "waits for the language model, which failed at it too often"
+"""The same of one that the model is no longer asked for by itself, only by `reprocess`."""
+WAITING_REASONS = (WAITS, GIVEN_UP)
 
 
 class Model(BaseModel):

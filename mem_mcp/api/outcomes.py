@@ -28,6 +28,7 @@ from mem_mcp.api.arguments import (
 )
 from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Outcome, UserScope
+from mem_mcp.api.progress import Progress
 from mem_mcp.api.words import OUTCOMES, USER_SCOPES
 from mem_mcp.errors import InvalidInput
 from mem_mcp.text import check_text
@@ -82,6 +83,7 @@ class RecordOutcome(Scoped):
     metadata: Metadata = None
     occurred_at: Annotated[OccurredAt, Doc("Default now")] = None
     idempotency_key: IdempotencyKey = ""
+    on_progress: Annotated[Progress | None, Check(lambda value, _: value, {})] = None
 
 
 @dataclass(frozen=True)

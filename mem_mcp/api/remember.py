@@ -1,6 +1,6 @@
 """remember: its arguments."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import tzinfo
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from mem_mcp.api.arguments import (
 from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.messages import normalise
 from mem_mcp.api.models import Infer, Kind, Relation
+from mem_mcp.api.progress import Progress
 from mem_mcp.api.words import word as read_word
 from mem_mcp.errors import InvalidInput
 
@@ -29,8 +30,6 @@ MOST_AT_ONCE = 1_000
 MAX_INSTRUCTIONS = 10_000
 KINDS: tuple[Kind, ...] = ("fact", "message", "procedure")
 """What remember stores; outcomes and lessons come with record_outcome."""
-Progress = Callable[[int, int], Awaitable[None] | None]
-"""Told how many parts of a long conversation are done, and how many there are."""
 
 
 def _messages(value: object, argument: str, zone: tzinfo) -> list[Mapping[str, Any] | None]:

@@ -127,6 +127,10 @@ class Stats(Model):
     users: int
     by_kind: dict[str, int]
     by_status: dict[str, int]
+    waiting: int = 0
+    """Memories and outcomes that wait for a language model."""
+    given_up: int = 0
+    """Those of them that it failed at so often that only `reprocess` asks for them again."""
     without_vector: int
     embedder: str | None
     dimension: int | None

@@ -4,7 +4,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 from mem_mcp.api.arguments import FLAG
-from mem_mcp.api.call import Doc
+from mem_mcp.api.call import Check, Doc
+from mem_mcp.api.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,4 @@ class Reprocess:
     _: KW_ONLY
     pending: Annotated[bool, FLAG, Doc("What was stored unread, for want of a model")] = True
     outcomes: Annotated[bool, FLAG, Doc("Also outcomes that a model judged, again")] = False
+    on_progress: Annotated[Progress | None, Check(lambda value, _: value, {})] = None

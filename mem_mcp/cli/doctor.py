@@ -56,6 +56,11 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str | None], str], ...] = (
         "correct llm.model, llm.api_base or the provider's key; until then, what is to be read "
         "waits, and mem-mcp reprocess finishes it",
     ),
+    (
+        "what waits",
+        doctor_checks.what_waits,
+        "mem-mcp reprocess asks once more; a better model (llm.model) may read them",
+    ),
     ("start", doctor_checks.start, "run mem-mcp serve in a terminal and read what it says"),
 )
 

@@ -191,6 +191,22 @@ def language_model(settings: Settings) -> str:
     return "; ".join(filter(None, [_answers(model, usage), note]))
 
 
+def what_waits(settings: Settings) -> str | None:
+    """Check that nothing waits that the language model was given up for."""
+    if not settings.llm.model:
+        return None
+    try:
+        stats = asyncio.run(_counts(settings))
+    except StoreError:  # the check of the store reports it
+        return None
+    if stats.given_up:
+        raise MemError(
+            f"{counted(stats.given_up)} that the language model failed at too often to be asked "
+            "again by itself; they are found as they were given"
+        )
+    return f"{counted(stats.waiting)} for the language model"
+
+
 def _call(
     settings: Settings, model: str, api_base: str, request: Callable[[Gateway], Awaitable[T]]
 ) -> tuple[T, Usage]:

@@ -34,6 +34,9 @@ def stats_lines(stats: Stats) -> Iterator[str]:
     )
     yield f"kinds     {_counts(stats.by_kind)}"
     yield f"status    {_counts(stats.by_status)}"
+    if stats.waiting:
+        given_up = f", {stats.given_up:,} of them given up" if stats.given_up else ""
+        yield f"waiting   {stats.waiting:,}{given_up}; mem-mcp reprocess lets the model read them"
     yield f"embedder  {stats.embedder or 'cannot work; mem-mcp doctor says why'}"
     if stats.without_vector:
         yield f"no vector {stats.without_vector:,}; mem-mcp maintain embeds them"

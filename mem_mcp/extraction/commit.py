@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,11 @@ from mem_mcp.api.models import Memory, Remembered, Scope
 from mem_mcp.errors import WriteConflict
 from mem_mcp.extraction.field_parsing import shortened
 from mem_mcp.extraction.material import ExtractionInput, ExtractionProgress, places
+from mem_mcp.extraction.passing_on import credits_passed_on, pass_ratings_on
 from mem_mcp.extraction.pending import kept as kept_fields
 from mem_mcp.extraction.pending import waiting as waiting_rows
 from mem_mcp.extraction.plan import Change, Plan
+from mem_mcp.extraction.quotes import Passages
 from mem_mcp.extraction.secrets import masked
 from mem_mcp.extraction.windows import ConversationWindow
 from mem_mcp.retrieval.access import EVERY_FIELD
@@ -21,7 +23,7 @@ from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
-from mem_mcp.writing.identity import assign_ids, new_memory
+from mem_mcp.writing.identity import Insertion, assign_ids, new_memory
 from mem_mcp.writing.insert import new_rows, stored_earlier, superseded
 from mem_mcp.writing.memory_text import embedded_text
 from mem_mcp.writing.versions import deletion, next_version
@@ -108,6 +110,9 @@ async def apply_plan(
                 for row, one in await _still_kept(runtime, material, kept)
             ]
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in add}
+            became = _successors(material, made, learnt, placed, fresh)
+            await pass_ratings_on(runtime, waiting, became)
+            pairs += await credits_passed_on(runtime, waiting, became)
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
             closed += superseded(placed)
             if not (add or opened):
@@ -117,6 +122,21 @@ async def apply_plan(
                 break
     else:
         raise WriteConflict("others keep changing these memories; try again")
+    learnt.became = became
+    _note(learnt, material, made, placed, kept, changed.keys(), fresh)
+    return []
+
+
+def _note(
+    learnt: ExtractionProgress,
+    material: ExtractionInput,
+    made: Plan,
+    placed: Sequence[Insertion],
+    kept: Sequence[Memory],
+    changed: Collection[str],
+    fresh: Mapping[str, Change],
+) -> None:
+    """Add to the answer what a plan came to."""
     learnt.degraded += made.degraded
     learnt.degraded += [
         f"{shortened(one.text)} is kept as it was given, as the language model passed over it"
@@ -144,7 +164,6 @@ async def apply_plan(
         for memory in made.none
         if memory is not None
     ]
-    return []
 
 
 async def _still_waiting(runtime: Runtime, rows: Sequence[Version]) -> list[Version]:
@@ -184,6 +203,33 @@ def _kept(material: ExtractionInput, made: Plan, window: ConversationWindow) -> 
         update = {"text": text, "content_hash": content_hash(text)}
         bare.append(material.given[index].model_copy(update=update))
     return waiting_rows(bare, material.instructions)
+
+
+def _successors(
+    material: ExtractionInput,
+    made: Plan,
+    learnt: ExtractionProgress,
+    placed: Sequence[Insertion],
+    changed: Mapping[str, Change],
+) -> dict[str, list[str]]:
+    """Return what the messages that wait became so far: the memories that quote them."""
+    quoted = [
+        (one.fields["evidence"][0], insertion.memory.memory_id)
+        for one, insertion in zip(made.add, placed, strict=False)
+    ]
+    quoted += [
+        (change.quote, memory_id)
+        for memory_id, change in changed.items()
+        if change not in made.delete
+    ]
+    became = {memory_id: [*ids] for memory_id, ids in learnt.became.items()}
+    said = Passages([each.text for each in material.said])
+    for quote, memory_id in quoted:
+        for place in said.holding(quote) if material.waited else ():
+            ids = became.setdefault(material.waited[place].memory.memory_id, [])
+            if memory_id not in ids:
+                ids.append(memory_id)
+    return became
 
 
 def _draft(material: ExtractionInput, text: str, told: Mapping[str, Any], now: datetime) -> Memory:

@@ -60,6 +60,8 @@ class ExtractionProgress:
     """What an earlier call of the same request made; then nothing was done."""
     left: list[Utterance] = field(default_factory=list)
     """What the model did not read."""
+    refused: list[Utterance] = field(default_factory=list)
+    """What the model gave no usable answer to."""
     ahead: list[Utterance] = field(default_factory=list)
     """What it was not asked to read yet."""
     begun: bool = False
@@ -69,8 +71,14 @@ class ExtractionProgress:
     degraded: list[str] = field(default_factory=list)
     unread_rows: Sequence[Version] = ()
     """Rows that go on waiting, as the model did not read them."""
+    became: dict[str, list[str]] = field(default_factory=dict)
+    """By the id of a message that waited: the ids of the memories that quote it."""
     kept: set[int] = field(default_factory=set)
     """Places of the messages that an answer did not read."""
+
+    def failed(self, given: ExtractionInput) -> set[int]:
+        """Return the places of the messages that the model gave no usable answer to."""
+        return {place for said in self.refused for place in places(given, said)}
 
     def unread(self, given: ExtractionInput) -> list[int]:
         """Return the places of the messages that were not read, or not whole."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mem_mcp.api.models import Memory, Scope
-from mem_mcp.api.remember import Progress
+from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.extraction.material import ExtractionProgress, material
-from mem_mcp.extraction.pending import content_of_row, request_of, still_waiting
+from mem_mcp.extraction.pending import content_of_row, failed_again, request_of, still_waiting
 from mem_mcp.extraction.pictures import Content, described
 from mem_mcp.extraction.pipeline import infer
 from mem_mcp.llm import Gateway
@@ -45,14 +45,16 @@ async def read_messages(
         texts: what a message says in full, by memory id, where its row leaves secrets out.
         instructions: those of the call.
         request: the caller's key, if any.
-        on_progress: is told how many parts are done.
+        on_progress: is told when each picture and each part begins and ends.
     """
     failure = None
     memories = [
         with_text(row.memory, texts.get(row.memory.memory_id, row.memory.text)) for row in rows
     ]
-    if any(content.pictures for content in contents):
-        contents, failure = await described(runtime, gateway, contents)
+    pictures = sum(len(content.pictures) for content in contents)
+    report = PartsReport(on_progress, pictures + 1)
+    if pictures:
+        contents, failure = await described(runtime, gateway, contents, report)
         memories = worded(memories, contents)
     given = material(
         scope,
@@ -63,26 +65,53 @@ async def read_messages(
     )
     progress = ExtractionProgress()
     if failure is None:
-        await infer(runtime, gateway, given, progress, on_progress)
+        await infer(runtime, gateway, given, progress, report, pictures)
     else:
         note = f"the language model did not describe a picture, so all of it waits: {failure}"
         progress.left, progress.degraded = [*given.said], [note]
-    progress.unread_rows = [
-        await _described_row(runtime, rows[place], contents[place]) if contents else rows[place]
+        progress.failure = failure
+        progress.refused = [*given.said] if failure.of_request else []
+    failed = progress.failed(given)
+    unread = [
+        (rows[place], contents[place] if contents else None, place in failed)
         for place in progress.unread(given)
     ]
+    progress.unread_rows = await _waiting_on(runtime, unread)
     return progress
 
 
-async def _described_row(runtime: Runtime, row: Version, content: Content) -> Version:
-    """Keep the descriptions of pictures with a message that goes on waiting: they were paid for."""
-    if content == content_of_row(row.memory):
-        return row
-    fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
-    vector, fields = await with_embedding(runtime, row, fields)
-    whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-    closed, opened = next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
-    return opened if await runtime.store.apply([opened], close=[closed]) else row
+async def _waiting_on(
+    runtime: Runtime, unread: Sequence[tuple[Version, Content | None, bool]]
+) -> list[Version]:
+    """Keep with messages that go on waiting what was paid for, and count what the model failed at.
+
+    Args:
+        runtime: what to work with.
+        unread: each with what it holds now, where there are pictures, and whether the model gave
+            no usable answer to it.
+
+    Returns:
+        The current rows.
+    """
+    pairs = []
+    for row, content, has_failed in unread:
+        fields = {}
+        if content is not None and content != content_of_row(row.memory):
+            fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
+        if has_failed:
+            changed = row.memory.model_copy(update=fields)
+            fields = {**fields, **failed_again(changed, utc_now())}
+        if not fields:
+            continue
+        vector, fields = await with_embedding(runtime, row, fields)
+        fields = {"reason": row.memory.reason, **fields}
+        whose = Scope(user_id=row.memory.actor or row.memory.user_id)
+        pairs.append(next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector))
+    opened = [new for _, new in pairs]
+    if opened and await runtime.store.apply(opened, close=[old for old, _ in pairs]):
+        now = {new.memory.memory_id: new for new in opened}
+        return [now.get(row.memory.memory_id, row) for row, _, _ in unread]
+    return [row for row, _, _ in unread]
 
 
 def worded(memories: Sequence[Memory], contents: Sequence[Content]) -> list[Memory]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.extraction.coverage import has_content, tells_deed
@@ -14,7 +15,7 @@ from mem_mcp.extraction.grounding import Evidence
 from mem_mcp.extraction.plan import PlanContext
 from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.secrets import Secrets
-from mem_mcp.extraction.statement_check import Support, sentences_of
+from mem_mcp.extraction.statement_check import Support, is_named, sentences_of
 from mem_mcp.extraction.statement_check import difference as differs
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, share_a_subject
 from mem_mcp.prompts.conversation import Utterance
@@ -138,6 +139,11 @@ class OperationChecks:
         self, operation: Operation, said: Sequence[Utterance], replaced: Memory | None = None
     ) -> str:
         """Return in which way the text says something else than its quote; "" if it does not."""
+        return differs(operation.text or "", self._support(operation, said, replaced))
+
+    def _support(
+        self, operation: Operation, said: Sequence[Utterance], replaced: Memory | None = None
+    ) -> Support:
         quote = operation.quote or ""
         around = [*self.evidence.before(quote), *(one.text for one in self._asked.context)]
         around += [memory.text for memory in self._asked.known]
@@ -145,7 +151,27 @@ class OperationChecks:
             around += parts_of(replaced)
         people = [one.name for one in (*self._asked.context, *self._asked.new) if one.name]
         people.append(self._asked.scope.user_id)
-        return differs(operation.text or "", Support(said, quote, around, people))
+        return Support(said, quote, around, people)
+
+    def unnamed(
+        self, operation: Operation, said: Sequence[Utterance], fields: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the entities and relations that somebody named, and notes about the others."""
+        support = self._support(operation, said)
+        kept: dict[str, Any] = {
+            "entities": [each for each in fields["entities"] if is_named(each, support)],
+            "relations": [
+                each
+                for each in fields["relations"]
+                if is_named(each.source, support) and is_named(each.target, support)
+            ],
+        }
+        notes = [
+            f"{len(fields[name]) - len(left)} of its {name}, which nobody named"
+            for name, left in kept.items()
+            if len(left) < len(fields[name])
+        ]
+        return kept, notes
 
     def named(self, operation: Operation) -> str:
         """Return what an operation is called in notes: no secret, and not too long."""

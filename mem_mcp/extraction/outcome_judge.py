@@ -5,6 +5,7 @@ Each quote is looked up in the log. Without a quote that stands there the outcom
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -12,11 +13,12 @@ from typing import Any, get_args
 from mem_mcp.api.checks import MAX_ITEMS
 from mem_mcp.api.models import Memory, Outcome
 from mem_mcp.extraction.field_parsing import fraction_of, shortened, text_of
-from mem_mcp.extraction.quotes import Passages
+from mem_mcp.extraction.quotes import Passages, words
 from mem_mcp.extraction.secrets import Secrets
+from mem_mcp.extraction.subject_match import EMPTY_WORDS
 from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.llm import Gateway
-from mem_mcp.prompts.judge import Judgement, messages
+from mem_mcp.prompts.judge import Judgement, ShortJudgement, messages
 from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
@@ -25,6 +27,12 @@ from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 JUDGED = "judged by "
 """Beginning of the reason of a version whose outcome a model judged."""
 _LOG_TOKENS = 8_000
+# A small model on one's own machine reads and writes slowly.
+_SMALL_LOG_TOKENS = 2_000
+_SMALL_ANSWER_TOKENS = 500
+_REPEATS = 0.8
+"""Share of the content words of a sentence that were said before, from which on it only repeats."""
+_SENTENCES = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\n+")  # noqa: RUF001
 _OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -44,23 +52,25 @@ class JudgedOutcome:
 
 
 async def judge(
-    runtime: Runtime, gateway: Gateway, memory: Memory
-) -> tuple[dict[str, Any], list[str]]:
+    runtime: Runtime, gateway: Gateway, memory: Memory, own: tuple[str, str]
+) -> tuple[str, dict[str, Any], list[str]]:
     """Let the model judge an outcome by its logs.
 
     Args:
         runtime: what to work with.
         gateway: to the model.
-        memory: the outcome. The parts of its text that the caller wrote stay.
+        memory: the outcome.
+        own: the summary and the lesson that somebody wrote, which stay; "" for none.
 
     Returns:
-        The fields to change, and sentences about parts of the answer that do not count.
+        The model, the fields to change, and sentences about parts of the answer that do not count.
 
     Raises:
         LLMError: the model gave no usable answer.
     """
-    task, summary, lesson = outcome_parts(memory.text)
-    shown = log_excerpt([memory.source or ""], _LOG_TOKENS)
+    task, _, _ = outcome_parts(memory.text)
+    small = gateway.is_small
+    shown = log_excerpt([memory.source or ""], _SMALL_LOG_TOKENS if small else _LOG_TOKENS)
     asked = messages(
         task,
         shown.text,
@@ -68,10 +78,14 @@ async def judge(
         guidance=runtime.prompts.judge,
     )
     with span("model"):
-        done = await gateway.complete(asked, Judgement)
+        done = await gateway.complete(
+            asked,
+            ShortJudgement if small else Judgement,
+            max_output_tokens=_SMALL_ANSWER_TOKENS if small else None,
+        )
     most = runtime.settings.remember.max_characters
     found = check_judgement(done.answer, shown.passages, most)
-    text, left_out = _composed(task, (summary, lesson), found, most)
+    text, left_out = _composed(task, own, found, most)
     fields = {
         "outcome_type": found.outcome,
         "confidence": found.confidence,
@@ -81,7 +95,7 @@ async def judge(
         "status": "active",
         "reason": f"{JUDGED}{done.model}",
     }
-    return fields, [*found.dropped, *left_out]
+    return done.model, fields, [*found.dropped, *left_out]
 
 
 def _composed(
@@ -131,7 +145,7 @@ def check_judgement(
     evidence = [quote for quote in evidence if _kept(quote, "a quote", secrets, dropped)]
     summary = _kept(answer.summary, "its summary", secrets, dropped)
     summary = _text(summary, "its summary", most_characters, dropped)
-    told = " ".join(part.strip() for part in (answer.lesson, answer.differently) if part)
+    told = _once(answer.lesson or "", answer.differently or "")
     lesson = _kept(told, "its lesson", secrets, dropped)
     lesson = _text(lesson, "its lesson", most_characters, dropped)
     confidence = fraction_of(answer.confidence)
@@ -146,6 +160,18 @@ def check_judgement(
         if text:
             dropped.append(f"its {name} was left out, as the outcome is unknown")
     return JudgedOutcome(outcome, None, summary if told_so else "", "", kept, (*dropped,))
+
+
+def _once(*texts: str) -> str:
+    """Return the sentences of some texts, each said once, though perhaps in other words."""
+    kept: list[str] = []
+    said: set[str] = set()
+    for sentence in (one.strip() for text in texts for one in _SENTENCES.split(text)):
+        mine = words(sentence) - EMPTY_WORDS
+        if sentence and not (kept and len(mine & said) >= _REPEATS * len(mine)):
+            kept.append(sentence)
+            said |= mine
+    return " ".join(kept)
 
 
 def _outcome(word: str, is_shown: bool, dropped: list[str]) -> Outcome:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mem_mcp.api import checks
+from mem_mcp.api.progress import PartsReport
 from mem_mcp.config import PictureSettings, Settings
 from mem_mcp.errors import InvalidInput, LLMBadOutput, LLMError
 from mem_mcp.llm import Gateway
@@ -288,16 +289,29 @@ def _kept_back(picture: Picture, settings: Settings) -> str:
 
 
 async def described(
-    runtime: Runtime, gateway: Gateway, contents: Sequence[Content]
+    runtime: Runtime, gateway: Gateway, contents: Sequence[Content], report: PartsReport
 ) -> tuple[list[Content], LLMError | None]:
     """Let the model put pictures into words, all at once.
+
+    Args:
+        runtime: what to work with.
+        gateway: to the model.
+        contents: the messages.
+        report: is told when each picture begins and ends.
 
     Returns:
         The messages with a description in the place of each picture, and why some of them have
         none, if so: those are still pictures.
     """
+
+    async def tell(picture: Picture, near: str, most: int) -> str | LLMError:
+        await report.begin()
+        told = await _described(runtime, gateway, picture, near, most)
+        await report.end()
+        return told
+
     asked = [
-        _described(runtime, gateway, picture, _near(contents, place), _room(content, runtime))
+        tell(picture, _near(contents, place), _room(content, runtime))
         for place, content in enumerate(contents)
         for picture in content.pictures
     ]

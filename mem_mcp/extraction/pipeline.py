@@ -8,14 +8,13 @@ kept as it was given (`coverage` has the rule); so is what the model was not ask
 from __future__ import annotations
 
 import asyncio
-from inspect import isawaitable
 
-from mem_mcp.api.remember import Progress
+from mem_mcp.api.progress import PartsReport
 from mem_mcp.errors import LLMError, LLMUnavailable
 from mem_mcp.extraction.commit import apply_plan
 from mem_mcp.extraction.material import ExtractionInput, ExtractionProgress, places
 from mem_mcp.extraction.plan import Plan
-from mem_mcp.extraction.window_reading import read_window, window_tokens
+from mem_mcp.extraction.window_reading import WindowResult, read_window, window_tokens
 from mem_mcp.extraction.windows import ConversationWindow, windows
 from mem_mcp.llm import Gateway
 from mem_mcp.runtime import Runtime
@@ -27,7 +26,8 @@ async def infer(
     gateway: Gateway,
     material: ExtractionInput,
     learnt: ExtractionProgress,
-    on_progress: Progress | None = None,
+    report: PartsReport,
+    before: int = 0,
 ) -> None:
     """Let the model read everything, in order, each part seeing what the ones before it left.
 
@@ -38,7 +38,8 @@ async def infer(
         gateway: to the model.
         material: what is to be learnt from.
         learnt: is filled part by part, so that it tells how far this came if it raises.
-        on_progress: told after each part, read or not.
+        report: is told when each part begins, and ends, read or not.
+        before: how many parts were done before.
 
     Raises:
         WriteConflict: other writers kept winning, or what waited was changed meanwhile.
@@ -52,7 +53,15 @@ async def infer(
         return
     parts = windows(material.said, await window_tokens(runtime, gateway, material))
     learnt.ahead = [said for part in parts for said in part.new]
-    reading = [asyncio.create_task(read_window(runtime, gateway, material, part)) for part in parts]
+    report.expect(before + len(parts))
+    slots = asyncio.Semaphore(runtime.settings.llm.concurrency)
+
+    async def begun(part: ConversationWindow) -> list[WindowResult]:
+        async with slots:
+            await report.begin()
+            return await read_window(runtime, gateway, material, part)
+
+    reading = [asyncio.create_task(begun(part)) for part in parts]
     try:
         for number, (part, task) in enumerate(zip(parts, reading, strict=True)):
             outcomes = await task
@@ -62,6 +71,7 @@ async def infer(
             for window, outcome in outcomes:
                 if isinstance(outcome, LLMError):
                     learnt.left += window.new
+                    learnt.refused += window.new if outcome.of_request else ()
                     learnt.failure = outcome
                     learnt.degraded.append(_told(outcome, number, len(parts)))
             for window, outcome in outcomes:
@@ -71,9 +81,7 @@ async def infer(
                 learnt.first = await apply_plan(runtime, material, outcome, learnt, window, read)
                 if learnt.first:
                     return
-            told = on_progress(number + 1, len(parts)) if on_progress else None
-            if isawaitable(told):
-                await told
+            await report.end()
     finally:
         for task in reading:
             task.cancel()

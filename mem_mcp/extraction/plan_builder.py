@@ -123,7 +123,11 @@ class _PlanBuilder:
             self._is_known(twin, operation)
             return
         self._checks.check_keepable(operation)
-        operation = self._believed(operation, said)
+        believed = self._believed(operation, said)
+        if believed is not operation:
+            fields |= {"relations": [], "confidence": believed.confidence}
+        operation = believed
+        self._name_only_what_is_said(operation, said, fields)
         text = self._text(operation)
         began = self._checks.date(operation, said, fields.get("occurred_at"))
         if twin is None and self._asked.small and operation.target is None:
@@ -144,6 +148,13 @@ class _PlanBuilder:
         fields["evidence"] = [operation.quote]
         self.plan.add.append(Added(text, fields, ends))
         self._covers(operation, text, *([ends.memory.text] if ends else []))
+
+    def _name_only_what_is_said(
+        self, operation: Operation, said: Sequence[Utterance], fields: dict[str, Any]
+    ) -> None:
+        named, notes = self._checks.unnamed(operation, said, fields)
+        fields |= named
+        self._unused += notes
 
     def _add_known(
         self, operation: Operation, twin: Memory, said: Sequence[Utterance], began: datetime | None
@@ -188,6 +199,7 @@ class _PlanBuilder:
             # Most likely meant of what it replaces: what was just said would seem to be over.
             del fields["valid_until"]
             self._unused.append("its valid_until, which is past")
+        self._name_only_what_is_said(operation, said, fields)
         fields["text"] = text
         fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
         fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]

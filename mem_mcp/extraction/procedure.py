@@ -1,17 +1,20 @@
 """Write down how something was done, from an agent's log.
 
-A result of a step counts only where it stands in the log word for word.
+A result of a step counts only where it stands in the log word for word. A step counts only where
+the log names what it was done with (`_is_shown`); of one that is not shown, its result stays.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.errors import LLMBadOutput
-from mem_mcp.extraction.quotes import Passages
+from mem_mcp.extraction.quotes import Passages, comparable, words
 from mem_mcp.extraction.secrets import masked
+from mem_mcp.extraction.subject_match import EMPTY_WORDS
 from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.llm import Gateway
 from mem_mcp.prompts.procedure import Procedure, messages
@@ -20,6 +23,11 @@ from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
 
 _LOG_TOKENS = 8_000
+_MARKED = re.compile(r"[^\s'\"`]*(?:\d|[/_@=\\]|\w\.\w|(?<!\S)-\w)[^\s'\"`]*")
+"""What a step can only have from its log: numbers, paths, options, addresses."""
+_OPTION = re.compile(r"(?<!\S)(-[a-z][\w-]*)[ =]([\w./:@-]*\w)")
+"""An option of a command with its value, in a comparable text: that has single dashes."""
+_STEM = 4
 
 
 async def procedure(
@@ -69,13 +77,19 @@ def procedure_text(answer: Procedure, passages: Sequence[str]) -> tuple[str, lis
     """
     shown = Passages(passages)
     steps: list[str] = []
-    unfounded = 0
+    unfounded = not_shown = 0
+    log = "\n".join(passages)
     for step in answer.steps:
         if not (action := _line(step.action)):
             continue
         result = _line(step.result or "")
         if result and not shown.holding(result):
             result, unfounded = "", unfounded + 1
+        if not _is_shown(action, log):
+            not_shown += 1
+            action, result = result, ""
+        if not action:
+            continue
         steps.append(f"{len(steps) + 1}. {action}{f' -> {result}' if result else ''}")
     parts = [
         answer.overview.strip(),
@@ -87,11 +101,31 @@ def procedure_text(answer: Procedure, passages: Sequence[str]) -> tuple[str, lis
     dropped = []
     if unfounded:
         dropped.append(f"results of {unfounded} steps are not in the log and were left out")
+    if not_shown:
+        dropped.append(f"{not_shown} steps name what is not in the log and were left out")
     text = "\n".join(part for part in parts if part)
     # A step without its secret can still be followed; without the step, the others cannot.
     if (kept := masked(text)) != text:
         dropped.append("what looks like a secret was left out, where … stands")
     return kept, dropped
+
+
+def _is_shown(action: str, log: str) -> bool:
+    """Whether a log names what a step says it did.
+
+    Numbers, paths, options and names of the step must stand in the log, and some other word of it.
+    """
+    within = comparable(log)
+    marked = (mark.strip(".,:;()'") for mark in _MARKED.findall(comparable(action)))
+    if any(mark not in within for mark in marked if mark):
+        return False
+    given = set(_OPTION.findall(within))
+    valued = {name for name, _ in given}
+    if any(pair[0] in valued and pair not in given for pair in _OPTION.findall(comparable(action))):
+        return False
+    stems = {word[:_STEM] for word in words(log)}
+    mine = [word for word in words(action) - EMPTY_WORDS if len(word) >= _STEM]
+    return not mine or any(word[:_STEM] in stems for word in mine)
 
 
 def _section(head: str, lines: Iterable[str]) -> Iterator[str]:

@@ -179,6 +179,23 @@ def difference(text: str, support: Support) -> str:
     )
 
 
+def is_named(name: str, support: Support) -> bool:
+    """Whether all words of a name stand, perhaps in another form, where a statement comes from."""
+    names = [said.name or said.role or "" for said in support.said]
+    texts = [*(said.text for said in support.said), *names, *support.around, *support.people]
+    if _CJK.search(name):
+        return comparable(name) in comparable(" ".join(texts))
+    known = {*words(" ".join(texts).replace("_", " ")), *THE_USER, "agent", "assistant"}
+    stems = {word[:_LEAST_STEM] for word in known}
+    return all(
+        word.lower() in known
+        if word.isdigit()
+        else _is_known(word, known) or (word[:1].islower() and word.lower()[:_LEAST_STEM] in stems)
+        for word in re.findall(r"\w+", name.replace("_", " "))
+        if word.lower() not in EMPTY_WORDS
+    )
+
+
 def sentences_of(text: str, quote: str) -> list[str]:
     """Return the sentences of a message that a quote touches, whole."""
     return _touched([one.strip() for one in _ENDS.split(text) if one and one.strip()], quote)

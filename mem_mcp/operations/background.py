@@ -6,9 +6,10 @@ import asyncio
 import logging
 
 from mem_mcp.errors import MemError
-from mem_mcp.extraction.pending import WAITING
+from mem_mcp.extraction.pending import WAITING, next_due
 from mem_mcp.operations.reprocess import reprocess
 from mem_mcp.runtime import Runtime
+from mem_mcp.times import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ class Background:
         self._allowed = runtime.settings.llm.background and runtime.gateway is not None
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Process pending input now, or after the current run."""
@@ -33,6 +35,8 @@ class Background:
     async def close(self) -> None:
         """Cancel the current run; the input stays pending for the next process."""
         self._allowed = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -42,8 +46,18 @@ class Background:
             self._again = False
             try:
                 if await self._runtime.store.count(WAITING):
-                    result = await reprocess(self._runtime, kept=False)
+                    result = await reprocess(self._runtime, unasked=True)
                     for note in result.degraded:
                         logger.warning("%s", note)
+                    await self._wake_when_due()
             except MemError as error:  # the input stays pending; the next write tries again
                 logger.warning("what waits for the language model was not read: %s", error)
+
+    async def _wake_when_due(self) -> None:
+        """Come back, without a write, when what the model failed at is to be asked for again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        due = await next_due(self._runtime.store)
+        if due is not None and self._allowed:
+            seconds = max((due - utc_now()).total_seconds(), 0)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)

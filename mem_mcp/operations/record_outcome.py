@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from mem_mcp.api.arguments import moment, names
-from mem_mcp.api.models import GLOBAL_USER, WAITS, EvaluatedBy, Memory, OutcomeResult, Scope
+from mem_mcp.api.models import GLOBAL_USER, WAITS, Memory, OutcomeResult, Scope
 from mem_mcp.api.outcomes import RecordOutcome
+from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.errors import InvalidInput, LLMError
-from mem_mcp.extraction.outcome_judge import JUDGED, judge
+from mem_mcp.extraction.pending import being_read, count_failure, rows_waiting, turn_of
+from mem_mcp.extraction.stored_outcomes import evaluated_by, judge_stored, versions_of
+from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.access import visible
 from mem_mcp.runtime import Runtime
 from mem_mcp.text import check_text
@@ -37,50 +41,62 @@ async def record_outcome(runtime: Runtime, request: RecordOutcome) -> OutcomeRes
     keyed = IdempotencyKey(stored_in, scope.user_id, key, ("outcome",)) if key else None
     # What a first call used may be gone when it is repeated: it gets its answer all the same.
     is_repeated = False
-    if keyed and (named or runtime.gateway):
+    if keyed and named:
         is_repeated = bool(await stored_earlier(runtime.store, keyed))
     if not is_repeated:
         named = await _whole_ids(runtime, scope, named)
     recalled, degraded = await _recalled(runtime, scope, request.recall_id)
     memory = memory.model_copy(update={"used": list(dict.fromkeys([*named, *recalled]))})
+    judges = _judge(runtime, request, memory)
+    if judges:
+        # Stored before the model is asked: whatever ends this process, the outcome is there.
+        memory = memory.model_copy(update={"status": "pending", "reason": WAITS})
+    asks = bool(judges) and not runtime.settings.llm.background
+    turn = runtime.store.alone(turn_of(keyed)) if keyed and asks else nullcontext()
     told: list[str] = []
-    if not (is_repeated or request.outcome):
-        memory, told = await _judged(runtime, memory)
-    embedding = start_embedding(runtime, [memory])
-    first, placed = await store_new(runtime, [memory], embedding, keyed)
-    stored = first[0] if first else placed[0].memory
-    _, without_vector = await embedding
+    async with turn:
+        embedding = start_embedding(runtime, [memory])
+        first, placed = await store_new(runtime, [memory], embedding, keyed)
+        stored = first[0] if first else placed[0].memory
+        _, without_vector = await embedding
+        if judges and asks:
+            told = await _judged(runtime, judges, stored, request.on_progress)
+        versions = await versions_of(runtime.store, stored.memory_id)
+    now = versions[-1] if asks and versions else stored
     return OutcomeResult(
-        memory_id=stored.memory_id,
-        outcome=stored.outcome_type or "unknown",
-        evaluated_by=_evaluated_by(stored),
-        status=stored.status,
-        text=stored.text,
-        credited=stored.used,
+        memory_id=now.memory_id,
+        outcome=now.outcome_type or "unknown",
+        evaluated_by=evaluated_by(versions or [stored], _GIVEN),
+        status=now.status,
+        text=now.text,
+        credited=now.used,
         degraded=[*degraded, *told, *without_vector],
     )
 
 
-async def _judged(runtime: Runtime, memory: Memory) -> tuple[Memory, list[str]]:
-    """Let the model judge what nobody has judged, if there is one; else say why it waits."""
-    gateway = runtime.gateway
-    if gateway is None or not memory.source:
-        return memory, []
-    pending = memory.model_copy(update={"status": "pending", "reason": WAITS})
-    if runtime.settings.llm.background:
-        return pending, []
-    try:
-        with gateway.turn():
-            fields, dropped = await judge(runtime, gateway, memory)
-    except LLMError as error:
-        return pending, [f"the language model did not judge it, so it waits: {error}"]
-    return memory.model_copy(update=fields), dropped
+def _judge(runtime: Runtime, request: RecordOutcome, memory: Memory) -> Gateway | None:
+    """Return the model that is to judge an outcome; None if it is given, or there are no logs."""
+    return runtime.gateway if memory.source and not request.outcome else None
 
 
-def _evaluated_by(stored: Memory) -> EvaluatedBy:
-    if (stored.reason or "").startswith(JUDGED):
-        return "llm"
-    return "caller" if stored.reason == _GIVEN else "none"
+async def _judged(
+    runtime: Runtime, gateway: Gateway, stored: Memory, on_progress: Progress | None
+) -> list[str]:
+    """Let the model judge an outcome that waits; return what does not count, or why it waits."""
+    rows = await rows_waiting(runtime.store, [stored.memory_id])
+    if not rows:
+        return []
+    report = PartsReport(on_progress, 1)
+    with gateway.turn(), being_read(rows):
+        await report.begin()
+        try:
+            told = await judge_stored(runtime, gateway, rows[0])
+        except LLMError as error:
+            if error.of_request:
+                await count_failure(runtime, rows)
+            told = [f"the language model did not judge it, so it waits: {error}"]
+        await report.end()
+        return told
 
 
 def _memory(runtime: Runtime, request: RecordOutcome, scope: Scope) -> Memory:

@@ -11,7 +11,16 @@ from typing import Any, cast
 
 from mem_mcp.api import checks
 from mem_mcp.api.arguments import moment, names
-from mem_mcp.api.models import WAITS, Kind, Memory, Remembered, RememberResult, Scope, Similar
+from mem_mcp.api.models import (
+    WAITING_REASONS,
+    Kind,
+    Memory,
+    Remembered,
+    RememberResult,
+    Scope,
+    Similar,
+)
+from mem_mcp.api.progress import PartsReport
 from mem_mcp.api.remember import KINDS, MOST_AT_ONCE, Remember
 from mem_mcp.errors import InvalidInput, LLMError
 from mem_mcp.extraction.message_reading import read_messages, with_text, worded
@@ -20,6 +29,7 @@ from mem_mcp.extraction.pending import (
     content_of_row,
     is_kept,
     rows_waiting,
+    turn_of,
     waiting,
 )
 from mem_mcp.extraction.pictures import (
@@ -37,7 +47,6 @@ from mem_mcp.retrieval.near_duplicates import similar
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.telemetry import span
-from mem_mcp.text import digest
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, new_memory
 from mem_mcp.writing.insert import (
@@ -49,7 +58,6 @@ from mem_mcp.writing.insert import (
 )
 
 MOST_SIMILAR = 3
-_TURNS = 16
 _MANY_ARE_NOT_READ = "no language model is asked for many at once; give it to remember"
 
 
@@ -142,7 +150,7 @@ async def _read(
     if request.kind == "procedure":
         return await _written_down(runtime, gateway, request, checked)
     store, contents = runtime.store, checked.contents
-    async with store.alone(_turn_of(checked.request)) if checked.request else nullcontext():
+    async with store.alone(turn_of(checked.request)) if checked.request else nullcontext():
         # Stored before the model is asked: whatever ends this process, what was said is there, and
         # a repeated call goes on where this one was.
         # Without secrets: what is read ends, but its version stays in the history.
@@ -178,11 +186,6 @@ async def _read(
     return RememberResult(results=results, degraded=degraded, llm=turn.usage)
 
 
-def _turn_of(request: IdempotencyKey) -> str:
-    """Return the name of the turn in which requests of a key are read, one after the other."""
-    return f"read-{int(digest(request.key), 16) % _TURNS}"
-
-
 def _waits(row: Version) -> Insertion:
     return Insertion(row.memory, "ADD", is_new=False)
 
@@ -197,7 +200,7 @@ async def _repeated(runtime: Runtime, checked: _Checked, made: Sequence[Memory])
         row.memory.memory_id
         for row in await rows_waiting(runtime.store, [one.memory_id for one in made])
     }
-    shown = [one for one in made if one.reason != WAITS or one.memory_id in still]
+    shown = [one for one in made if one.reason not in WAITING_REASONS or one.memory_id in still]
     degraded = [*checked.degraded]
     if still:
         degraded.append(
@@ -217,7 +220,9 @@ async def _written_down(
     (memory,), degraded = checked.memories, checked.degraded
     if checked.request and (first := await stored_earlier(runtime.store, checked.request)):
         return RememberResult(results=await _first_answer(runtime, checked.scope, first))
+    report = PartsReport(request.on_progress, 1)
     with gateway.turn() as turn:
+        await report.begin()
         try:
             fields, dropped = await procedure(runtime, gateway, memory, request.instructions)
         except LLMError as error:
@@ -225,6 +230,7 @@ async def _written_down(
             dropped = [f"the language model did not read it, so it waits as it was given: {error}"]
         else:
             memory = memory.model_copy(update=fields)
+        await report.end()
     embedding = start_embedding(runtime, [memory])
     first, placed = await store_new(runtime, [memory], embedding, checked.request)
     results = [_result(one, []) for one in placed]

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mem_mcp.api.models import Reprocessed, Scope
+from mem_mcp.api.models import Memory, Reprocessed, Scope
+from mem_mcp.api.progress import PartsReport, Progress
+from mem_mcp.api.remember import KINDS
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
-from mem_mcp.extraction.material import ExtractionProgress, material
-from mem_mcp.extraction.outcome_judge import JUDGED, judge
+from mem_mcp.extraction.message_reading import read_messages
 from mem_mcp.extraction.pending import (
     WAITING,
     content_of_row,
+    count_failure,
     request_of,
     requests_waiting,
     rows_waiting,
-    still_waiting,
 )
-from mem_mcp.extraction.pictures import Content, blindness, described, left_out
-from mem_mcp.extraction.pipeline import infer
+from mem_mcp.extraction.pictures import Content, blindness, left_out
 from mem_mcp.extraction.procedure import procedure
+from mem_mcp.extraction.stored_outcomes import judge_stored, judged_by_models
 from mem_mcp.llm import Gateway, Usage
-from mem_mcp.retrieval.access import EVERY_FIELD
-from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Version
 from mem_mcp.times import utc_now
+from mem_mcp.writing.insert import IdempotencyKey
 from mem_mcp.writing.versions import next_version, with_embedding
 
 _AT_ONCE = 1_000
@@ -34,7 +34,12 @@ _MOST_FAILURES = 3
 
 
 async def reprocess(
-    runtime: Runtime, *, pending: bool = True, outcomes: bool = False, kept: bool = True
+    runtime: Runtime,
+    *,
+    pending: bool = True,
+    outcomes: bool = False,
+    unasked: bool = False,
+    on_progress: Progress | None = None,
 ) -> Reprocessed:
     """Finish what waits, and on request judge again the outcomes that a model judged.
 
@@ -44,7 +49,9 @@ async def reprocess(
         runtime: what to work with.
         pending: what waits.
         outcomes: outcomes that a model judged earlier, as new versions.
-        kept: of what waits, also the messages that a model read and passed over.
+        unasked: whether nobody asked for it: then what a model read and passed over is left
+            alone, and what it failed at, until it is due.
+        on_progress: is told when each request and outcome begins and ends.
 
     Raises:
         LLMUnavailable: no model is configured.
@@ -53,17 +60,22 @@ async def reprocess(
     if gateway is None:
         raise LLMUnavailable("unconfigured", "no language model is configured; set llm.model")
     work = _Work(runtime, gateway)
+    due = utc_now() if unasked else None
     async with runtime.store.alone("reprocess"):
-        if pending:
-            for ids in await requests_waiting(runtime.store, _AT_ONCE, with_kept=kept):
-                if work.given_up:
-                    break
-                if rows := await rows_waiting(runtime.store, ids):
-                    await work.do(rows)
-        if outcomes:
-            judged = every(current(), {"kind": "outcome", "reason": {"contains": JUDGED}})
-            for row in await runtime.store.read(judged, columns=EVERY_FIELD):
-                await work.do([row])
+        waiting = await requests_waiting(runtime.store, _AT_ONCE, due=due) if pending else []
+        judged = await judged_by_models(runtime.store) if outcomes else []
+        report = PartsReport(on_progress, len(waiting) + len(judged))
+        for ids in waiting:
+            if work.given_up:
+                break
+            await report.begin()
+            if rows := await rows_waiting(runtime.store, ids):
+                await work.do(rows)
+            await report.end()
+        for row in judged:
+            await report.begin()
+            await work.do([row])
+            await report.end()
     return Reprocessed(
         processed=work.processed,
         waiting=await runtime.store.count(WAITING),
@@ -96,10 +108,11 @@ class _Work:
             return
         with self._gateway.turn() as turn:
             try:
-                if pictured:
-                    rows = await self._described(rows, contents)
-                failure: MemError | None = await self._read(rows)
+                failure: MemError | None = await self._read(rows, contents if pictured else ())
             except (LLMError, WriteConflict) as error:
+                if isinstance(error, LLMError) and error.of_request:
+                    waiting = [row for row in rows if row.memory.status == "pending"]
+                    await count_failure(self._runtime, waiting)
                 self.degraded.append(f"memory {rows[0].memory.memory_id} still waits: {error}")
                 failure = error
         self.usage += turn.usage
@@ -108,12 +121,12 @@ class _Work:
         failed = isinstance(failure, LLMError) and not failure.of_request
         self._failures = self._failures + 1 if failed else 0
 
-    async def _read(self, rows: Sequence[Version]) -> LLMError | None:
+    async def _read(self, rows: Sequence[Version], contents: Sequence[Content]) -> LLMError | None:
         """Read a request; return why some of it was not read, or raise that where none was."""
         row, runtime = rows[0], self._runtime
         instructions = str(request_of(row.memory).get("instructions") or "")
         if row.memory.kind == "outcome":
-            await self._rewrite(row, await judge(runtime, self._gateway, row.memory))
+            self.degraded += await judge_stored(runtime, self._gateway, row)
             return None
         if row.memory.kind == "procedure":
             found = await procedure(runtime, self._gateway, row.memory, instructions)
@@ -121,10 +134,10 @@ class _Work:
             return None
         first = row.memory
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
-        memories = [each.memory for each in rows]
-        given = material(scope, memories, instructions=instructions, waited=rows)
-        learnt = ExtractionProgress()
-        await infer(runtime, self._gateway, given, learnt)
+        learnt = await read_messages(
+            runtime, self._gateway, scope, rows, contents, {},
+            instructions=instructions, request=_keyed(first, scope), on_progress=None,
+        )  # fmt: skip
         self.degraded += learnt.degraded
         return learnt.failure
 
@@ -138,35 +151,6 @@ class _Work:
         ]
         return bool(out)
 
-    async def _described(
-        self, rows: Sequence[Version], contents: Sequence[Content]
-    ) -> Sequence[Version]:
-        """Put the pictures of a request into words, and keep them: they are not asked for again.
-
-        Raises:
-            LLMError: some were not described; the others were.
-        """
-        found, failure = await described(self._runtime, self._gateway, contents)
-        pairs = [
-            await self._worded(row, content)
-            for row, before, content in zip(rows, contents, found, strict=True)
-            if content != before
-        ]
-        opened = {new.memory.memory_id: new for _, new in pairs}
-        if pairs and not await self._runtime.store.apply(
-            [*opened.values()], close=[old for old, _ in pairs]
-        ):
-            raise WriteConflict("a memory that waits was changed meanwhile; try again")
-        if failure is not None:
-            raise failure
-        return [opened.get(row.memory.memory_id, row) for row in rows]
-
-    async def _worded(self, row: Version, content: Content) -> tuple[Version, Version]:
-        fields = {"text": content.text, **still_waiting(request_of(row.memory), content)}
-        vector, fields = await with_embedding(self._runtime, row, fields)
-        whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-        return next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
-
     async def _rewrite(self, row: Version, found: tuple[dict[str, Any], list[str]]) -> None:
         fields, dropped = found
         self.degraded += dropped
@@ -177,3 +161,9 @@ class _Work:
         closed, opened = next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
         # Whoever changed it meanwhile knows better.
         await self._runtime.store.apply([opened], close=[closed])
+
+
+def _keyed(memory: Memory, scope: Scope) -> IdempotencyKey | None:
+    """Return the caller's key of the request of a row that waits."""
+    key = request_of(memory).get("key")
+    return IdempotencyKey(scope, scope.user_id, key, KINDS) if isinstance(key, str) else None

@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mem_mcp.api.models import GIVEN_UP
 from mem_mcp.api.stats import Learning, Stats
 from mem_mcp.errors import StoreError
+from mem_mcp.extraction.pending import WAITING
 from mem_mcp.learning.signal_counts import trace_window
 from mem_mcp.learning.usage_stats import COLUMNS, learning_stats
 from mem_mcp.logs.llm_calls import by_model, total
@@ -40,6 +42,8 @@ async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
         users=len(counts["user_id"]),
         by_kind=dict(counts["kind"].most_common()),
         by_status=dict(counts["status"].most_common()),
+        waiting=await store.count(WAITING),
+        given_up=await store.count(every(WAITING, {"reason": GIVEN_UP})),
         without_vector=await _without_vector(store, rows),
         embedder=runtime.identity,
         dimension=store.space.dimension if store.space else None,

@@ -80,6 +80,8 @@ def _differences(memory: Memory, change: Mapping[str, Any], now: datetime) -> di
     for name in ("expires_at", "valid_until"):
         if name in fields:
             fields[name] = end(fields[name])
+    if "outcome_type" in fields and memory.status == "pending":
+        fields = {"status": "active", **fields}  # somebody judged it: no model needs to
     if "metadata" in fields:
         merged = {**memory.metadata, **fields["metadata"]}
         fields["metadata"] = {key: value for key, value in merged.items() if value is not None}

@@ -51,6 +51,31 @@ class Judgement(Response):
     differently: str | None
 
 
+_LONGEST = 200
+"""Characters of a bounded text."""
+
+
+class ShortJudgement(Judgement):
+    """The answer of a small model: bounded, so that it can neither ramble nor repeat itself."""
+
+    @classmethod
+    def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return a schema that servers on one's own machine compile to a grammar."""
+        text = {"type": "string", "maxLength": _LONGEST}
+        fields: dict[str, Any] = {
+            "evidence": {"type": "array", "maxItems": 3, "items": text},
+            "outcome": {"type": "string", "enum": ["success", "failure", "partial", "unknown"]},
+            "summary": text,
+            "lesson": {"anyOf": [text, {"type": "null"}]},
+        }
+        return {
+            "type": "object",
+            "properties": fields,
+            "required": [*fields],
+            "additionalProperties": False,
+        }
+
+
 def messages(
     task: str,
     log: str,

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mem_mcp.api.arguments import moment, names
-from mem_mcp.api.models import GLOBAL_USER, RECALLABLE, WAITS, Memory, Scope
+from mem_mcp.api.models import GLOBAL_USER, RECALLABLE, WAITING_REASONS, Memory, Scope
 from mem_mcp.api.recall import Recall
 from mem_mcp.errors import InvalidInput
 from mem_mcp.store import Filters, check_filters, fields_of
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
-_WAITING = ("pending", WAITS)
 Test = Callable[[Memory], bool]
 
 
@@ -132,7 +131,10 @@ def view(
             and scope.run_id in (None, memory.run_id)
             and (not kinds or memory.kind in kinds)
             and memory.superseded_at is None
-            and (memory.status in RECALLABLE or (memory.status, memory.reason) == _WAITING)
+            and (
+                memory.status in RECALLABLE
+                or (memory.status == "pending" and memory.reason in WAITING_REASONS)
+            )
             and (memory.expires_at is None or memory.expires_at > now)
             and (further_holds is None or further_holds(memory))
         )
@@ -166,7 +168,12 @@ def recallable(moment: datetime, as_of: datetime | None = None) -> dict[str, Any
     """Current rows that recall may return at a moment."""
     return every(
         current(as_of),
-        {"OR": [{"status": {"in": list(RECALLABLE)}}, {"status": "pending", "reason": WAITS}]},
+        {
+            "OR": [
+                {"status": {"in": [*RECALLABLE]}},
+                {"status": "pending", "reason": {"in": [*WAITING_REASONS]}},
+            ]
+        },
         {"OR": [{"expires_at": {"exists": False}}, {"expires_at": {"gt": as_of or moment}}]},
     )
 

@@ -1168,6 +1168,71 @@ def test_a_procedure_numbers_its_steps_and_keeps_results_that_stand_in_the_log()
     assert dropped == ["results of 1 steps are not in the log and were left out"]
 
 
+STEPS_LOG = [
+    "$ git checkout release-4\n$ ./deploy.sh --env staging --retries 3\n"
+    "error: host db-7 unreachable\n$ systemctl restart tunnel\ndeployed 12 files to /srv/app"
+]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "Check out release-4",
+        "Run ./deploy.sh --env staging --retries 3",
+        "Run `./deploy.sh` for staging",
+        "Restart the tunnel with systemctl",
+        "Der Tunnel wurde neu gestartet (systemctl restart tunnel)",
+        "Deploy to /srv/app",
+    ],
+)
+def test_a_step_that_the_log_shows_counts(action: str):
+    answer = Procedure(
+        overview="", steps=[ProcedureStep(action=action, result=None)], findings=[], errors=[],
+        resume=None,
+    )  # fmt: skip
+    assert procedure_text(answer, STEPS_LOG) == (f"Steps:\n1. {action}", [])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "Run ./deploy.sh --env production",
+        "Run ./deploy.sh --env staging --retries 5",
+        "Check out release-5",
+        "Reboot db-9",
+        "Ask Anna for approval",
+        "Delete /srv/old",
+        "Mail ops@example.test",
+    ],
+)
+def test_a_step_that_the_log_does_not_show_is_left_out_but_for_its_result(action: str):
+    result = "deployed 12 files to /srv/app"
+    steps = [ProcedureStep(action=action, result=result), ProcedureStep(action=action, result=None)]
+    answer = Procedure(overview="", steps=steps, findings=[], errors=[], resume=None)
+    text, dropped = procedure_text(answer, STEPS_LOG)
+    assert text == f"Steps:\n1. {result}"
+    assert dropped == ["2 steps name what is not in the log and were left out"]
+
+
+def test_entities_and_relations_that_nobody_named_are_left_out():
+    edges = [
+        Edge(source="the user", relation="married to", target="Elon Musk"),
+        Edge(source="Ana", relation="lives in", target="Oslo"),
+    ]
+    made = planned(
+        operation(
+            text="Ana moved to Oslo", quote="We moved to Oslo", entities=["Oslo", "Elon Musk"],
+            relations=edges,
+        ),
+        memories=[],
+    )  # fmt: skip
+    (added,) = made.add
+    assert added.fields["entities"] == ["Oslo"]
+    assert [each.target for each in added.fields["relations"]] == ["Oslo"]
+    assert any("1 of its entities, which nobody named" in note for note in made.trimmed)
+    assert any("1 of its relations, which nobody named" in note for note in made.trimmed)
+
+
 def test_a_procedure_is_kept_without_its_secrets():
     log = ["$ export API_KEY=7fa9c21be0x\n$ deploy\ndone"]
     answer = Procedure(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncIte
     await lazy.close()
 
 
+def steps(parts: int) -> list[tuple[float, int]]:
+    """What is told of so many parts: that each begins, and that it ends."""
+    return [(step / 2, parts) for step in range(1, 2 * parts + 1)]
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["all read", "one part not"])
 async def test_a_client_hears_of_each_part_in_order_until_all_are_done(
     client: Client, server: LLMServer, fails: bool
@@ -69,7 +75,7 @@ async def test_a_client_hears_of_each_part_in_order_until_all_are_done(
     assert not result.is_error
     parts = len(server.requests)
     assert parts > 2
-    assert heard == [(number + 1, parts) for number in range(parts)]
+    assert heard == steps(parts)
     notes = result.structured_content.get("degraded", [])
     # Parts are read side by side, so any of them may be the second request.
     assert any(re.match(r"part \d+ of \d+", note) for note in notes) == fails
@@ -84,12 +90,12 @@ async def test_a_client_need_not_ask_for_it_and_cannot_give_the_context_itself(c
 
 
 async def test_a_callback_may_be_async_or_not(settings: Settings, server: LLMServer):
-    heard: list[tuple[int, int]] = []
+    heard: list[tuple[float, int]] = []
 
-    def plain(done: int, total: int) -> None:
+    def plain(done: float, total: int) -> None:
         heard.append((done, total))
 
-    async def waited_for(done: int, total: int) -> None:
+    async def waited_for(done: float, total: int) -> None:
         plain(done, total)
 
     async with AsyncMemory.open(settings) as memory:
@@ -98,14 +104,54 @@ async def test_a_callback_may_be_async_or_not(settings: Settings, server: LLMSer
             server.requests.clear()
             await memory.remember(messages=TALK, on_progress=told)
             parts = len(server.requests)
-            assert heard == [(number + 1, parts) for number in range(parts)]
+            assert heard == steps(parts)
         heard.clear()
         await memory.remember("as it is", on_progress=plain)
         assert heard == []
 
 
 def test_the_blocking_memory_tells_it_too(settings: Settings):
-    heard: list[tuple[int, int]] = []
+    heard: list[tuple[float, int]] = []
     with Memory.open(settings) as memory:
         memory.remember(messages=[{"content": "hi"}], on_progress=lambda *told: heard.append(told))
-    assert heard == [(1, 1)]
+    assert heard == steps(1)
+
+
+async def test_pictures_logs_and_what_waits_are_told_of_too(settings: Settings, server: LLMServer):
+    heard: list[tuple[float, int]] = []
+
+    def told(done: float, total: int) -> None:
+        heard.append((done, total))
+
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+    picture = {"type": "image", "data": data, "mimeType": "image/png"}
+    judged = {
+        "outcome": "success", "evidence": ["3 passed"], "summary": "", "lesson": "",
+        "differently": "", "confidence": 0.9,
+    }  # fmt: skip
+    answers: list[tuple[Any, Callable[[AsyncMemory], Any], int]] = [
+        (
+            {"description": "A red bicycle", "operations": []},
+            lambda memory: memory.remember(
+                messages=[{"content": [picture, picture]}, {"content": "Hi"}], on_progress=told
+            ),
+            3,
+        ),
+        (
+            {"overview": "How", "steps": [], "findings": [], "errors": [], "resume": ""},
+            lambda memory: memory.remember(
+                "ran pytest", kind="procedure", infer="always", on_progress=told
+            ),
+            1,
+        ),
+        (judged, lambda memory: memory.record_outcome("T", logs=["3 passed"], on_progress=told), 1),
+        (judged, lambda memory: memory.reprocess(outcomes=True, on_progress=told), 1),
+    ]
+    vision = settings.llm.model_copy(update={"vision": True})
+    async with AsyncMemory.open(settings.model_copy(update={"llm": vision})) as memory:
+        for answer, call, parts in answers:
+            heard.clear()
+            server.always(answer)
+            await call(memory)
+            assert heard[-1] == (parts, parts)
+            assert [done for done, _ in heard] == [done for done, _ in steps(parts)]

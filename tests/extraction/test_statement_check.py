@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mem_mcp.extraction.statement_check import Support, difference
+from mem_mcp.extraction.statement_check import Support, difference, is_named
 from mem_mcp.prompts.conversation import Utterance
 
 STATEMENTS = [
@@ -44,3 +44,23 @@ def test_statements_that_differ_from_their_quote_are_not_believed():
 def test_honest_rewordings_are_believed():
     refused = [(row["text"], why) for row in HONEST if (why := checked(row))]
     assert len(refused) <= 4, refused
+
+
+NAMED = [
+    ("My sister Ines lives in Graz.", ["Ines", "Graz", "sister", "the user", "Ana"]),
+    ("Petras Bäckerei ist in Gent.", ["Petra", "Gent", "Bäckerei", "Bäckereien"]),
+    ("Mi hermana Lucía vive en Jerez.", ["Lucía", "Jerez", "hermana"]),
+    ("J'habite à Lyon avec Théo.", ["Lyon", "Théo", "l'utilisateur"]),
+    ("Ho comprato una Vespa da Carlo.", ["Vespa", "Carlo"]),
+    ("我妹妹住在成都。", ["成都", "妹妹"]),
+    ("I deploy billing_v2 on db-7 with Argo CD.", ["billing_v2", "db-7", "Argo CD"]),
+]
+INVENTED = ["Elon Musk", "Clara", "Oslo", "Ines Huber", "db-9", "上海", "billing_v3"]
+
+
+def test_only_what_somebody_named_is_an_entity():
+    for text, names in NAMED:
+        said = Utterance(text, "user", "Ana", datetime(2026, 5, 4, tzinfo=UTC))
+        support = Support([said], text, people=["Ana"])
+        assert [name for name in names if not is_named(name, support)] == [], text
+        assert [name for name in INVENTED if is_named(name, support)] == [], text
