@@ -39,6 +39,7 @@ class InvalidInput(MemError):
     def __init__(self, argument: str, problem: str) -> None:
         super().__init__(f"{argument}: {problem}")
         self.argument = argument
+        self.problem = problem
 
 
 class NotFound(MemError):
@@ -97,7 +98,16 @@ class LLMUnavailable(LLMError):
 
 
 class LLMRateLimited(LLMError):
-    """The provider takes no more requests for the moment."""
+    """The provider takes no more requests for the moment.
+
+    Args:
+        message: what was wrong.
+        seconds: for how long, as far as it says so; 0 if it does not.
+    """
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class LLMAuthError(LLMError):

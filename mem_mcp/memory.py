@@ -20,6 +20,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
+from mem_mcp.api.arguments import Time
 from mem_mcp.api.call import read, takes
 from mem_mcp.api.explore import Graph, Why
 from mem_mcp.api.feedback import GiveFeedback
@@ -45,11 +46,14 @@ from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
 from mem_mcp.api.remember import Remember
 from mem_mcp.api.stats import Stats
+from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
+from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
+    export,
     forget,
     get_memory,
     give_feedback,
@@ -153,11 +157,12 @@ class AsyncMemory:
         """Store one text, or the messages of a conversation in order.
 
         A text that this user and agent have stored already under the same kind is not stored
-        again: its event is NONE. Messages are numbered on from the last of their run; the content
-        of one is a text or a list of text and image parts. `on_progress` is called when the model
-        begins and ends a part of it, or a picture: with the parts that are done, one that has
-        begun counting half, and with how many there are. It may be async. What it raises ends
-        the call, and what was read until then stays.
+        again: what it brings anew is added, and what was over comes back (UPDATE); else its event
+        is NONE. Messages are numbered on from the last of their run; the content of one is a text
+        or a list of text and image parts. `on_progress` is called when the model begins and ends a
+        part of it, or a picture: with the parts that are done, one that has begun counting half,
+        and with how many there are. It may be async. What it raises ends the call, and what was
+        read until then stays.
         """
         return await self._written(remember.remember(self._runtime, request))
 
@@ -238,6 +243,9 @@ class AsyncMemory:
     ) -> ImportResult:
         """Store one memory a line of JSON; bad lines are skipped and named.
 
+        Lines behind a header, as `export_lines` writes it, are versions: what is missing here is
+        stored with its id, times, marks and request keys, and a second import changes nothing.
+
         Args:
             lines: UTF-8 JSON objects with the fields of a memory; only the text is required.
             user_id: owner of lines that name none.
@@ -247,9 +255,24 @@ class AsyncMemory:
             transfer.import_lines(self._runtime, lines, user_id=user_id, progress=progress)
         )
 
-    async def export_lines(self, *, user_id: str = "") -> AsyncIterator[str]:
-        """Yield current memories as lines of JSON, oldest first; everybody's by default."""
-        async for line in transfer.export_lines(self._runtime, user_id=user_id):
+    async def export_lines(
+        self,
+        *,
+        user_id: str = "",
+        since: Time = None,
+        kinds: str | Sequence[str] | None = None,
+        traces: bool = False,
+    ) -> AsyncIterator[str]:
+        """Yield a header, then memories as lines of JSON, each version one, and their marks.
+
+        Args:
+            user_id: whose; everybody's by default.
+            since: only memories that changed then or later, each with its whole history.
+            kinds: only these.
+            traces: also what was recalled.
+        """
+        given = {"user_id": user_id, "since": since, "kinds": kinds, "traces": traces}
+        async for line in export.export_lines(self._runtime, read(Export, given, self.zone)):
             yield line
 
     async def stats(self, *, detailed: bool = True) -> Stats:
@@ -282,7 +305,10 @@ class AsyncMemory:
         return await self._written(work)
 
     async def reembed(
-        self, *, progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+        announce: Callable[[int], None] = lambda _: None,
     ) -> Reembedded:
         """Make every vector anew with the embedding model of the settings, and switch to it.
 
@@ -291,11 +317,13 @@ class AsyncMemory:
 
         Args:
             progress: called with how many versions are done, and in all.
+            announce: called with how many versions are to be embedded, before the model is asked.
+                What it raises ends the call.
 
         Raises:
             EmbedderUnavailable: the model gave no vector; what was made stays for the next time.
         """
-        done = await reembed.reembed(self._runtime, progress)
+        done = await reembed.reembed(self._runtime, progress, announce)
         await self.maintain()
         return done
 
@@ -340,7 +368,10 @@ class AsyncMemory:
         return [*self._runtime.store.rescue.notes]
 
     async def _written(self, work: Awaitable[T]) -> T:
-        result = await work
+        with fallback_notes() as notes:
+            result = await work
+        if notes and isinstance(degraded := getattr(result, "degraded", None), list):
+            degraded.extend(notes)
         self._upkeep.after_write()
         self._background.wake()
         return result

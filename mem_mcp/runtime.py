@@ -13,12 +13,12 @@ from pathlib import Path
 from mem_mcp.config import Settings
 from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder
 from mem_mcp.errors import EmbedderUnavailable
-from mem_mcp.llm import Gateway
+from mem_mcp.llm import Gateway, Ledger
 from mem_mcp.logs import feedback, llm_calls, recalls
 from mem_mcp.logs.feedback import Ratings
 from mem_mcp.logs.llm_calls import Calls
 from mem_mcp.logs.recalls import Traces
-from mem_mcp.prompts import Prompts
+from mem_mcp.prompts import PromptFolder
 from mem_mcp.retrieval.feedback_signals import FeedbackCache
 from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import LogTable, Store, Vector, adopt
@@ -51,7 +51,7 @@ class Runtime:
     """The same object if a language model is configured; None if none is."""
     reranker: Reranker | None
     """None if no reranking model is configured."""
-    prompts: Prompts
+    prompts: PromptFolder
     zone: tzinfo
     """Time zone of times given without one, and of dates shown."""
     recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -71,7 +71,7 @@ class Runtime:
         scopes = ScopeCache()
         ratings = Ratings(LogTable(store, "feedback", feedback.SCHEMA, ["owner", "memory_id"]))
         calls = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
-        door = Gateway(settings.llm, on_call=calls.add)
+        door = Gateway(settings.llm, Ledger(elsewhere=calls.elsewhere), on_call=calls.add)
         embedding, reranking = settings.embedding, settings.rerank
         embed = partial(door.embed, model=embedding.model, api_base=embedding.api_base)
         rerank = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)
@@ -88,7 +88,7 @@ class Runtime:
             gateway=door if settings.llm.model else None,
             reranker=rerank if reranking.model else None,
             zone=local_zone(settings.time_zone),
-            prompts=Prompts.load(Path(settings.llm.prompts) if settings.llm.prompts else None),
+            prompts=PromptFolder(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
 
     @property

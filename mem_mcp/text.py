@@ -56,9 +56,20 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
+def exact(text: str) -> str:
+    """Return the form in which texts that say the same to the letter are equal.
+
+    Unicode composition, kind of line end and outer white space do not count; case, inner white
+    space and punctuation do: `git branch -d` is not `git branch -D`.
+    """
+    unix = text.replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", unix).strip()
+
+
 def content_hash(text: str) -> str:
     """Return the hash under which duplicates of a text meet."""
-    return digest(normalised(text))
+    # The first part keeps it apart from hashes of an earlier version, which ids were made of.
+    return digest("exact", exact(text))
 
 
 def count_tokens(text: str) -> int:

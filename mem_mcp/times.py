@@ -7,6 +7,9 @@ import os
 import re
 import time
 import zoneinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Literal
@@ -20,13 +23,32 @@ _DATE = r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}"
 _WRITTEN = re.compile(rf"(?:{_DATE})(?P<time>[T ]\d.*)?", re.ASCII)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+NEVER = _LAST
+"""An end that never comes: what takes the end of a memory off."""
 _MOST_SHOWN = 60
 _LOCALTIME = Path("/etc/localtime")
+_held: ContextVar[datetime | None] = ContextVar("held", default=None)
 
 
 def utc_now() -> datetime:
     """Return the current time in UTC."""
-    return datetime.now(UTC)
+    return _held.get() or datetime.now(UTC)
+
+
+@contextmanager
+def clock_held_at(moment: datetime) -> Iterator[None]:
+    """Make `utc_now` return one moment inside the block, and in the tasks that it starts.
+
+    For evaluations whose questions are about "yesterday" or "last week".
+
+    Args:
+        moment: the moment, with a time zone.
+    """
+    token = _held.set(moment.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def parse_time(value: object, argument: str, zone: tzinfo = UTC, day: Day = "start") -> datetime:
@@ -60,6 +82,16 @@ def parse_time(value: object, argument: str, zone: tzinfo = UTC, day: Day = "sta
             f"{shown} is not a time; write a date like 2026-01-31, "
             "or a time like 2026-01-31T12:00:00Z",
         ) from error
+
+
+def parse_end(value: object, argument: str, zone: tzinfo = UTC) -> datetime:
+    """Read when something ends, as `parse_time` does; the word "never", in any case, is NEVER."""
+    if isinstance(value, str) and value.strip().lower() == "never":
+        return NEVER
+    try:
+        return parse_time(value, argument, zone)
+    except InvalidInput as error:
+        raise InvalidInput(argument, f'{error.problem}, or "never" for no end') from error
 
 
 def optional_time(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from llm_server import LLMServer
 
 import mem_mcp
@@ -18,6 +19,9 @@ from mem_mcp.embedding import BundledEmbedder
 
 # LiteLLM reads them when it is imported: its retries follow each other at once.
 os.environ |= {"INITIAL_RETRY_DELAY": "0.01", "JITTER": "0.01"}
+# Tests time nothing: a loaded machine is no fault of the code.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 _OURS = (str(Path(mem_mcp.__file__).parent), str(Path(__file__).parent))
 _warn = warnings.warn
 

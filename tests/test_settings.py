@@ -154,7 +154,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "llm.instructions": "Only music",
         "llm.prompts": "/elsewhere",
     }
-    fixed = {"llm.fallbacks", "auth.tokens"}
+    fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()
     for name, value in others.items():
         monkeypatch.setenv(variable(name), value)

@@ -69,6 +69,7 @@ def line(done: SimpleNamespace, code: int) -> str:
         ({"MEM_MCP_CONFIG": "bad.yaml"}, "bad.yaml: has a tab in line 2; indent with spaces"),
         ({"MEM_MCP_LLM__PROMPTS": "prompts"}, "extract.md has {rules} 0 times"),
         ({"MEM_MCP_LLM__PROMPTS": "missing"}, "missing': No such file or directory"),
+        ({"MEM_MCP_PICTURES__FOLDER": "missing"}, "missing': No such file or directory"),
         ({"MEM_MCP_STORE__DURABILTY": "os"}, "did you mean MEM_MCP_STORE__DURABILITY?"),
     ],
 )

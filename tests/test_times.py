@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 
 from mem_mcp import times
 from mem_mcp.errors import ConfigError, InvalidInput
-from mem_mcp.times import is_day, local_zone, optional_time, parse_time, show_time, utc_now
+from mem_mcp.times import (
+    clock_held_at,
+    is_day,
+    local_zone,
+    optional_time,
+    parse_time,
+    show_time,
+    utc_now,
+)
 
 FAST = hypothesis_settings(deadline=None, max_examples=60)
 BERLIN, NEW_YORK, KOLKATA = map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Kolkata"))
@@ -461,3 +469,11 @@ def test_the_zone_of_the_c_library_never_fails(moment: datetime):
 def test_every_zone_there_is_can_be_named():
     for name in sorted(available_timezones())[::50]:
         assert str(local_zone(name.lower())).casefold() == name.casefold()
+
+
+def test_a_clock_that_is_held_goes_on_afterwards():
+    noon = datetime(2026, 3, 1, 12, tzinfo=BERLIN)
+    with clock_held_at(noon):
+        assert utc_now() == noon
+        assert utc_now().tzinfo is UTC
+    assert utc_now() != noon

@@ -12,7 +12,7 @@ from mem_mcp.api.models import Kind, Outcome, Scope, Severity
 from mem_mcp.api.words import KINDS, OUTCOMES, SEVERITIES, Synonyms, boolean
 from mem_mcp.api.words import word as read_word
 from mem_mcp.text import check_text
-from mem_mcp.times import Day, parse_time
+from mem_mcp.times import NEVER, Day, parse_end, parse_time
 
 Time = str | datetime | None
 """A point in time as callers give it; ISO 8601, or a datetime. Checked, it is a datetime in UTC."""
@@ -58,6 +58,8 @@ NAMES = Check(checks.names, TEXTS)
 FRACTION = Check(checks.fraction, {"type": "number"})
 FLAG = Check(boolean, {"type": "boolean"})
 FILTERS = Check(checks.filters, OBJECT, is_zoned=True)
+END = Check(parse_end, TEXT, is_zoned=True)
+"""The check of when something ends; "never" reads as NEVER."""
 
 UserId = Annotated[
     str, NAME, Doc("Owner", "empty for the user that the settings name; global for everybody's")
@@ -86,7 +88,8 @@ OccurredAt = Annotated[
     time("day"),
     Doc("ISO 8601; default now", "when it happened or was said; without a zone in time_zone"),
 ]
-ExpiresAt = Annotated[Time, time("start"), Doc("When to stop recalling it", "ISO 8601")]
+ExpiresAt = Annotated[Time, END, Doc("Recalled until", 'ISO 8601, or "never"')]
+ValidUntil = Annotated[Time, END, Doc("True until", 'ISO 8601, or "never"')]
 IncludeGlobal = Annotated[bool, FLAG, Doc("Also shared ones", "of the user global")]
 IdempotencyKey = Annotated[
     str, NAME, Doc("Retries store nothing", "and get the first answer; within the same scope")
@@ -115,6 +118,11 @@ class Scoped:
 def names(value: str | Sequence[str] | None) -> list[str]:
     """Return a checked list of names."""
     return [] if value is None else list(value)
+
+
+def end(value: datetime | None) -> datetime | None:
+    """Return when something ends; None for NEVER."""
+    return None if value == NEVER else value
 
 
 def moment(value: Time) -> datetime | None:

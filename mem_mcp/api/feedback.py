@@ -43,5 +43,5 @@ class GiveFeedback(Scoped, Mark):
             partial(checks.listed, most=MOST_ITEMS, kind="{memory_id, feedback, …}"),
             OBJECTS,
         ),
-        Doc("Or many at once, each with these five"),
+        Doc("Or many, each with these five"),
     ] = None

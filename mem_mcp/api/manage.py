@@ -19,9 +19,8 @@ from mem_mcp.api.arguments import (
     Metadata,
     OutcomeWord,
     Scoped,
-    Time,
+    ValidUntil,
     text,
-    time,
     word,
 )
 from mem_mcp.api.call import Check, Doc
@@ -38,7 +37,7 @@ SameFilters = Annotated[Filters, Doc("As for recall")]
 class UpdateMemory(Scoped):
     """Correct or complete a memory; its earlier versions stay.
 
-    If the world changed, set valid_until on the old memory and remember the new fact.
+    If the world changed, set valid_until on the old, remember the new; never: no end.
     """
 
     memory_id: Annotated[MemoryId, Doc("From an answer")]
@@ -47,7 +46,7 @@ class UpdateMemory(Scoped):
     tags: Annotated[str | Sequence[str] | None, NAMES, Doc("New tags; [] removes all")] = None
     metadata: Annotated[Metadata, Doc("Merged by key; null deletes a key")] = None
     expires_at: ExpiresAt = None
-    valid_until: Annotated[Time, time("start"), Doc("When it stopped being true")] = None
+    valid_until: ValidUntil = None
     outcome: Annotated[OutcomeWord, Doc("What it really was")] = ""
     status: Annotated[
         str, word(["active", "archived"], STATUSES), Doc("archived: not recalled")

@@ -158,6 +158,8 @@ class Recalled(Model):
     recorded_at: datetime
     valid_until: datetime | None = None
     relations: list[Relation] = []
+    also: list[str] = []
+    """Ids of copies that this one stands for: equal but for how they were typed."""
 
 
 class RecallResult(Model):

@@ -56,7 +56,7 @@ class RecordOutcome(Scoped):
     """
 
     task: Annotated[str, required(), Doc("What was attempted")]
-    outcome: Annotated[OutcomeWord, Doc("How it ended; empty: unknown")] = ""
+    outcome: Annotated[OutcomeWord, Doc("How it ended", "empty is unknown")] = ""
     _: KW_ONLY
     lesson: Annotated[str, text(), Doc("What to do or avoid next time; must stand alone")] = ""
     summary: Annotated[str, text(), Doc("What happened and why")] = ""

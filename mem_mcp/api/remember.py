@@ -15,6 +15,7 @@ from mem_mcp.api.arguments import (
     OccurredAt,
     Scoped,
     Tags,
+    ValidUntil,
     text,
     word,
 )
@@ -47,8 +48,8 @@ def _kind(value: object, argument: str) -> str:
 class Remember(Scoped):
     """Store what should be known later: facts, preferences, decisions, or whole messages.
 
-    The same text is stored once (event NONE). `similar` names close memories: correct one
-    with update_memory rather than adding another version.
+    The same text is stored once. `similar` names close memories: correct one with update_memory
+    rather than adding another version.
     """
 
     content: Annotated[
@@ -74,6 +75,7 @@ class Remember(Scoped):
         Doc("[{source, relation, target}]"),
     ] = None
     occurred_at: OccurredAt = None
+    valid_until: ValidUntil = None
     expires_at: ExpiresAt = None
     infer: Annotated[
         str,

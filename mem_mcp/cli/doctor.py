@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from mem_mcp.cli import doctor_checks
 from mem_mcp.cli.commands import Json
 from mem_mcp.cli.failure import message
+from mem_mcp.cli.late_settings import check_late_settings
 from mem_mcp.cli.output import counted, one_line, show
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import ConfigError, MemError, StoreError
@@ -109,9 +110,14 @@ def _findings() -> Iterator[Finding]:
         remedy = "correct it; mem-mcp config shows all when they are right"
         yield Finding(name="settings", ok=False, detail=message(error), remedy=remedy)
         return
+    wrong = None
+    try:
+        check_late_settings(settings)
+    except ConfigError as error:
+        wrong = _failed("settings", error, "")
     remarks = ["can be read; mem-mcp config shows them", *settings.remarks]
-    yield Finding(name="settings", ok=True, detail="; ".join(remarks))
-    failed = False
+    yield wrong or Finding(name="settings", ok=True, detail="; ".join(remarks))
+    failed = wrong is not None
     for name, check, remedy in _CHECKS:
         try:
             if (detail := check(settings)) is not None:

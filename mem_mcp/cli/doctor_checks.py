@@ -183,12 +183,12 @@ def language_model(settings: Settings) -> str:
     class Ready(BaseModel):
         ready: bool
 
-    async def complete(gateway: Gateway) -> str:
+    async def complete(gateway: Gateway) -> tuple[str, str]:
         messages = [{"role": "user", "content": "Answer with ready set to true."}]
-        return (await gateway.complete(messages, Ready)).model
+        return (await gateway.complete(messages, Ready)).model, await gateway.unbounded()
 
-    model, usage = _call(settings, settings.llm.model, settings.llm.api_base, complete)
-    return _answers(model, usage)
+    (model, note), usage = _call(settings, settings.llm.model, settings.llm.api_base, complete)
+    return "; ".join(filter(None, [_answers(model, usage), note]))
 
 
 def what_waits(settings: Settings) -> str | None:

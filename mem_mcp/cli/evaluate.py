@@ -23,7 +23,7 @@ Suite = Annotated[
     str,
     typer.Argument(
         metavar="SUITE",
-        help="locomo, lessons, intents, abstain, feedback, stream, extraction or speed.",
+        help="locomo, lessons, intents, abstain, everyday, feedback, stream, extraction or speed.",
     ),
 ]
 DataFile = Annotated[
@@ -33,8 +33,9 @@ DataFile = Annotated[
         metavar="FILE",
         help="The data set in its original format: LoCoMo's JSON (locomo, abstain, feedback), "
         "attempts at issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it "
-        "(intents) or its test.csv (stream), conversations as JSON Lines (extraction); for speed, "
-        "which needs none, LoCoMo's.",
+        "(intents) or its test.csv (stream), conversations as JSON Lines (extraction), a folder of "
+        "small stores as YAML, or one of its files (everyday); for speed, which needs none, "
+        "LoCoMo's.",
     ),
 ]
 Answers = Annotated[
@@ -63,7 +64,8 @@ First = Annotated[
     typer.Option(
         "--first",
         help="Only so many conversations (locomo, abstain, feedback, extraction), issues "
-        "(lessons), messages (stream) or questions (intents; 1,000 by default).",
+        "(lessons), messages (stream), questions (intents; 1,000 by default) or groups of each "
+        "kind and half (everyday).",
     ),
 ]
 Seed = Annotated[
@@ -90,6 +92,15 @@ Plot = Annotated[
 Sizes = Annotated[
     str, typer.Option("--sizes", help=f"speed: numbers of memories; {_SIZES} by default.")
 ]
+Half = Annotated[
+    str,
+    typer.Option(
+        "--half",
+        metavar="HALF",
+        help="everyday: only the groups for choosing constants (choose), or for measuring "
+        "(measure).",
+    ),
+]
 Profile = Annotated[bool, typer.Option("--profile", help="speed: where the time goes, by step.")]
 
 
@@ -107,6 +118,7 @@ def evaluate(
     profile: Profile = False,
     answers: Answers = None,
     answer: Answer = False,
+    half: Half = "",
 ) -> None:
     """Measure how good and how fast the memory is.
 
@@ -120,6 +132,7 @@ def evaluate(
     _only("--profile", "speed", given=profile, fits=is_speed)
     _only("--answer", "locomo", given=answer, fits=suite == "locomo")
     _only("--answers", "extraction", given=answers is not None, fits=suite == "extraction")
+    _only("--half", "everyday", given=bool(half), fits=suite == "everyday")
     # Fail before the long work, not after it, if the results cannot be written.
     if output:
         output.mkdir(parents=True, exist_ok=True)
@@ -129,6 +142,8 @@ def evaluate(
         report = _speed(sizes or _SIZES, data, seed, profile=profile)
     elif suite == "extraction":
         report = _extraction(data, answers, seed, first)
+    elif suite == "everyday":
+        report = _everyday(data, half, seed, first)
     else:
         full = "locomo-curve" if curve else "locomo-answer" if answer else suite
         report = _suite(full, data, seed, first, arms=arms)
@@ -163,6 +178,13 @@ def _extraction(data: Path | None, answers: Path | None, seed: int, first: int |
 
     with bar("extraction") as progress:
         return asyncio.run(run_extraction(data, answers, seed=seed, first=first, progress=progress))
+
+
+def _everyday(data: Path | None, half: str, seed: int, first: int | None) -> Report:
+    from mem_mcp.evaluation.retrieval.everyday import run_everyday  # noqa: PLC0415
+
+    with bar("everyday") as progress:
+        return asyncio.run(run_everyday(data, half, seed=seed, first=first, progress=progress))
 
 
 def _speed(sizes: str, data: Path | None, seed: int, *, profile: bool) -> Report:

@@ -33,12 +33,13 @@ from mem_mcp.cli.output import counted, day, minute, one_line, said, size, spent
 # Memories that are named behind an edge of a graph, and archived ones that are named.
 _MOST_IDS = 3
 _MOST_SHOWN = 20
+_BECAME = {"ADD": "stored as", "UPDATE": "known already, and brought up to date:"}
 
 
 def remembered(result: RememberResult) -> Iterator[str]:
     """Say under which id each text is stored."""
     for one in result.results:
-        yield f"{'stored as' if one.event == 'ADD' else 'known already as'} {one.memory_id}"
+        yield f"{_BECAME.get(one.event, 'known already as')} {one.memory_id}"
         for near in one.similar:
             yield f"  similar ({near.score:.2f}): {one_line(near.text, 100)}  [{near.memory_id}]"
 
@@ -190,6 +191,8 @@ def memory_lines(memory: Recalled, facts: Iterable[str] = ()) -> Iterator[str]:
     """
     yield f"{memory.score:.2f}  {said(memory.actor_id, memory.text)}"
     yield f"      {' · '.join(_facts(memory, facts))}"
+    if memory.also:
+        yield f"      also {' '.join(memory.also)}"
     if memory.scores:
         yield f"      = {sum_of(memory.scores)}"
     if memory.marks and (marks := marked(memory.marks)):

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from mem_mcp.cli.failure import report
@@ -45,15 +44,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     # Imported late: --help and usage errors do not need them.
+    from mem_mcp.cli.late_settings import check_late_settings  # noqa: PLC0415
     from mem_mcp.config import load_settings  # noqa: PLC0415
     from mem_mcp.server.transports import serve  # noqa: PLC0415
 
     try:
         settings = load_settings()
-        if settings.llm.prompts:
-            from mem_mcp.prompts import Prompts  # noqa: PLC0415 - few users override prompts
-
-            Prompts.load(Path(settings.llm.prompts))
+        check_late_settings(settings)
         serve(settings, options.transport, options.host, options.port)
     except MemError as error:
         return report(error)

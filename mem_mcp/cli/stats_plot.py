@@ -40,8 +40,12 @@ def check_plot(path: Path) -> None:
     """Check, before the work is done, that a picture can be drawn; create its folder.
 
     Raises:
-        InvalidInput: matplotlib is not installed, or the path is a folder.
+        InvalidInput: matplotlib is not installed, or the path is a folder or of another format.
     """
+    if path.suffix.lower() not in ("", ".svg"):
+        raise InvalidInput(
+            "--plot", f"{path} is no name of an SVG, the one format drawn; name it {path.stem}.svg"
+        )
     if find_spec("matplotlib") is None:
         raise InvalidInput("--plot", 'needs matplotlib: pip install "mem-mcp[plot]"')
     if path.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ class Exported(BaseModel):
     """The result of an export."""
 
     exported: int
+    """Memories, each with all its versions."""
     degraded: list[str] = []
     """What could not be read, and how to repair it."""
 
@@ -54,15 +56,24 @@ def export_memories(
         str, typer.Argument(metavar="FILE", help="Written whole or not at all; - prints.")
     ],
     user: User = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Only memories that changed then or later.")
+    ] = "",
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", "--kinds", help="Only these; may be repeated.")
+    ] = None,
+    traces: Annotated[bool, typer.Option("--traces", help="Also what was recalled.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write every memory as a line of JSON.
+    """Write all memories and their history.
 
-    Everybody's, unless a user is named; without earlier versions. Of a damaged store what can be
-    read is written, and the exit code is then 1.
+    Each version is a line of JSON, and so is each mark. Everybody's, unless a user is named. An
+    import of it into an empty store gives the same answers, and one into any other adds what is
+    missing there. Of a damaged store what can be read is written, and the exit code is then 1.
     """
+    asked = {"user_id": user, "since": since, "kinds": kinds, "traces": traces}
     with _target(file) as target:
-        result = run(lambda memory: _export(memory, target, user), any_embedder=True)
+        result = run(lambda memory: _export(memory, target, asked), any_embedder=True)
     if file != "-":
         show(result, lambda r: [f"{counted(r.exported)} exported to {file}"], as_json=as_json)
     elif result.degraded:
@@ -71,15 +82,17 @@ def export_memories(
         raise typer.Exit(1)
 
 
-async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, user: str) -> Exported:
-    total = 0 if user else (await memory.stats()).memories
-    exported = 0
+async def _export(memory: mem_mcp.AsyncMemory, target: BinaryIO, asked: dict[str, Any]) -> Exported:
+    total = 0 if any(asked.values()) else (await memory.stats()).versions
+    done, ids = 0, set[str]()
     with bar("exporting") as progress:
-        async for line in memory.export_lines(user_id=user):
+        async for line in memory.export_lines(**asked):
             target.write(line.encode() + b"\n")
-            exported += 1
-            progress(exported, total)
-    return Exported(exported=exported, degraded=memory.damage)
+            if memory_id := json.loads(line).get("memory_id"):
+                done += 1
+                ids.add(memory_id)
+                progress(done, total)
+    return Exported(exported=len(ids), degraded=memory.damage)
 
 
 @contextmanager

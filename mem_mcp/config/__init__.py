@@ -3,6 +3,7 @@
 from mem_mcp.config.load import load_settings, setting_names, variable
 from mem_mcp.config.settings import (
     ALL_TOOLS,
+    BUNDLED,
     CONFIG_VARIABLE,
     CORE_TOOLS,
     PREFIX,
@@ -17,6 +18,7 @@ from mem_mcp.config.settings import (
 
 __all__ = [
     "ALL_TOOLS",
+    "BUNDLED",
     "CONFIG_VARIABLE",
     "CORE_TOOLS",
     "PREFIX",

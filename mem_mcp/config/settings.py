@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,6 +31,8 @@ from mem_mcp.times import local_zone
 
 PREFIX = "MEM_MCP_"
 CONFIG_VARIABLE = settings_file.VARIABLE
+BUNDLED = "bundled"
+"""Name of the embedding model in the package."""
 _ADDRESS = r"^(https?://\S+)?$"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -107,7 +111,7 @@ class ArchiveSettings(Section):
 class EmbeddingSettings(Section):
     """What turns text into vectors."""
 
-    model: str = Field(default="bundled", pattern=r"^\S+$")
+    model: str = Field(default=BUNDLED, pattern=r"^\S+$")
     """bundled: the one in the package, without network or key; or any that LiteLLM knows."""
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
@@ -115,7 +119,7 @@ class EmbeddingSettings(Section):
     @property
     def bundled(self) -> bool:
         """Whether it is the model in the package."""
-        return self.model == "bundled"
+        return self.model == BUNDLED
 
 
 class RerankSettings(Section):
@@ -152,7 +156,9 @@ class LLMSettings(Section):
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
     fallbacks: Annotated[list[str], NoDecode] = []
-    """Models to ask in turn when `model` fails, separated by commas; they do not use api_base."""
+    """Models to ask in turn when `model` fails, separated by commas."""
+    fallback_api_bases: Annotated[list[str], NoDecode] = []
+    """Their addresses, in the same order; empty: api_base if of model's provider, else its own."""
     timeout_seconds: float = Field(default=30, gt=0, le=3_600)
     """Seconds that one attempt may take."""
     deadline_seconds: float = Field(default=45, gt=0, le=3_600)
@@ -166,11 +172,11 @@ class LLMSettings(Section):
     tokens_per_minute: int = Field(default=0, ge=0)
     """Tokens sent and received a minute; requests beyond wait; 0: no bound."""
     calls_per_day: int = Field(default=0, ge=0)
-    """Calls that each process may make until midnight UTC; 0: no bound."""
+    """Calls of the language model until midnight UTC, by all processes together; 0: no bound."""
     tokens_per_day: int = Field(default=0, ge=0)
-    """Tokens that each process may send and receive until midnight UTC; 0: no bound."""
+    """Tokens it may take and give until midnight UTC, likewise; 0: no bound."""
     dollars_per_day: float = Field(default=0.0, ge=0)
-    """Dollars that each process may spend until midnight UTC, at known prices; 0: no bound."""
+    """Dollars it may cost until midnight UTC, likewise, at known prices; 0: no bound."""
     max_output_tokens: int = Field(default=2_000, ge=1, le=1_000_000)
     """Length of the longest answer; doubled once when an answer was cut there."""
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -189,6 +195,45 @@ class LLMSettings(Section):
     """Folder of prompt texts, such as extract.md, that replace the built-in ones; empty: none."""
 
     _local = field_validator("prompts", mode="before")(_absolute)
+
+    @field_validator("fallback_api_bases", mode="before")
+    @classmethod
+    def _addresses(cls, given: object) -> object:
+        listed = given.split(",") if isinstance(given, str) else given
+        if not isinstance(listed, list):
+            return given
+        addresses = [str(address or "").strip() for address in listed]
+        for address in addresses:
+            if not re.match(_ADDRESS, address):
+                raise ValueError(
+                    f"{address!r} is not an http:// or https:// address; separate several by "
+                    "commas, with nothing between two for a fallback that needs none"
+                )
+        return addresses if any(addresses) else []
+
+    @model_validator(mode="after")
+    def _address_each_fallback(self) -> Self:
+        addresses, models = len(self.fallback_api_bases), len(self.fallbacks)
+        if addresses > models:
+            raise ValueError(
+                f"fallback_api_bases has {addresses} addresses, and fallbacks {models} models; "
+                "name them in the same order"
+            )
+        return self
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """`model` and its fallbacks, each with the address of its server; "": its provider's own.
+
+        An address that is set for one provider's models is never passed over in favour of that
+        provider's public one.
+        """
+        usual = {self.model.partition("/")[0]: self.api_base}
+        named = zip_longest(self.fallbacks, self.fallback_api_bases, fillvalue="")
+        others = [
+            (model, address or usual.get(model.partition("/")[0], "")) for model, address in named
+        ]
+        return [(self.model, self.api_base), *others]
 
     @field_validator("fallbacks", mode="before")
     @classmethod

@@ -181,9 +181,9 @@ def provenance(
     }
 
 
-def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def sha256(*files: Path) -> str:
+    """Return the SHA-256 of the contents of files, one after the other, in hexadecimal."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _commit() -> str | None:

@@ -57,7 +57,7 @@ def suite_named(name: str) -> Suite:
         InvalidInput: no suite has this name.
     """
     if name not in SUITES:
-        names = f"{', '.join(SUITES)} (and extraction and speed, on the command line)"
+        names = f"{', '.join(SUITES)} (and everyday, extraction and speed, on the command line)"
         raise InvalidInput("suite", f"{name!r} is not one of {names}")
     return SUITES[name]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from mem_mcp.store import Vector, Version, unbroken
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, assign_ids, new_memory
-from mem_mcp.writing.insert import new_rows, stored_earlier
+from mem_mcp.writing.insert import new_rows, stored_earlier, superseded
 from mem_mcp.writing.memory_text import embedded_text
 from mem_mcp.writing.versions import deletion, next_version
 
@@ -83,11 +83,9 @@ async def apply_plan(
                 await store.settle()
                 raise WriteConflict("what waits was changed meanwhile; try again")
             rows = await _current(runtime, changed)
-            placed = await assign_ids(store, drafts, utc_now(), written)
-            add = new_rows(
-                placed,
-                [new_texts[one.memory.text] if one.is_new else None for one in placed],
-            )
+            others = [*changed, *(row.memory.memory_id for row in material.waited)]
+            placed = await assign_ids(store, drafts, utc_now(), written, others)
+            add = new_rows(placed, [new_texts[draft.text] for draft in drafts])
             fresh = {
                 memory_id: change
                 for memory_id, change in changed.items()
@@ -116,6 +114,7 @@ async def apply_plan(
             await pass_ratings_on(runtime, waiting, became)
             pairs += await credits_passed_on(runtime, waiting, became)
             opened, closed = [new for _, new in pairs], [old for old, _ in pairs]
+            closed += superseded(placed)
             if not (add or opened):
                 await store.settle()
                 break
@@ -124,6 +123,20 @@ async def apply_plan(
     else:
         raise WriteConflict("others keep changing these memories; try again")
     learnt.became = became
+    _note(learnt, material, made, placed, kept, changed.keys(), fresh)
+    return []
+
+
+def _note(
+    learnt: ExtractionProgress,
+    material: ExtractionInput,
+    made: Plan,
+    placed: Sequence[Insertion],
+    kept: Sequence[Memory],
+    changed: Collection[str],
+    fresh: Mapping[str, Change],
+) -> None:
+    """Add to the answer what a plan came to."""
     learnt.degraded += made.degraded
     learnt.degraded += [
         f"{shortened(one.text)} is kept as it was given, as the language model passed over it"
@@ -151,7 +164,6 @@ async def apply_plan(
         for memory in made.none
         if memory is not None
     ]
-    return []
 
 
 async def _still_waiting(runtime: Runtime, rows: Sequence[Version]) -> list[Version]:

@@ -39,7 +39,7 @@ def material(
 ) -> ExtractionInput:
     """Return memories as they were given, at least one, as what is to be learnt from."""
     first = given[0]
-    names = ("tags", "metadata", "entities", "relations", "expires_at")
+    names = ("tags", "metadata", "entities", "relations", "valid_until", "expires_at")
     return ExtractionInput(
         scope=scope,
         said=[Utterance(one.text, one.role, one.actor_id, one.occurred_at) for one in given],

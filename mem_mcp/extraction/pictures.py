@@ -330,10 +330,10 @@ async def described(
 async def _described(
     runtime: Runtime, gateway: Gateway, picture: Picture, near: str, most: int
 ) -> str | LLMError:
-    asked = describe.messages(
-        picture.url, near=near, detail=picture.detail, guidance=runtime.prompts.describe
-    )
     try:
+        asked = describe.messages(
+            picture.url, near=near, detail=picture.detail, guidance=runtime.prompts.describe
+        )
         done = await gateway.complete(asked, describe.PictureDescription)
     except LLMError as error:
         return error

@@ -31,6 +31,8 @@ from mem_mcp.writing.versions import next_version
 
 AT_ONCE = 1_000
 """Rows of one read or commit."""
+EXPIRED = "archived: expired"
+"""How the reason of what was archived at its expiry begins."""
 _ACTOR = Scope(user_id="maintain")
 _RECALLABLE = every(current(), {"status": {"in": [*RECALLABLE]}})
 
@@ -72,7 +74,7 @@ async def _expired(runtime: Runtime, now: datetime) -> list[_Due]:
         every(_RECALLABLE, {"expires_at": {"lte": now}}),
         ["version_id", "memory_id", "text", "expires_at"],
     )
-    return [_due(row, f"expired on {row['expires_at']:%Y-%m-%d}") for row in rows.to_pylist()]
+    return [_due(row, f"{EXPIRED} on {row['expires_at']:%Y-%m-%d}") for row in rows.to_pylist()]
 
 
 async def _harmful(runtime: Runtime, now: datetime) -> list[_Due]:
@@ -119,16 +121,14 @@ def _since_change(events: pa.Table, versions: pa.Table) -> pa.Table:
 
 
 def _due(row: dict[str, Any], reason: str) -> _Due:
-    archived = Archived(
-        memory_id=row["memory_id"], text=one_line(row["text"]), reason=f"archived: {reason}"
-    )
+    archived = Archived(memory_id=row["memory_id"], text=one_line(row["text"]), reason=reason)
     return _Due(row["version_id"], archived)
 
 
 def _reason(recalls: int, tally: Tally) -> str:
     against = tally.negative + tally.very_negative
     marks_against = f"{against} mark{'' if against == 1 else 's'} against"
-    parts = [f"recalled {recalls} times", f"{marks_against} and {tally.positive} for it"]
+    parts = [f"archived: recalled {recalls} times", f"{marks_against} and {tally.positive} for it"]
     if tally.successes or tally.failures:
         parts.append(f"outcomes that used it: {tally.failures} failure, {tally.successes} success")
     return ", ".join(parts)

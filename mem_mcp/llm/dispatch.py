@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from mem_mcp.llm.rate_limits import Breaker, Pace, check_budget
 from mem_mcp.llm.usage import Call, Kind, Ledger, Turn, Usage
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
+
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class ModelRequest:
 class Dispatcher:
     """Sends requests to models within the limits of the settings.
 
-    LiteLLM's Router does the retries with backoff, obeys Retry-After and bounds the time of an
-    attempt. Its own circuit breaker is off, because it never opens for APIConnectionError, which
-    is what a stopped Ollama raises.
+    LiteLLM's Router bounds the time of an attempt. It retries nothing, because it passes over a
+    Retry-After of more than a minute and knows nothing of the deadline. Its own circuit breaker is
+    off, because it never opens for APIConnectionError, which is what a stopped Ollama raises.
 
     Args:
         settings: limits, retries and timeouts.
@@ -73,31 +75,30 @@ class Dispatcher:
             LLMError: there is no response; the subclass says why.
         """
         await self._open()
-        async with self._slots:
-            check_budget(self._settings, self._ledger.today)
+        async with self._slot(turn):
+            if request.kind == "completion":
+                await check_budget(self._settings, self._ledger)
             breaker = self._breakers[request.name]
             if seconds := breaker.enter():
                 raise LLMUnavailable(
-                    "open", f"{request.model} kept failing; it is tried again in {seconds:.0f} s"
+                    "open", f"{request.model} {breaker.why}; it is tried again in {seconds:.0f} s"
                 )
-            reserved = await self._pace.reserve(request.tokens)
-            self._count(turn, Usage(calls=1))
-            notes: dict[str, Any] = {}
+            with turn.waiting_for(self._pace.name):
+                reserved = await self._pace.reserve(request.tokens)
+            self._count(turn, request.kind, Usage(calls=1))
+            attempts = _Attempts()
             used, failure = Usage(), None
             started = time.perf_counter()
             try:
                 with span("llm"), _reporting_to(breaker, turn):
-                    response = await self._call(request, notes)
+                    response = await self._with_retries(turn, request, attempts)
                 used = _used(response)
             except (LLMError, asyncio.CancelledError) as error:
                 failure = _reason(error, turn)
                 raise
             finally:
-                retries = notes.get("attempted_retries", 0)
-                for _ in range(retries):
-                    self._pace.requests.take(1)
-                used += Usage(retries=retries, seconds=time.perf_counter() - started)
-                self._count(turn, used)
+                used += Usage(retries=attempts.further, seconds=time.perf_counter() - started)
+                self._count(turn, request.kind, used)
                 self._on_call(Call(request.model, request.kind, used, failure, utc_now()))
             reserved.amount = used.tokens
             return response
@@ -119,25 +120,50 @@ class Dispatcher:
                 return
             self._litellm = library
             self._router = library.Router(
-                num_retries=self._settings.retries,
+                num_retries=0,
                 timeout=self._settings.timeout_seconds,
                 disable_cooldowns=True,
             )
 
-    async def _call(self, request: ModelRequest, notes: dict[str, Any]) -> Any:  # noqa: ANN401 - LiteLLM's type
+    @asynccontextmanager
+    async def _slot(self, turn: Turn) -> AsyncIterator[None]:
+        with turn.waiting_for("llm.concurrency"):
+            await self._slots.acquire()
         try:
-            if request.name not in self._deployed:
-                self._deploy(request)
-            # The Router writes the number of retries into the metadata.
-            return await getattr(self._router, f"a{request.kind}")(
-                model=request.name, metadata=notes, drop_params=True, **request.arguments
-            )
-        except Exception as error:  # noqa: BLE001 - LiteLLM's adapters also raise KeyError and the like
-            keys = litellm_api.key_variables(self._litellm, request.model)
-            timeout = self._settings.timeout_seconds
-            failed = FailedRequest(request.model, request.api_base, timeout, keys)
-            # Without a cause: a traceback would show the provider's own text.
-            raise explain(error, failed) from None
+            yield
+        finally:
+            self._slots.release()
+
+    async def _with_retries(self, turn: Turn, request: ModelRequest, attempts: _Attempts) -> Any:  # noqa: ANN401 - LiteLLM's type
+        retries = self._settings.retries
+        while True:
+            try:
+                return await self._call(request)
+            except Exception as error:  # noqa: BLE001 - LiteLLM's adapters also raise KeyError and the like
+                keys = litellm_api.key_variables(self._litellm, request.model)
+                timeout = self._settings.timeout_seconds
+                failed = explain(
+                    error, FailedRequest(request.model, request.api_base, timeout, keys)
+                )
+                pause = litellm_api.pause(self._litellm, attempts.further, retries)
+                if isinstance(failed, LLMRateLimited):
+                    pause = max(pause, failed.seconds)
+                    if failed.seconds > turn.left:
+                        self._breakers[request.name].rest(failed.seconds)
+                may_pass = attempts.further < retries and _may_pass(error, failed)
+                if not may_pass or pause > turn.left:
+                    # Without a cause: a traceback would show the provider's own text.
+                    raise failed from None
+            await asyncio.sleep(pause)
+            attempts.further += 1
+            self._pace.requests.take(1)
+
+    async def _call(self, request: ModelRequest) -> Any:  # noqa: ANN401 - LiteLLM's type
+        if request.name not in self._deployed:
+            self._deploy(request)
+        return await getattr(self._router, f"a{request.kind}")(
+            model=request.name, drop_params=True, **request.arguments
+        )
 
     def _deploy(self, request: ModelRequest) -> None:
         parameters = {"model": request.model}
@@ -154,9 +180,24 @@ class Dispatcher:
         )
         self._deployed.add(request.name)
 
-    def _count(self, turn: Turn, usage: Usage) -> None:
+    def _count(self, turn: Turn, kind: Kind, usage: Usage) -> None:
         turn.add(usage)
-        self._ledger.add(usage)
+        self._ledger.add(kind, usage)
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """How many attempts at a request were made after the first."""
+
+    further: int = 0
+
+
+def _may_pass(error: Exception, failed: LLMError) -> bool:
+    """Return whether the same request may succeed a moment later."""
+    if isinstance(failed, LLMUnavailable):
+        return failed.reason in ("connection", "timeout", "server")
+    # Some gateways in front of providers answer 403 while they look at a caller.
+    return isinstance(failed, LLMRateLimited) or getattr(error, "status_code", None) == _FORBIDDEN
 
 
 @contextmanager

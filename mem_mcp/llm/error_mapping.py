@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
+from math import ceil, isfinite
 
 from mem_mcp.errors import (
     LLMAuthError,
@@ -17,6 +21,7 @@ from mem_mcp.errors import (
     LLMRejected,
     LLMUnavailable,
 )
+from mem_mcp.times import utc_now
 
 _SECRET_VARIABLE = re.compile(r"(?i:KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)")
 _SECRET = re.compile(
@@ -47,6 +52,7 @@ _BY_STATUS = {
     429: "RateLimitError",
 }
 _PREFIX = re.compile(r"^(?:litellm\.\w+: *|\w+(?:Error|Exception)(?: -|:) *)+")
+_PAUSE = "{model} takes no more requests for {seconds:,} s, says its provider (Retry-After)"
 _NO_KEY = "{model} needs a key; set {keys}"
 _ERRORS: dict[str, tuple[Callable[[str], LLMError], str]] = {
     "AuthenticationError": (LLMAuthError, "the provider of {model} refused the key in {keys}"),
@@ -94,6 +100,8 @@ def explain(error: Exception, request: FailedRequest) -> LLMError:
     wants_key = _KEY_WANTED.search(text) or kind is LLMAuthError
     if wants_key and request.keys and not any(key in os.environ for key in request.keys):
         return LLMAuthError(_NO_KEY.format(**facts))
+    if kind is LLMRateLimited and (seconds := _retry_after(error)):
+        return LLMRateLimited(_PAUSE.format(**facts, seconds=ceil(seconds)), seconds)
     if kind:
         return kind(message.format(**facts))
     if _CONNECTION.search(text):
@@ -102,6 +110,19 @@ def explain(error: Exception, request: FailedRequest) -> LLMError:
     status = getattr(error, "status_code", None)
     what = f"status {status}" if status else type(error).__name__
     return LLMUnavailable("server", f"{request.model} failed ({what})")
+
+
+def _retry_after(error: Exception) -> float:
+    """Return the seconds that a provider wants no request for; 0 if it does not say."""
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None) or getattr(error, "litellm_response_headers", None)
+    said = str((headers or {}).get("retry-after", "")).strip()
+    with suppress(ValueError):
+        return max(float(said), 0.0) if isfinite(float(said)) else 0.0
+    with suppress(ValueError):
+        when = parsedate_to_datetime(said)
+        return max((when.replace(tzinfo=when.tzinfo or UTC) - utc_now()).total_seconds(), 0.0)
+    return 0.0
 
 
 def _names(error: Exception) -> Iterator[str]:

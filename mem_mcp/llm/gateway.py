@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from mem_mcp.config import LLMSettings
@@ -21,6 +21,7 @@ from mem_mcp.errors import (
 )
 from mem_mcp.llm import litellm_api, response_parsing, structured_output
 from mem_mcp.llm.dispatch import Dispatcher, ModelRequest
+from mem_mcp.llm.fallback_notes import note_fallback
 from mem_mcp.llm.structured_output import Answer, AnswerRequest, Format, Message, UnusableAnswer
 from mem_mcp.llm.usage import PROCESS, Call, Ledger, Turn, Usage, open_turn
 
@@ -64,10 +65,33 @@ class Gateway:
         self._ledger = ledger
         self._dispatcher = Dispatcher(settings, ledger, on_call)
         self._formats: dict[str, Format] = {}
+        self._is_warm = False
 
     async def warm(self) -> None:
-        """Import LiteLLM in a thread, before the first call needs it."""
+        """Import LiteLLM in a thread, before the first call needs it; log what budgets miss."""
+        if self._is_warm:
+            return
+        self._is_warm = True
+        if note := await self.unbounded():
+            _log.warning("%s", note)
         await litellm_api.litellm()
+
+    async def unbounded(self) -> str:
+        """Name the models whose calls llm.dollars_per_day cannot bound; empty if there are none."""
+        models = dict.fromkeys(model for model, _ in self._settings.addresses if model)
+        if not (models and self._settings.dollars_per_day):
+            return ""
+        library = await litellm_api.litellm()
+        priced = await asyncio.gather(
+            *(asyncio.to_thread(litellm_api.has_price, library, model) for model in models)
+        )
+        unpriced = [model for model, known in zip(models, priced, strict=True) if not known]
+        if not unpriced:
+            return ""
+        return (
+            f"llm.dollars_per_day does not bound {', '.join(unpriced)}, whose price is not known: "
+            "set llm.tokens_per_day or llm.calls_per_day"
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -112,18 +136,22 @@ class Gateway:
         tokens = max_output_tokens or self._settings.max_output_tokens
         request = AnswerRequest(messages, answer, tokens)
         async with self._within_deadline() as turn:
+            await self.warm()
             failures: list[LLMError] = []
             # The Router's own fallbacks would take a refused format for a failure, and never try
             # the next format with the first model.
-            for model in (self._settings.model, *self._settings.fallbacks):
+            for model, api_base in self._settings.addresses:
                 try:
-                    result, cut = await self._in_best_format(turn, model, request, partial=partial)
+                    there = replace(request, api_base=api_base)
+                    result, cut = await self._in_best_format(turn, model, there, partial=partial)
                 except (LLMRefused, LLMBudgetSpent):
                     raise
                 except LLMError as error:
                     _log.info("%s", error)
                     failures.append(error)
                 else:
+                    if failures:
+                        note_fallback(f"the fallback {model} answered, since {failures[0]}")
                     return Completion(result, turn.usage, model, cut)
             raise failures[0]
 
@@ -209,11 +237,11 @@ class Gateway:
                 async with asyncio.timeout_at(turn.ends):
                     yield turn
             except TimeoutError:
-                seconds = self._settings.deadline_seconds
-                raise LLMUnavailable(
-                    "deadline",
-                    f"the model gave no answer within {seconds:g} s (llm.deadline_seconds)",
-                ) from None
+                within = f"within {self._settings.deadline_seconds:g} s (llm.deadline_seconds)"
+                message = f"the model gave no answer {within}"
+                if turn.waits_for:
+                    message = f"the model was not asked {within}: {turn.waits_for} allowed no more"
+                raise LLMUnavailable("deadline", message) from None
 
     async def _in_best_format(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], *, partial: bool
@@ -254,13 +282,11 @@ class Gateway:
     async def _answer(
         self, turn: Turn, model: str, request: AnswerRequest[Answer], form: Format
     ) -> Answer:
-        settings = self._settings
-        api_base = settings.api_base if model == settings.model else ""
         tokens = _estimate(_texts(request.messages))
         arguments = structured_output.arguments(request, form)
-        arguments["temperature"] = settings.temperature
+        arguments["temperature"] = self._settings.temperature
         response = await self._dispatcher.send(
-            turn, ModelRequest("completion", model, api_base, tokens, arguments)
+            turn, ModelRequest("completion", model, request.api_base, tokens, arguments)
         )
         return structured_output.read(response, request.answer)
 

@@ -93,6 +93,18 @@ def is_small(model: str) -> bool:
     return bool(sizes) and max(sizes) < _LARGE
 
 
+def pause(library: Library, retry: int, retries: int) -> float:
+    """Return the seconds before a further attempt: more before each, and some by chance.
+
+    Args:
+        library: LiteLLM.
+        retry: which of the further attempts it is, from 0.
+        retries: how many further attempts there are.
+    """
+    backoff = library.utils._calculate_retry_after  # noqa: SLF001 - what its Router takes
+    return float(backoff(remaining_retries=retries - retry, max_retries=retries))
+
+
 def missing_keys(library: Library, model: str) -> list[str]:
     """Return the environment variables that a model's provider needs and that are not set."""
     missing: list[str] = library.validate_environment(model)["missing_keys"]
@@ -119,6 +131,16 @@ def context_window(library: Library, model: str) -> int | None:
     except library.exceptions.ModelNotMappedError:
         return None
     return info.get("max_input_tokens") or None
+
+
+def has_price(library: Library, model: str) -> bool:
+    """Return whether LiteLLM knows what a model's tokens cost; Ollama's cost nothing."""
+    try:
+        costs = library.cost_per_token(model=model, prompt_tokens=1, completion_tokens=1)
+    except (library.exceptions.ModelNotMappedError, library.exceptions.BadRequestError):
+        return False
+    # A model of unknown price has a price of 0 once a Router has it.
+    return sum(costs) > 0 or model.startswith("ollama")
 
 
 def count_tokens(library: Library, model: str, texts: Sequence[str]) -> list[int]:

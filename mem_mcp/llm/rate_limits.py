@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMBudgetSpent
-from mem_mcp.llm.usage import Usage
+from mem_mcp.llm.usage import Ledger
 
 MINUTE = 60.0
 FAILURES = 3
 """Calls that fail in a row, each with its retries, before the breaker opens."""
 COOLDOWN = 20.0
 """Seconds until an open breaker lets one call try again."""
+
+_LONGEST_REST = 3_600.0
 
 Clock = Callable[[], float]
 
@@ -71,6 +73,9 @@ class Pace:
     def __init__(self, settings: LLMSettings) -> None:
         self.requests = MinuteWindow(settings.requests_per_minute)
         self.tokens = MinuteWindow(settings.tokens_per_minute)
+        bounds = ("requests_per_minute", "tokens_per_minute")
+        self.name = " and ".join(f"llm.{name}" for name in bounds if getattr(settings, name))
+        """The settings of the bounds that there are."""
         self._turnstile = asyncio.Lock()
 
     async def reserve(self, tokens: int) -> Reservation:
@@ -89,6 +94,8 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._until = clock()
+        self.why = ""
+        """Why it is open."""
 
     def enter(self) -> float:
         """Return 0 if a call may be made, else the seconds until one may."""
@@ -101,20 +108,30 @@ class Breaker:
 
     def worked(self) -> None:
         """Note an answer: the breaker closes."""
-        self._failures = 0
+        self._failures, self.why = 0, ""
 
     def failed(self) -> None:
         """Note a failure: the breaker opens after FAILURES in a row."""
         self._failures += 1
-        self._until = self._clock() + COOLDOWN
+        self._until = max(self._until, self._clock() + COOLDOWN)
+        self.why = self.why or "kept failing"
+
+    def rest(self, seconds: float) -> None:
+        """Open for a time that the model's provider asks for."""
+        self._failures = max(self._failures, FAILURES)
+        self._until = self._clock() + min(seconds, _LONGEST_REST)
+        self.why = "takes no requests for now, says its provider (Retry-After)"
 
 
-def check_budget(settings: LLMSettings, today: Usage) -> None:
-    """Check that the day's budget is not spent.
+async def check_budget(settings: LLMSettings, ledger: Ledger) -> None:
+    """Check that the day's budget of the language model is not spent.
 
     Raises:
         LLMBudgetSpent: it is; the message names the setting.
     """
+    if not (settings.calls_per_day or settings.tokens_per_day or settings.dollars_per_day):
+        return
+    today = await ledger.today()
     for name, limit, used in (
         ("calls_per_day", settings.calls_per_day, today.calls + today.retries),
         ("tokens_per_day", settings.tokens_per_day, today.tokens),

@@ -62,6 +62,8 @@ class AnswerRequest(Generic[Answer]):
     """Model class of the answer."""
     tokens: int
     """Length of the longest answer, in tokens."""
+    api_base: str = ""
+    """Address of the model's server; empty: the provider's own."""
 
     def again(self, failure: UnusableAnswer) -> AnswerRequest[Answer]:
         """Return the request to send after an unusable answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -78,10 +78,25 @@ class Turn:
         self.usage = Usage()
         self._outer = outer
 
+        self.waits_for = ""
+        """Setting whose bound is waited for; empty while none is."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.ends - asyncio.get_running_loop().time()
+
     @property
     def over(self) -> bool:
         """Whether the deadline has passed."""
-        return asyncio.get_running_loop().time() >= self.ends
+        return self.left <= 0
+
+    @contextmanager
+    def waiting_for(self, setting: str) -> Iterator[None]:
+        """Note which setting's bound the body waits for; the note stays if the deadline ends it."""
+        self.waits_for = setting
+        yield
+        self.waits_for = ""
 
     def add(self, usage: Usage) -> None:
         """Add usage to this turn and to the outer ones."""
@@ -108,27 +123,47 @@ def open_turn(seconds: float) -> Iterator[Turn]:
         _current.reset(token)
 
 
-class Ledger:
-    """Usage since the ledger was made, and on the current day in UTC."""
+async def _nothing() -> Usage:
+    return Usage()
 
-    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+
+class Ledger:
+    """Usage since the ledger was made, and of language models on the current day in UTC.
+
+    Args:
+        now: returns the time.
+        elsewhere: returns the usage of language models that other ledgers have counted today.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime] = utc_now,
+        elsewhere: Callable[[], Awaitable[Usage]] = _nothing,
+    ) -> None:
         self.total = Usage()
+        """Usage of all kinds of requests, of this ledger alone."""
         self._now = now
+        self._elsewhere = elsewhere
         self._today = Usage()
         self._day = now().date()
 
-    @property
-    def today(self) -> Usage:
-        """Usage since midnight UTC."""
+    async def today(self) -> Usage:
+        """Return the usage of language models since midnight UTC, here and elsewhere."""
+        elsewhere = await self._elsewhere()
+        self._turn_page()
+        return self._today + elsewhere
+
+    def add(self, kind: Kind, usage: Usage) -> None:
+        """Add the usage of a request of some kind."""
+        self._turn_page()
+        if kind == "completion":
+            self._today += usage
+        self.total += usage
+
+    def _turn_page(self) -> None:
         if self._day != (day := self._now().date()):
             self._day, self._today = day, Usage()
-        return self._today
-
-    def add(self, usage: Usage) -> None:
-        """Add usage."""
-        self._today = self.today + usage
-        self.total += usage
 
 
 PROCESS = Ledger()
-"""The ledger of this process; the daily budgets apply to it."""
+"""The ledger of requests that belong to no store."""

@@ -29,7 +29,7 @@ class WriteBehind(ABC, Generic[T]):
         self.log = log
         self._waiting: list[T] = []
         self._task: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     def add(self, entry: T) -> None:
         """Write an entry soon, unless the log is read-only; return at once."""
@@ -39,9 +39,16 @@ class WriteBehind(ABC, Generic[T]):
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write())
 
+    async def flush(self) -> None:
+        """Write the waiting entries now."""
+        hurried = self._hurry.is_set()
+        await self.close()
+        if not hurried:
+            self._hurry.clear()
+
     async def close(self) -> None:
-        """Write the waiting entries."""
-        self._closing.set()
+        """Write the waiting entries, and later ones at once."""
+        self._hurry.set()
         if self._task is not None:
             await self._task
 
@@ -52,7 +59,7 @@ class WriteBehind(ABC, Generic[T]):
     async def _write(self) -> None:
         while self._waiting:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), _DELAY_SECONDS)
+                await asyncio.wait_for(self._hurry.wait(), _DELAY_SECONDS)
             batch = list(self._waiting)
             try:
                 await self.log.append([self.row(entry) for entry in batch], durable=False)

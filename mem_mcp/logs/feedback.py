@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -91,6 +91,17 @@ class Ratings:
         entries = await self._entries(owners)
         latest = {entry.key: entry for entry in entries if entry.created_at <= moment}
         return [rating for rating in latest.values() if rating.rating]
+
+    async def every(self, owner: str = "") -> list[Rating]:
+        """Return all entries on the memories of a user, or of everybody, oldest first."""
+        rows = await self.log.read(_COLUMNS, any_of={"owner": [owner]} if owner else None)
+        return sorted(_ratings(rows), key=lambda entry: entry.created_at)
+
+    async def on(self, memory_ids: Collection[str]) -> list[Rating]:
+        """Return all entries on some memories."""
+        if not memory_ids:
+            return []
+        return _ratings(await self.log.read(_COLUMNS, any_of={"memory_id": sorted(memory_ids)}))
 
     async def add(self, entries: Sequence[Rating]) -> None:
         """Store entries, durably and in one commit."""

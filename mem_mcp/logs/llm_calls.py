@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import secrets
+import time
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.api.stats import ModelsUse, ModelUse
-from mem_mcp.llm import Call
+from mem_mcp.errors import StoreError
+from mem_mcp.llm import Call, Usage
 from mem_mcp.logs.buffered import WriteBehind
+from mem_mcp.store import LogTable
+from mem_mcp.times import utc_now
 
 SCHEMA = pa.schema(
     [
@@ -24,23 +31,70 @@ SCHEMA = pa.schema(
         ("retries", pa.int64()),
         ("failure", pa.string()),
         ("created_at", pa.timestamp("us", tz="UTC")),
+        ("process", pa.string()),
     ]
 )
 """The columns of the log: neither prompts nor answers."""
 _SUMMED = ("input_tokens", "output_tokens", "retries", "cost_usd")
 
 
+_REFRESH_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
 class Calls(WriteBehind[Call]):
     """The log of a store's model calls."""
+
+    def __init__(self, log: LogTable) -> None:
+        super().__init__(log)
+        # Distinguishes its rows from those of others, also of those on the store before it.
+        self._process = secrets.token_hex(8)
+        self._day: date | None = None
+        self._elsewhere = Usage()
+        self._version = 0
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def elsewhere(self) -> Usage:
+        """Return the usage of language models since midnight UTC by others on the store.
+
+        It may be two seconds old. What cannot be read counts as what was read last.
+        """
+        async with self._reading:
+            now = utc_now()
+            is_new_day = self._day != now.date()
+            if is_new_day:
+                self._day, self._elsewhere, self._version = now.date(), Usage(), 0
+            if is_new_day or time.monotonic() - self._read_at >= _REFRESH_SECONDS:
+                try:
+                    await self._read(now)
+                except StoreError as error:
+                    logger.warning("what others asked models today cannot be read: %s", error)
+                self._read_at = time.monotonic()
+        return self._elsewhere
+
+    async def _read(self, now: datetime) -> None:
+        version = await self.log.version()
+        if version == self._version:
+            return
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        calls = await self.log.read([*_SUMMED, "call", "process"], since=midnight)
+        asked = pc.equal(calls["call"], "completion")
+        # Rows of an older mem-mcp name no process.
+        others = pc.fill_null(pc.not_equal(calls["process"], self._process), fill_value=True)
+        self._elsewhere = Usage(**total(calls.filter(pc.and_(asked, others))).model_dump())
+        self._version = version
 
     async def since(self, moment: datetime) -> pa.Table:
         """Return the calls that ended at a time or later, with all columns.
 
-        The last second's may be missing.
+        Those of other processes may be missing for a second.
 
         Raises:
             StoreError: LanceDB or the disk refused.
         """
+        await self.flush()
         return await self.log.read(SCHEMA.names, since=moment)
 
     def row(self, entry: Call) -> dict[str, Any]:
@@ -52,6 +106,7 @@ class Calls(WriteBehind[Call]):
             "call": entry.kind,
             "failure": entry.failure,
             "created_at": entry.ended_at,
+            "process": self._process,
         }
 
 

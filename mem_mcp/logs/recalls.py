@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +17,12 @@ from mem_mcp.times import utc_now
 
 _TEXTS = ("recall_id", "tool", "user_id", "agent_id", "query", "arguments")
 SCHEMA = log_schema(
-    *((name, pa.string()) for name in _TEXTS), ("memory_ids", pa.list_(pa.string()))
+    *((name, pa.string()) for name in _TEXTS),
+    ("memory_ids", pa.list_(pa.string())),
+    ("relevance", pa.string()),
 )
 """The columns of the log."""
-_COLUMNS = (*_TEXTS, "memory_ids", "vector", "created_at")
+_COLUMNS = (*_TEXTS, "memory_ids", "relevance", "vector", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Trace:
     arguments: Mapping[str, Any]
     """The other arguments of the call, as JSON values."""
     created_at: datetime
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    """What a reranking model said of each memory that it read, by memory_id."""
 
 
 def new_recall_id() -> str:
@@ -87,12 +91,47 @@ class Traces(WriteBehind[Trace]):
             if trace.user_id == user_id and (oldest is None or trace.created_at >= oldest)
         }
 
+    async def every(self, user_id: str = "", since: datetime | None = None) -> list[Trace]:
+        """Return the traces of a user, or of everybody, oldest first.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        whose: dict[str, Sequence[str]] = {"user_id": [user_id]} if user_id else {}
+        rows = await self.log.read(_COLUMNS, any_of=whose, since=since)
+        traces = {row["recall_id"]: _trace(row) for row in rows.to_pylist()}
+        for trace in self._waiting:
+            if user_id in ("", trace.user_id) and (since is None or trace.created_at >= since):
+                traces[trace.recall_id] = trace
+        return sorted(traces.values(), key=lambda trace: trace.created_at)
+
+    async def known(self, recall_ids: Sequence[str]) -> set[str]:
+        """Return which of some recall_ids there are traces of.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        if not recall_ids:
+            return set()
+        rows = await self.log.read(["recall_id"], any_of={"recall_id": recall_ids})
+        return {*rows["recall_id"].to_pylist()}
+
+    async def store(self, entries: Sequence[Trace]) -> None:
+        """Store traces of another store, durably and in one commit.
+
+        Raises:
+            StoreError: LanceDB or the disk refused.
+        """
+        await self.log.append([self.row(entry) for entry in entries], durable=True)
+
     def row(self, entry: Trace) -> dict[str, Any]:
         """Return a trace's values by the log's columns."""
         values = {name: getattr(entry, name) for name in _COLUMNS}
         values["arguments"] = json.dumps(entry.arguments, ensure_ascii=False, default=str)
+        values["relevance"] = json.dumps(entry.relevance) if entry.relevance else None
         return values
 
 
 def _trace(row: dict[str, Any]) -> Trace:
-    return Trace(**{**row, "arguments": json.loads(row["arguments"])})
+    texts = {"arguments": row["arguments"], "relevance": row["relevance"] or "{}"}
+    return Trace(**{**row, **{name: json.loads(text) for name, text in texts.items()}})

@@ -51,9 +51,10 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
 
 async def _matching(store: Store, scope: Scope, request: Forget) -> list[str]:
     filters = request.filters or {}
+    asked = chosen(filters)  # first: it refuses what cannot be compiled
     state = current() if request.purge else every(listable(filters), current())
     rows = await store.read(
-        every(owned(scope), chosen(filters), state),
+        every(owned(scope), asked, state),
         columns=["memory_id", "version_id"],
         order=[("recorded_at", True), ("version_id", True)],
     )

@@ -8,7 +8,7 @@ from mem_mcp.api.arguments import moment
 from mem_mcp.api.models import Recalled, RecallResult
 from mem_mcp.api.recall import Recall
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import least_score, select
+from mem_mcp.ranking import copies, least_score, select
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import recall_rows
 from mem_mcp.retrieval.search import search
@@ -26,18 +26,16 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     scope = request.scope(runtime.settings.user_id)
     rows = recall_rows(request, scope, now, as_of)
     found = await search(runtime, request.query, scope, rows, as_of)
+    candidates = found.table.candidates
     chosen = select(
-        found.ranking,
-        found.table.candidates,
-        request.limit,
-        request.max_tokens,
-        request.min_score or 0.0,
+        found.ranking, candidates, request.limit, request.max_tokens, request.min_score or 0.0
     )
     share = runtime.settings.recall.least_share if request.min_score is None else 0.0
     least = least_score(found.ranking, share)
     best = [row for row in chosen if found.ranking.score[row] >= least]
+    also = copies(found.ranking, candidates, best)
     explained_by = found.history if request.explain else None
-    answer = recalled(found.table.rows, found.ranking, best, explained_by)
+    answer = recalled(found.table.rows, found.ranking, best, also, explained_by)
     result = RecallResult(
         recall_id=new_recall_id(),
         memories=[Recalled(**fields) for _, fields in answer],
@@ -55,6 +53,7 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
             memory_ids=[memory.memory_id for memory in result.memories],
             arguments=asdict(request),
             created_at=now,
+            relevance=found.relevance,
         )
     )
     return result

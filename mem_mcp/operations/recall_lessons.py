@@ -16,13 +16,13 @@ from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.learning.briefing import briefing
 from mem_mcp.learning.tool_stats import tool_stats
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import select
+from mem_mcp.ranking import copies, copy_key, select
 from mem_mcp.retrieval.lesson_rows import LISTS, lesson_rows, list_of
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import RowFilter
 from mem_mcp.retrieval.search import SearchResult, search
 from mem_mcp.runtime import Runtime
-from mem_mcp.text import count_tokens, normalised
+from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
 
 
@@ -61,6 +61,11 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
             memory_ids=shown,
             arguments=asdict(request),
             created_at=now,
+            relevance={
+                memory_id: one
+                for found in founds.values()
+                for memory_id, one in found.relevance.items()
+            },
         )
     )
     return result
@@ -95,13 +100,16 @@ def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) ->
     )
     order = found.ranking.order[shown[found.ranking.order]]
     candidates = found.table.candidates
-    chosen = select(replace(found.ranking, order=order), candidates, limit)
+    ranking = replace(found.ranking, order=order)
+    chosen = select(ranking, candidates, limit)
+    also = copies(ranking, candidates, chosen)
     said = Counter(
-        (normalised(candidates.texts[row]), candidates.labels[row]) for row in order.tolist()
+        (copy_key(candidates.texts[row]), candidates.labels[row]) for row in order.tolist()
     )
+    answer = recalled(rows, ranking, chosen, also)
     return [
-        _lesson(memory, fields, said[normalised(memory.text), candidates.labels[row]])
-        for row, (memory, fields) in zip(chosen, recalled(rows, found.ranking, chosen), strict=True)
+        _lesson(memory, fields, said[copy_key(memory.text), candidates.labels[row]])
+        for row, (memory, fields) in zip(chosen, answer, strict=True)
     ]
 
 

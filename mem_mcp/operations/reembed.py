@@ -11,7 +11,9 @@ from mem_mcp.store import Maintenance, activate, adopt, drop_others, is_active, 
 from mem_mcp.writing.backfill import embed_versions
 
 
-async def reembed(runtime: Runtime, progress: Callable[[int, int], None]) -> Reembedded:
+async def reembed(
+    runtime: Runtime, progress: Callable[[int, int], None], announce: Callable[[int], None]
+) -> Reembedded:
     """Embed every version with the runtime's embedder, then make its vectors the active ones.
 
     Only one process at a time does this. A run that was stopped can be continued: vectors that are
@@ -20,11 +22,13 @@ async def reembed(runtime: Runtime, progress: Callable[[int, int], None]) -> Ree
     Args:
         runtime: the open memory; its store may have vectors of another embedder.
         progress: called with the number of versions done, and their total.
+        announce: called with the number of versions to embed, before the first request.
 
     Raises:
         EmbedderUnavailable: the model returned no vector; the old vectors stay active.
     """
     store, embedder = runtime.store, runtime.embedder
+    announce(await _to_embed(runtime))
     (probe,) = await embedder.embed(["How long are your vectors?"])
     async with store.alone("reembed"):
         await adopt(store, embedder.identity, len(probe))
@@ -51,3 +55,11 @@ async def reembed(runtime: Runtime, progress: Callable[[int, int], None]) -> Ree
         switched=switched,
         others_dropped=dropped,
     )
+
+
+async def _to_embed(runtime: Runtime) -> int:
+    """Count the versions without a vector of the runtime's embedder."""
+    store = runtime.store
+    if store.space is not None and store.space.embedder == runtime.embedder.identity:
+        return len(await unfilled(store, ["version_id"], trusting=False))
+    return await store.count({"status": {"ne": "deleted"}})

@@ -94,7 +94,7 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
         return await _read(runtime, gateway, request, checked)
     embedding = start_embedding(runtime, checked.memories)
     near, (first, placed) = await asyncio.gather(
-        _similar(runtime, checked.scope, embedding, utc_now()),
+        _similar(runtime, checked.scope, checked.memories, embedding, utc_now()),
         store_new(runtime, checked.memories, embedding, checked.request),
     )
     if first:
@@ -290,7 +290,8 @@ async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) 
         return [vectors.get(version_id) for version_id in ids]
 
     moment = made[0].recorded_at
-    near = await similar(runtime, scope.user_id, known, moment, MOST_SIMILAR)
+    texts = [memory.text for memory in made]
+    near = await similar(runtime, scope.user_id, texts, known, moment, MOST_SIMILAR)
     return [
         _result(Insertion(memory, memory.event, is_new=False), some)
         for memory, some in zip(made, near, strict=True)
@@ -298,13 +299,18 @@ async def _first_answer(runtime: Runtime, scope: Scope, made: Sequence[Memory]) 
 
 
 async def _similar(
-    runtime: Runtime, scope: Scope, embedding: Embedding, moment: datetime
+    runtime: Runtime,
+    scope: Scope,
+    memories: Sequence[Memory],
+    embedding: Embedding,
+    moment: datetime,
 ) -> list[list[Similar]]:
     async def vectors() -> list[Vector | None]:
         return (await embedding)[0]
 
     with span("similar"):
-        return await similar(runtime, scope.user_id, vectors, moment, MOST_SIMILAR + 1)
+        texts = [memory.text for memory in memories]
+        return await similar(runtime, scope.user_id, texts, vectors, moment, MOST_SIMILAR + 1)
 
 
 def _result(one: Insertion, near: list[Similar]) -> Remembered:
@@ -329,12 +335,13 @@ def _check(
         "metadata": request.metadata or {},
         "entities": names(request.entities),
         "relations": request.relations or [],
-        "expires_at": moment(request.expires_at),
+        "valid_until": moment(request.valid_until),
+        "expires_at": _expiry(moment(request.expires_at), now),
         "request_key": key,
     }
     occurred_at = moment(request.occurred_at) or now
     most = settings.remember.max_characters
-    degraded = [] if runtime.gateway else _without_model(request)
+    degraded = _unread(runtime, request) if runtime.gateway else _without_model(request)
     if request.messages is None:
         memory = _content(request, scope, now, {**fields, "occurred_at": occurred_at}, most)
         return _Checked(scope, [memory], request_of, degraded)
@@ -364,6 +371,17 @@ def _check(
     return _Checked(scope, memories, request_of, degraded, contents)
 
 
+def _expiry(given: datetime | None, now: datetime) -> datetime | None:
+    """Refuse an end of recall that is past: the memory would be stored and never found."""
+    if given is not None and given <= now:
+        raise InvalidInput(
+            "expires_at",
+            f"{given:%Y-%m-%dT%H:%M:%SZ} is in the past, so it would never be recalled; give a "
+            "later time, or valid_until for what was true until then",
+        )
+    return given
+
+
 def _content(
     request: Remember, scope: Scope, now: datetime, fields: dict[str, Any], most: int
 ) -> Memory:
@@ -379,6 +397,14 @@ def _message(message: Mapping[str, Any], argument: str) -> dict[str, Any]:
         "actor_id": checks.name(message.get("name"), f"{argument}.name"),
         "occurred_at": message.get("occurred_at"),
     }
+
+
+def _unread(runtime: Runtime, request: Remember) -> list[str]:
+    """Say what does nothing because the language model is not asked."""
+    if _reader(runtime, request) is not None or not request.instructions.strip():
+        return []
+    why = 'with infer "never"' if request.infer == "never" else 'without infer "always"'
+    return [f"the language model is not asked {why}: instructions were not applied"]
 
 
 def _without_model(request: Remember) -> list[str]:

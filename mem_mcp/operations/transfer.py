@@ -1,39 +1,33 @@
-"""Import and export of memories as JSON Lines, one memory per line."""
+"""import: memories from JSON Lines, one a line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from mem_mcp.api import checks, words
-from mem_mcp.api.models import (
-    ImportResult,
-    Kind,
-    LineError,
-    Memory,
-    Outcome,
-    Scope,
-    Severity,
-    Status,
-)
-from mem_mcp.errors import InvalidInput, MemError
+from mem_mcp.api import checks
+from mem_mcp.api.models import ImportResult, LineError, Memory, Scope
+from mem_mcp.api.transfer import FEEDBACK, FORMAT, TRACE, VERSION
+from mem_mcp.errors import InvalidInput
+from mem_mcp.logs.feedback import Rating
+from mem_mcp.logs.recalls import Trace
 from mem_mcp.operations.remember import store_memories
-from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
-from mem_mcp.store.table import ROW_COLUMNS
-from mem_mcp.text import check_text
-from mem_mcp.times import optional_time, utc_now
+from mem_mcp.text import exact
+from mem_mcp.times import utc_now
+from mem_mcp.writing import transferred
+from mem_mcp.writing.chains import Chain, take_over
 from mem_mcp.writing.identity import new_memory
+from mem_mcp.writing.transferred import line_fields
 
 BATCH = 512
 _BATCH_BYTES = 100_000_000
-"""Bytes of lines that are stored together; Arrow allows 2 GB per column."""
+"""Of lines that are stored together; Arrow takes 2 GB of a column at once."""
 
-# Fields that the importing store sets itself.
+# Made anew by the store that imports.
 _DERIVED = frozenset(
     {"version_id", "memory_id", "version", "event", "embedder", "content_hash", "recorded_at",
      "superseded_at", "request_key", "actor"}
@@ -48,76 +42,167 @@ async def import_lines(
     user_id: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> ImportResult:
-    """Store one memory per line; bad lines are skipped and listed in the result.
+    """Store one memory a line; bad lines are skipped and named.
+
+    Behind a header, lines are versions of memories: those that are missing here are stored with
+    their ids and times, and marks and recalls with them. Without one, each line is a new memory.
 
     Args:
-        runtime: the open memory.
+        runtime: what to work with.
         lines: JSON objects with the fields of a memory; `content` is accepted for `text`.
-        user_id: owner of memories whose line has no user_id; "" for the default user.
-        progress: called with the number of lines processed since its last call.
+        user_id: owner of lines that name none.
+        progress: called with the number of lines that were read since its last call.
     """
-    imported, duplicates, batch_bytes = 0, 0, 0
-    errors: list[LineError] = []
-    batch: list[tuple[int, Memory]] = []
-
-    async def store() -> None:
-        nonlocal imported, duplicates, batch_bytes
-        if batch:
-            results = (await store_memories(runtime, [memory for _, memory in batch])).results
-            added = sum(result.event == "ADD" for result in results)
-            imported, duplicates = imported + added, duplicates + len(results) - added
-            progress(len(batch))
-            batch.clear()
-            batch_bytes = 0
-
+    work: _PlainLines | _WholeLines = _PlainLines(runtime, user_id, progress)
+    is_first = True
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            batch.append((number, _memory(runtime, line, user_id)))
-        except MemError as error:
-            errors.append(LineError(line=number, error=str(error)))
-            progress(1)
-        else:
-            batch_bytes += len(line)
-        if len(batch) == BATCH or batch_bytes > _BATCH_BYTES:
-            await store()
-    await store()
-    return ImportResult(imported=imported, duplicates=duplicates, errors=errors)
+            fields = _object(line)
+            if is_first and fields.get("format") == FORMAT:
+                work = _WholeLines(runtime, _checked_header(fields), progress)
+            else:
+                await work.take(number, fields, len(line))
+        except InvalidInput as error:
+            work.refuse(number, error)
+            if isinstance(error, _NewerVersion):
+                break
+        is_first = False
+    await work.end()
+    work.errors.sort(key=lambda error: error.line)
+    return ImportResult(imported=work.imported, duplicates=work.duplicates, errors=work.errors)
 
 
-async def export_lines(runtime: Runtime, *, user_id: str = "") -> AsyncIterator[str]:
-    """Yield the current memories as JSON, oldest first; empty fields are left out.
+class _NewerVersion(InvalidInput):
+    """The file is of a format that this version does not know."""
 
-    Args:
-        runtime: the open memory.
-        user_id: owner of the memories; "" for all users.
-    """
-    owner = {"user_id": user_id} if user_id else {}
-    after: dict[str, Any] = {}
-    while True:
-        rows = await runtime.store.read(
-            every(owner, current(), {"status": {"ne": "deleted"}}, after),
-            columns=[*ROW_COLUMNS, "source"],
-            order=[("recorded_at", True), ("version_id", True)],
-            limit=BATCH,
+
+def _checked_header(fields: Mapping[str, Any]) -> int:
+    version = fields.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InvalidInput("version", "of the format is not a whole number from 1")
+    if version > VERSION:
+        raise _NewerVersion(
+            "version",
+            f"the file was written by a newer mem-mcp (format {version}, this one knows "
+            f"{VERSION}); upgrade mem-mcp, nothing was imported",
         )
-        for row in rows:
-            filled = row.memory.model_dump(mode="json", exclude_defaults=True)
-            yield json.dumps(filled, ensure_ascii=False)
-        if len(rows) < BATCH:
+    return version
+
+
+class _Lines:
+    """What an import has come to."""
+
+    def __init__(self, runtime: Runtime, progress: Callable[[int], None]) -> None:
+        self._runtime = runtime
+        self._progress = progress
+        self._held = 0
+        self.imported = 0
+        self.duplicates = 0
+        self.errors: list[LineError] = []
+
+    def refuse(self, line: int, error: object) -> None:
+        """Name a line that is wrong."""
+        self.errors.append(LineError(line=line, error=str(error)))
+        self._progress(1)
+
+    async def _said(self, said: Sequence[tuple[int, Memory]]) -> None:
+        """Store memories as if they were said now."""
+        if not said:
             return
-        last = rows[-1].memory
-        after = {
-            "OR": [
-                {"recorded_at": {"gt": last.recorded_at}},
-                {"recorded_at": last.recorded_at, "version_id": {"gt": last.version_id}},
-            ]
-        }
+        try:
+            done = await store_memories(self._runtime, [memory for _, memory in said])
+        except InvalidInput as error:  # what one of them would add does not fit
+            if len(said) == 1:
+                self.errors.append(LineError(line=said[0][0], error=str(error)))
+                return
+            for one in said:
+                await self._said([one])
+            return
+        results = done.results
+        for (line, memory), result in zip(said, results, strict=True):
+            if exact(result.text) != exact(memory.text):
+                place = f"position: {memory.position} of this run is taken by another message"
+                self.errors.append(LineError(line=line, error=f"{place}; leave it out"))
+            elif result.event == "ADD":
+                self.imported += 1
+            else:
+                self.duplicates += 1
 
 
-def _memory(runtime: Runtime, line: bytes, user_id: str) -> Memory:
-    fields = _object(line)
+class _PlainLines(_Lines):
+    """Lines without a header: of other programs, and of an export that has no history."""
+
+    def __init__(self, runtime: Runtime, user_id: str, progress: Callable[[int], None]) -> None:
+        super().__init__(runtime, progress)
+        self._user_id = user_id
+        self._batch: list[tuple[int, Memory]] = []
+
+    async def take(self, number: int, fields: dict[str, Any], size: int) -> None:
+        """Take one line."""
+        self._batch.append((number, _memory(self._runtime, fields, self._user_id)))
+        self._held += size
+        if len(self._batch) == BATCH or self._held > _BATCH_BYTES:
+            await self.end()
+
+    async def end(self) -> None:
+        """Store what is held."""
+        await self._said(self._batch)
+        self._progress(len(self._batch))
+        self._batch, self._held = [], 0
+
+
+class _WholeLines(_Lines):
+    """Lines behind a header: versions of memories, marks and recalls."""
+
+    def __init__(self, runtime: Runtime, _: int, progress: Callable[[int], None]) -> None:
+        super().__init__(runtime, progress)
+        self._chains: dict[str, Chain] = {}
+        self._last = ""
+        self._lines = 0
+        self._marks: list[Rating] = []
+        self._traces: list[Trace] = []
+
+    async def take(self, number: int, fields: dict[str, Any], size: int) -> None:
+        """Take one line."""
+        if [*fields] == [FEEDBACK]:
+            self._marks.append(transferred.mark(fields[FEEDBACK]))
+        elif [*fields] == [TRACE]:
+            self._traces.append(transferred.trace(fields[TRACE]))
+        else:
+            await self._version(number, transferred.version(fields))
+        self._held += size
+        self._lines += 1
+        if len(self._marks) + len(self._traces) >= BATCH:
+            await self.end()
+
+    async def _version(self, number: int, memory: Memory) -> None:
+        is_full = self._lines >= BATCH or self._held > _BATCH_BYTES
+        if is_full and memory.memory_id != self._last:
+            await self.end()
+        self._last = memory.memory_id
+        chain = self._chains.setdefault(memory.memory_id, Chain())
+        if memory.version in chain.versions:
+            raise InvalidInput("version_id", f"{memory.version_id!r} is in the file already")
+        chain.versions[memory.version] = memory
+        chain.lines[memory.version] = number
+
+    async def end(self) -> None:
+        """Store what is held."""
+        taken = await take_over(self._runtime, [*self._chains.values()])
+        self.imported += taken.added
+        self.duplicates += taken.known
+        self.errors += [LineError(line=line, error=error) for line, error in taken.errors]
+        await self._said(taken.again)
+        await transferred.add_marks(self._runtime, self._marks)
+        await transferred.add_traces(self._runtime, self._traces)
+        self._progress(self._lines)
+        self._chains, self._marks, self._traces = {}, [], []
+        self._lines = self._held = 0
+
+
+def _memory(runtime: Runtime, fields: dict[str, Any], user_id: str) -> Memory:
     if unknown := [name for name in fields if name not in _FIELDS]:
         raise InvalidInput(unknown[0], f"no such field; allowed: {', '.join(_FIELDS)}")
     fields = {k: v for k, v in fields.items() if k not in _DERIVED and v is not None}
@@ -149,30 +234,10 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def _checked(scope: Scope, text: str, fields: dict[str, Any]) -> Memory:
-    readers: dict[str, Callable[[Any], Any]] = {
-        "kind": lambda v: words.word(v, "kind", checks.literal(Kind)),
-        "status": lambda v: words.word(v, "status", checks.literal(Status)),
-        "outcome_type": lambda v: words.word(v, "outcome_type", checks.literal(Outcome)),
-        "severity": lambda v: words.word(v, "severity", checks.literal(Severity)),
-        "metadata": checks.metadata,
-        "relations": checks.relations,
-        "position": lambda v: checks.count(v, "position"),
-        "confidence": lambda v: checks.fraction(v, "confidence"),
-        # No limit on the length: the source of pending input includes its pictures.
-        "source": lambda v: check_text(v, "source"),
-        "reason": lambda v: check_text(v, "reason"),
-    }
-    for field in ("tags", "entities", "used", "evidence"):
-        readers[field] = partial(checks.names, argument=field)
-    for field in ("occurred_at", "valid_until", "expires_at"):
-        readers[field] = partial(optional_time, argument=field)
-    values = {
-        name: readers[name](value) if name in readers else checks.name(value, name)
-        for name, value in fields.items()
-    }
+    values = line_fields(fields)
     values.setdefault("kind", "fact")
     if values["kind"] == "outcome":
-        # The default of record_outcome. Recall of lessons skips outcomes without a type.
+        # As record_outcome has it: without any, no list of lessons would ever show it.
         values.setdefault("outcome_type", "unknown")
     try:
         return new_memory(scope, text, utc_now(), **values)

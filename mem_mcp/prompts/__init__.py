@@ -1,6 +1,6 @@
 """Prompts and the models of their responses, side by side. Pure."""
 
 from mem_mcp.prompts.conversation import Utterance
-from mem_mcp.prompts.overrides import Prompts
+from mem_mcp.prompts.overrides import PromptFolder, Prompts
 
-__all__ = ["Prompts", "Utterance"]
+__all__ = ["PromptFolder", "Prompts", "Utterance"]

@@ -1,11 +1,12 @@
 """Ranking of candidate memories for a question. Pure functions: the current time is an argument."""
 
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
+from mem_mcp.ranking.copies import copy_key
 from mem_mcp.ranking.feedback_boost import FeedbackSignals, query_similarity
 from mem_mcp.ranking.rank import rank, reranked
-from mem_mcp.ranking.selection import least_score, select
+from mem_mcp.ranking.selection import copies, least_score, select
 
 __all__ = [
-    "Candidates", "FeedbackSignals", "Query", "Ranking", "least_score", "query_similarity", "rank",
-    "reranked", "select",
+    "Candidates", "FeedbackSignals", "Query", "Ranking", "copies", "copy_key", "least_score",
+    "query_similarity", "rank", "reranked", "select",
 ]  # fmt: skip

@@ -162,9 +162,6 @@ NEIGHBOUR_COSINE = 0.2
 RERANK_WEIGHT = 0.6
 """Weight of a reranking model's relevance, where one is configured; not measured with any."""
 
-DUPLICATE_COSINE = 0.97
-"""Least cosine of two memories that say the same, if numbers, names and negations are equal."""
-
 REMARK_WORDS_MAX = 4
 """Words of a message that is never a duplicate: it depends on its context."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
+from mem_mcp.ranking.changed_minds import newer_first
 from mem_mcp.ranking.constants import (
     EPSILON,
     FEEDBACK_BOOST,
@@ -36,7 +37,11 @@ from mem_mcp.ranking.text_analysis import name_words, terms
 Parts = dict[str, Floats]
 
 _DIGITS = 6
+# Of which one may replace another, and how many of the best are held against one another.
+_STATEMENTS = ("fact", "procedure")
+_COMPARED = 8
 _LOGIT_MAX = 50  # keeps exp() from overflowing
+_LOGISTIC_OF_0 = 0.5
 
 
 def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None = None) -> Ranking:
@@ -86,8 +91,29 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
         parts |= _within_range(boosts, _sum(parts), scale)
     total = _sum(parts)
     score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
-    order = _best_first(score, candidates.newest_first)
-    return Ranking(order, score, {name: part * scale for name, part in parts.items()})
+    parts = {name: part * scale for name, part in parts.items()}
+    newer = _newer_first(query, candidates, score)
+    if newer.any():
+        score, parts["newer"] = score + newer, newer
+    return Ranking(_best_first(score, candidates.newest_first), score, parts)
+
+
+def _newer_first(query: Query, candidates: Candidates, score: Floats) -> Floats:
+    """Return what statements gain that would else be behind older ones that they replace."""
+    gain = np.zeros(score.size)
+    is_statement = np.array([kind in _STATEMENTS for kind in candidates.kinds], np.bool_)
+    is_statement &= np.isfinite(candidates.vectors[:, :1]).any(axis=1)
+    rows = np.flatnonzero(is_statement)
+    rows = rows[np.argsort(-score[rows], kind="stable")[:_COMPARED]]
+    raised = newer_first(
+        query.text,
+        [candidates.texts[row] for row in rows.tolist()],
+        candidates.vectors[rows],
+        candidates.occurred_at[rows],
+        score[rows],
+    )
+    gain[rows] = raised - score[rows]
+    return gain
 
 
 def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) -> Ranking:
@@ -96,13 +122,16 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     Args:
         ranking: Ours.
         rows: The candidates that the model read; the others count as irrelevant.
-        relevance: Of each of these, higher is better. Unless all are in 0..1 they are logits.
+        relevance: Of each of these, higher is better. Unless all are in 0..1 they are logits. Where
+            all logits are negative the model finds nothing relevant for certain: their distances
+            from the best one count, and the best gets our own best score, at most a half.
 
     Returns:
         Scores in 0..1; equal ones keep their order.
     """
     fraction = np.zeros(ranking.score.size)
-    fraction[list(rows)] = _fractions(np.asarray(relevance, np.float64))
+    ours = ranking.score[list(rows)].max(initial=0.0)
+    fraction[list(rows)] = _fractions(np.asarray(relevance, np.float64), ours)
     score = np.round((1 - RERANK_WEIGHT) * ranking.score + RERANK_WEIGHT * fraction, _DIGITS)
     parts = {name: (1 - RERANK_WEIGHT) * part for name, part in ranking.parts.items()}
     parts["rerank"] = RERANK_WEIGHT * fraction
@@ -167,10 +196,20 @@ def _best_first(score: Floats, rows: Integers) -> Integers:
     return rows[np.argsort(-score[rows], kind="stable")]
 
 
-def _fractions(relevance: Floats) -> Floats:
+def _fractions(relevance: Floats, ours: float) -> Floats:
+    """Return relevances in 0..1; `ours` is the best of our own scores of the same candidates."""
     if ((relevance >= 0) & (relevance <= 1)).all():
         return relevance
-    return np.asarray(1 / (1 + np.exp(-np.clip(relevance, -_LOGIT_MAX, _LOGIT_MAX))))
+    best = relevance.max()
+    if best >= 0:
+        return _logistic(relevance)
+    # Their own values would all be near 0, and so would the differences that make an order.
+    level = max(float(_logistic(best)), min(ours, _LOGISTIC_OF_0))
+    return np.asarray(level / (1 + best - relevance))
+
+
+def _logistic(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_LOGIT_MAX, _LOGIT_MAX))))
 
 
 def _sum(parts: Parts) -> Floats:

@@ -1,18 +1,14 @@
-"""Selection of the answer from a ranking: its limits, and no near-duplicates."""
+"""Selection of the answer from a ranking: its limits, and each copy once."""
 
-import re
-import unicodedata
+from collections.abc import Sequence
 
-import numpy as np
-
-from mem_mcp.ranking.arrays import Vectors
 from mem_mcp.ranking.candidates import Candidates, Ranking
-from mem_mcp.ranking.constants import DUPLICATE_COSINE, EPSILON, REMARK_WORDS_MAX
-from mem_mcp.ranking.text_analysis import STOP_WORDS
+from mem_mcp.ranking.constants import REMARK_WORDS_MAX
+from mem_mcp.ranking.copies import are_copies, copy_key, head
 from mem_mcp.text import count_tokens
 
-# What a vector hardly represents: numbers, names (capitals past the start), negations and order.
-_DETAILS = re.compile(r"\d+|(?<=.)\b[A-Z]\w*|\b(?:no|not|never|none|without|before|after)\b|n't\b")
+# Copies score alike: they are looked for so many rows beyond the answer.
+_LOOKED_BEYOND = 200
 
 
 def select(
@@ -33,7 +29,7 @@ def select(
         min_score: Least score, 0..1.
 
     Returns:
-        Rows of the candidates. A near-duplicate of a better one is replaced by the next best.
+        Rows of the candidates. A copy of a better one is replaced by the next best.
     """
     distinct, rows = DistinctMemories(candidates), list[int]()
     left = max_tokens or float("inf")
@@ -57,59 +53,58 @@ def least_score(ranking: Ranking, share: float) -> float:
     return share * float(ranking.score.max(initial=0.0))
 
 
+def copies(ranking: Ranking, candidates: Candidates, chosen: Sequence[int]) -> dict[int, list[str]]:
+    """Return the ids of the memories that an answer leaves out as copies, by the row they copy.
+
+    Args:
+        ranking: Of these candidates.
+        candidates: The ranked memories.
+        chosen: Rows of the answer, best first.
+    """
+    if not chosen:
+        return {}
+    distinct, heads, also = DistinctMemories(candidates), set[str](), dict[int, list[str]]()
+    for row in chosen:
+        distinct.add(row)
+        heads.add(head(candidates.texts[row]))
+    order, rows = ranking.order.tolist(), set(chosen)
+    for row in order[: order.index(chosen[-1]) + 1 + _LOOKED_BEYOND]:
+        if row in rows or head(candidates.texts[row]) not in heads:
+            continue
+        original = distinct.original(row)
+        if original is not None:
+            also.setdefault(original, []).append(candidates.memory_ids[row])
+    return also
+
+
 class DistinctMemories:
-    """A set of candidates of which no two say the same."""
+    """A set of candidates of which none is a copy of another."""
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
-        self._texts: set[tuple[str, ...]] = set()
-        self._rows: list[int] = []
-        self._units: list[Vectors] = []
+        self._rows: dict[tuple[str, ...], list[int]] = {}
 
     def add(self, row: int) -> bool:
-        """Add a candidate unless the set has one that says the same; return whether it was added.
+        """Add a candidate unless the set has one that it is a copy of; return whether it was added.
 
-        Messages of a conversation say the same only if they are equal word for word, from the same
-        speaker, and more than a remark: "Yes, sure!" means something else each time.
+        Messages of a conversation are copies only from the same speaker, and if they are more than
+        a remark: "Yes, sure!" means something else each time.
         """
-        key = self._key(row)
-        unit = self._unit(row)
-        if key in self._texts or self._has_similar(row, unit):
+        if self.original(row) is not None:
             return False
-        self._texts.add(key)
-        if unit is not None:
-            self._rows.append(row)
-            self._units.append(unit)
+        self._rows.setdefault(self._key(row), []).append(row)
         return True
 
+    def original(self, row: int) -> int | None:
+        """Return the candidate of the set that one is a copy of; None if there is none."""
+        text = self._candidates.texts[row]
+        others = self._rows.get(self._key(row), ())
+        return next((one for one in others if are_copies(self._candidates.texts[one], text)), None)
+
     def _key(self, row: int) -> tuple[str, ...]:
-        """Return what two candidates have in common if their texts are equal."""
         candidates = self._candidates
-        words = unicodedata.normalize("NFKC", candidates.texts[row]).casefold().split()
-        if not self._is_message(row):
-            return (candidates.labels[row], *words)
-        remark = candidates.memory_ids[row] if len(words) <= REMARK_WORDS_MAX else ""
-        return (remark, candidates.actor_ids[row] or "", *words)
-
-    def _is_message(self, row: int) -> bool:
-        return self._candidates.kinds[row] == "message"
-
-    def _unit(self, row: int) -> Vectors | None:
-        """Return the unit vector to compare; None if there is none, and for messages."""
-        vector = self._candidates.vectors[row]
-        if self._is_message(row) or not vector.size or not np.isfinite(vector).all():
-            return None
-        return np.asarray(vector / max(float(np.linalg.norm(vector)), EPSILON))
-
-    def _has_similar(self, row: int, unit: Vectors | None) -> bool:
-        if unit is None or not self._units:
-            return False
-        near = np.flatnonzero(np.stack(self._units) @ unit >= DUPLICATE_COSINE)
-        details = self._details(row)
-        return any(self._details(self._rows[other]) == details for other in near)
-
-    def _details(self, row: int) -> list[str]:
-        """Return what has to be equal besides the vectors, in order."""
-        words = _DETAILS.findall(self._candidates.texts[row])
-        kept = [word for word in words if not word[0].isupper() or word.lower() not in STOP_WORDS]
-        return [self._candidates.labels[row], *kept]
+        key = copy_key(candidates.texts[row])
+        if candidates.kinds[row] != "message":
+            return ("", candidates.labels[row], key)
+        remark = candidates.memory_ids[row] if len(key.split()) <= REMARK_WORDS_MAX else ""
+        return ("message", remark, candidates.actor_ids[row] or "", key)

@@ -41,7 +41,7 @@ class Placement:
     better: Sequence[int] = ()
     """Indices of the higher-ranked candidates that are in the answer."""
     twin: int | None = None
-    """Index of the one in `better` that this one duplicates; None if there is none."""
+    """Index of the one in `better` that this one is a copy of; None if there is none."""
 
 
 def placement(
@@ -65,7 +65,10 @@ def placement(
     place = int(np.flatnonzero(order == row)[0])
     higher = replace(ranking, order=order[:place])
     better = select(higher, candidates, bounds.limit, bounds.max_tokens, bounds.min_score)
-    twin = next((other for other in better if _duplicates(candidates, other, row)), None)
+    distinct = DistinctMemories(candidates)
+    for other in better:
+        distinct.add(other)
+    twin = distinct.original(row)
     left = bounds.max_tokens - sum(count_tokens(candidates.texts[other]) for other in better)
     cause: Cause | None = None
     if ranking.score[row] < bounds.min_score:
@@ -77,9 +80,3 @@ def placement(
     elif bounds.max_tokens and count_tokens(candidates.texts[row]) > left:
         cause = "max_tokens"
     return Placement(place + 1, len(order), cause, better, twin)
-
-
-def _duplicates(candidates: Candidates, first: int, second: int) -> bool:
-    distinct = DistinctMemories(candidates)
-    distinct.add(first)
-    return not distinct.add(second)

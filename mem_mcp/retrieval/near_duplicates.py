@@ -1,8 +1,9 @@
-"""What a user has stored already that is close to something new."""
+"""What a user has stored already that is close to something new, or may be replaced by it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -10,28 +11,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.api.models import Scope, Similar
+from mem_mcp.ranking.changed_minds import LEAST_COSINE, LEAST_LIKENESS, likeness
 from mem_mcp.retrieval.row_filters import every, owned, recallable, view
 from mem_mcp.retrieval.scope_cache import Parts
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 
+# Memories near a text that are held against it.
+_LOOKED_AT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    memory_id: str
+    text: str
+    cosine: float
+
 
 async def similar(
     runtime: Runtime,
     user_id: str,
+    texts: Sequence[str],
     embed: Callable[[], Awaitable[Sequence[Vector | None]]],
     moment: datetime,
     most: int,
 ) -> list[list[Similar]]:
-    """Find what had been stored before a moment and is close to each of some vectors.
+    """Find what had been stored before a moment, and is close to texts or may be replaced by them.
 
     Args:
         runtime: what to work with.
         user_id: whose memories.
-        embed: gives the vectors, normalised; None where there is none, and nothing is found for
-            it. A small scope is read while they are made.
+        texts: what is new.
+        embed: gives the vectors of the texts, normalised; None where there is none, and nothing is
+            found for it. A small scope is read while they are made.
         moment: what was recorded then or later is left out.
-        most: memories for each vector.
+        most: memories for each text, nearest first.
     """
     # What a plain recall sees, so that both profit from what either has read.
     scope = Scope(user_id=user_id)
@@ -47,48 +61,61 @@ async def similar(
     if not present:
         return found
     asked = np.stack([vector for _, vector in present])
-    least = runtime.settings.remember.similar_score
     if known is not None:
-        near = _among(known, user_id, asked, moment, most, least)
+        near = _among(known, user_id, asked, moment)
     else:
         rows = await store.nearest(
             asked,
             every(owned(scope), recallable(moment)),
             ["memory_id", "text", "recorded_at"],
             # What is being stored may be found already.
-            limit=most + len(present),
-            least_cosine=least,
+            limit=_LOOKED_AT + len(present),
+            least_cosine=LEAST_COSINE,
         )
         near = [
             [
-                Similar(memory_id=row["memory_id"], text=row["text"], score=round(row["cosine"], 4))
+                _Near(row["memory_id"], row["text"], row["cosine"])
                 for row in some
                 if row["recorded_at"] < moment
             ]
             for some in rows
         ]
+    least = runtime.settings.remember.similar_score
     for (index, _), some in zip(present, near, strict=True):
-        found[index] = some[:most]
+        found[index] = _chosen(texts[index], some, least, most)
     return found
 
 
-def _among(
-    known: Parts, user_id: str, asked: Vector, moment: datetime, most: int, least: float
-) -> list[list[Similar]]:
+def _chosen(text: str, near: Sequence[_Near], least: float, most: int) -> list[Similar]:
+    """Return what is close or may be replaced, of the likest, nearest first."""
+    if not near:
+        return []
+    like = likeness(text, [one.text for one in near], np.array([one.cosine for one in near]))
+    rated = [
+        (one, rating)
+        for one, rating in zip(near, like.tolist(), strict=True)
+        if one.cosine >= least or rating >= LEAST_LIKENESS
+    ]
+    best = sorted(rated, key=lambda pair: (pair[0].cosine < least, -pair[1]))[:most]
+    return [
+        Similar(memory_id=one.memory_id, text=one.text, score=round(one.cosine, 4))
+        for one, _ in sorted(best, key=lambda pair: -pair[0].cosine)
+    ]
+
+
+def _among(known: Parts, user_id: str, asked: Vector, moment: datetime) -> list[list[_Near]]:
     found = [
         [*read, *written]
         for read, written in zip(
-            _of_read(known, user_id, asked, moment, most, least),
-            _of_written(known.written, user_id, asked, moment, least),
+            _of_read(known, user_id, asked, moment),
+            _of_written(known.written, user_id, asked, moment),
             strict=True,
         )
     ]
-    return [sorted(some, key=lambda one: -one.score)[:most] for some in found]
+    return [sorted(some, key=lambda one: -one.cosine)[:_LOOKED_AT] for some in found]
 
 
-def _of_read(
-    known: Parts, user_id: str, asked: Vector, moment: datetime, most: int, least: float
-) -> list[list[Similar]]:
+def _of_read(known: Parts, user_id: str, asked: Vector, moment: datetime) -> list[list[_Near]]:
     candidates = known.read.candidates
     own = np.asarray(pc.equal(known.read.rows["user_id"], pa.scalar(user_id)))
     eligible = own & (candidates.recorded_at < moment.timestamp())
@@ -98,21 +125,17 @@ def _of_read(
     cosines[:, ~eligible] = -1.0
     return [
         [
-            Similar(
-                memory_id=candidates.memory_ids[row],
-                text=candidates.texts[row],
-                score=round(float(scores[row]), 4),
-            )
-            for row in np.argsort(-scores, kind="stable")[:most].tolist()
-            if scores[row] >= least
+            _Near(candidates.memory_ids[row], candidates.texts[row], float(scores[row]))
+            for row in np.argsort(-scores, kind="stable")[:_LOOKED_AT].tolist()
+            if scores[row] >= LEAST_COSINE
         ]
         for scores in cosines
     ]
 
 
 def _of_written(
-    rows: Sequence[Version], user_id: str, asked: Vector, moment: datetime, least: float
-) -> list[list[Similar]]:
+    rows: Sequence[Version], user_id: str, asked: Vector, moment: datetime
+) -> list[list[_Near]]:
     present = [
         (row.memory, row.vector)
         for row in rows
@@ -125,9 +148,9 @@ def _of_written(
     cosines = asked @ np.stack([vector for _, vector in present]).T
     return [
         [
-            Similar(memory_id=memory.memory_id, text=memory.text, score=round(float(score), 4))
+            _Near(memory.memory_id, memory.text, float(score))
             for (memory, _), score in zip(present, scores, strict=True)
-            if score >= least
+            if score >= LEAST_COSINE
         ]
         for scores in cosines
     ]

@@ -21,7 +21,7 @@ from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
 from mem_mcp.retrieval.lesson_rows import KINDS, LISTS, lesson_conditions, lesson_rows, list_of
 from mem_mcp.retrieval.row_filters import Condition, RowFilter, recall_conditions, recall_rows
 from mem_mcp.retrieval.scope_cache import ScopeCache
-from mem_mcp.retrieval.search import SearchResult, search
+from mem_mcp.retrieval.search import SearchResult, search, with_relevance
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Space, Vector
 
@@ -126,8 +126,8 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
         None where the memory is not among the candidates.
     """
     reranks = runtime.reranker is not None
-    # A throw-away cache: a replay of a past moment evicts nothing of the present. A reranking model
-    # would have to be paid to say it again.
+    # A throw-away cache: a replay of a past moment evicts nothing of the present. What a reranking
+    # model said then is in the trace: it would have to be paid to say it again.
     runtime = replace(
         runtime,
         embedder=_Then(question.trace.vector, runtime.store.space),
@@ -140,7 +140,11 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
         rows = question.rows(shown_in)
     query = question.trace.query
     found = await search(runtime, query, question.scope, rows, question.moment)
-    if reranks:
+    relevance = question.trace.relevance
+    if relevance:
+        ranking = with_relevance(found.ranking, found.table.candidates, relevance)
+        found = replace(found, ranking=ranking)
+    elif reranks:
         found = replace(found, degraded=[*found.degraded, "no reranking: it is not asked again"])
     candidates = found.table.candidates
     row = candidates.row_of.get(memory.memory_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ def recalled(
     rows: pa.Table,
     ranking: Ranking,
     chosen: Sequence[int],
+    also: Mapping[int, list[str]],
     explained_by: FeedbackHistory | None = None,
 ) -> list[tuple[Memory, dict[str, Any]]]:
     """Return each chosen row and the fields of its `Recalled`.
@@ -25,17 +26,22 @@ def recalled(
         rows: of the candidates.
         ranking: of the same.
         chosen: places of rows.
+        also: ids of the copies that rows stand for, by their places.
         explained_by: with the parts of each score, and with these marks; None for without.
     """
     versions = from_arrow(rows.take(pa.array(chosen, pa.int64())))
     return [
-        (version.memory, _fields(version.memory, ranking, index, explained_by))
+        (version.memory, _fields(version.memory, ranking, index, also, explained_by))
         for version, index in zip(versions, chosen, strict=True)
     ]
 
 
 def _fields(
-    memory: Memory, ranking: Ranking, index: int, explained_by: FeedbackHistory | None
+    memory: Memory,
+    ranking: Ranking,
+    index: int,
+    also: Mapping[int, list[str]],
+    explained_by: FeedbackHistory | None,
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "memory_id": memory.memory_id,
@@ -52,6 +58,7 @@ def _fields(
         "recorded_at": memory.recorded_at,
         "valid_until": memory.valid_until,
         "relations": memory.relations,
+        "also": also.get(index, []),
     }
     if explained_by is not None:
         parts = ranking.parts.items()

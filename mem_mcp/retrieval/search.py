@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mem_mcp.api.models import Scope
@@ -31,6 +32,8 @@ class SearchResult:
     """The query's vector; None for a search by words only."""
     degraded: list[str]
     """What did not work, in sentences for the caller."""
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    """What the reranking model said of each memory that it read, by memory_id."""
 
 
 async def search(
@@ -45,6 +48,7 @@ async def search(
         row_filter: the rows that the caller may see.
         as_of: search as of this time, with the feedback given by then; None for now.
     """
+    relevance: dict[str, float] = {}
     async with runtime.recalls:
         embedding = asyncio.create_task(runtime.embed([query]))
         if runtime.store.space is None:  # the first vector sets the dimension
@@ -66,18 +70,30 @@ async def search(
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
     if runtime.reranker is not None and len(candidates):
-        ranking, notes = await _rerank(runtime, runtime.reranker, query, candidates, ranking)
+        relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]
-    return SearchResult(table, ranking, history, vector, degraded)
+        ranking = with_relevance(ranking, candidates, relevance)
+    return SearchResult(table, ranking, history, vector, degraded, relevance)
 
 
-async def _rerank(
+def with_relevance(
+    ranking: Ranking, candidates: Candidates, relevance: Mapping[str, float]
+) -> Ranking:
+    """Return the ranking with what a reranking model said of candidates, by memory_id.
+
+    Memories that are no candidates do not count.
+    """
+    rows = {candidates.row_of[one]: relevance[one] for one in relevance if one in candidates.row_of}
+    return reranked(ranking, [*rows], [*rows.values()]) if rows else ranking
+
+
+async def _relevance(
     runtime: Runtime, reranker: Reranker, query: str, candidates: Candidates, ranking: Ranking
-) -> tuple[Ranking, list[str]]:
-    """Rank the best candidates again with the reranking model.
+) -> tuple[dict[str, float], list[str]]:
+    """Let the reranking model read the best candidates.
 
     Returns:
-        The new ranking, or the old one if the model fails, and notes for `degraded`.
+        The relevance of each by memory_id, nothing if the model fails; and notes for `degraded`.
     """
     rows = ranking.order[: runtime.settings.rerank.candidates].tolist()
     try:
@@ -85,5 +101,5 @@ async def _rerank(
             texts = [said_by(candidates.actor_ids[row], candidates.texts[row]) for row in rows]
             relevance = await reranker(query, texts)
     except LLMError as error:
-        return ranking, [f"no reranking: {error}"]
-    return reranked(ranking, rows, relevance), []
+        return {}, [f"no reranking: {error}"]
+    return {candidates.memory_ids[row]: one for row, one in zip(rows, relevance, strict=True)}, []

@@ -7,7 +7,7 @@ before them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from mem_mcp.api.models import (
@@ -48,7 +48,10 @@ def remembered(result: RememberResult) -> str:
     if (more := len(result.results) - _MOST_SHOWN) > 0:
         lines.append(f"and {more} more")
     if near:
-        lines.append("(similar: if one of these is what you meant, update_memory or forget it)")
+        lines.append(
+            "(similar: where the new text replaces one, call update_memory with its id and "
+            "valid_until, so that the old one ends)"
+        )
     return _with_notes(lines, result.degraded)
 
 
@@ -57,9 +60,9 @@ def recalled(result: RecallResult, zone: tzinfo = UTC) -> str:
     if not result.memories:
         return _with_notes(["Nothing found."], result.degraded)
     less = result.left_out
-    ids = short_ids(memory.memory_id for memory in result.memories)
+    ids = short_ids(id_ for one in result.memories for id_ in (one.memory_id, *one.also))
     lines = [f"{_memories(len(result.memories))} ({DATA}):"]
-    lines += [_recalled(memory, ids[memory.memory_id], zone) for memory in result.memories]
+    lines += [_recalled(memory, ids, zone) for memory in result.memories]
     if less:
         lines.append(f"{_memories(less)} that fit less left out; min_score=0 shows all")
     lines.append(f"recall_id: {result.recall_id}")
@@ -149,9 +152,11 @@ def given(**texts: str) -> str:
     return "\n".join(f"{name.capitalize()}: {fenced(text)}" for name, text in texts.items() if text)
 
 
-def _recalled(memory: Recalled, shown_id: str, zone: tzinfo) -> str:
+def _recalled(memory: Recalled, ids: Mapping[str, str], zone: tzinfo) -> str:
     ended = f", true until {_day(memory.valid_until, zone)}" if memory.valid_until else ""
-    facts = f"{shown_id} {memory.score:.2f} {_day(memory.occurred_at, zone)}{ended}"
+    also = f", also {' '.join(ids[id_] for id_ in memory.also)}" if memory.also else ""
+    when = f"{_day(memory.occurred_at, zone)}{ended}{also}"
+    facts = f"{ids[memory.memory_id]} {memory.score:.2f} {when}"
     return f"[{facts}] {fenced(_spoken(memory))}"
 
 

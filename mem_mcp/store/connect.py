@@ -14,6 +14,7 @@ import pyarrow as pa
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.concurrency import all_done
+from mem_mcp.store.content_hashes import renew_content_hashes
 from mem_mcp.store.damage.repair import UNFINISHED
 from mem_mcp.store.damage.rescue import Rescue
 from mem_mcp.store.damage.survey import damages
@@ -84,6 +85,7 @@ async def open_store(
         store = Store(database, table, active(columns), str(location), processes, sync, rescue)
         if space and store.space is None and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
+        await renew_content_hashes(store)
         yield store
 
 

@@ -32,6 +32,10 @@ ACTIVE_KEY = b"mem_mcp.active"
 EMBEDDER_KEY = b"mem_mcp.embedder"
 RECORD = "embedder"
 """Column whose metadata names the active space."""
+HASH = "content_hash"
+HASHED_KEY = b"mem_mcp.hash"
+HASHED_AS = b"exact"
+"""How the hashes of the column are made, as its metadata says it: `text.content_hash` does."""
 
 _STRING = pa.string()
 _STRINGS = pa.list_(pa.string())
@@ -122,7 +126,8 @@ def table_schema(space: Space | None) -> pa.Schema:
             *columns(_STRING, "source"),
             *columns(_STRINGS, "evidence"),
             *columns(pa.float64(), "confidence"),
-            *columns(_STRING, "content_hash", "request_key"),
+            pa.field(HASH, _STRING, metadata={HASHED_KEY: HASHED_AS}),
+            *columns(_STRING, "request_key"),
             *columns(TIME, "occurred_at", "valid_until", "recorded_at", "superseded_at"),
             *columns(TIME, "expires_at"),
             *columns(_STRING, "status"),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from mem_mcp.api.arguments import end
 from mem_mcp.api.models import Event, Memory, Scope
-from mem_mcp.store import Filters, Store
+from mem_mcp.retrieval.access import EVERY_FIELD
+from mem_mcp.store import Filters, Store, Vector, Version
 from mem_mcp.text import content_hash, digest
+from mem_mcp.writing.repeats import is_live, news
+from mem_mcp.writing.versions import next_version
 
 _DEDUPLICATED_KINDS = ("fact", "procedure", "lesson")
-_LIVE_STATUSES = ("active", "pending", "probation", "hidden")
 _COLUMNS = (
-    "version_id", "memory_id", "version", "kind", "user_id", "agent_id", "run_id", "position",
-    "content_hash", "status", "superseded_at", "expires_at", "recorded_at", "text",
+    "version_id", "memory_id", "kind", "user_id", "agent_id", "run_id", "position", "content_hash",
+    "status", "superseded_at", "expires_at", "recorded_at",
 )  # fmt: skip
+_SAID_AGAIN = "said again"
 _Run = tuple[str, str | None]
 """User and run of a message."""
 _Key = tuple[Any, ...]
@@ -33,6 +37,12 @@ class Insertion:
     event: Event
     is_new: bool
     """Whether a row has to be written."""
+    superseded: Version | None = None
+    """The stored version, closed, that this row follows; None for the first version."""
+
+    def row(self, vector: Vector | None) -> Version:
+        """Return the row to write; `vector` is that of a first version."""
+        return Version(self.memory, self.superseded.vector if self.superseded else vector)
 
 
 def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:  # noqa: ANN401
@@ -66,8 +76,11 @@ async def assign_ids(
     memories: Sequence[Memory],
     now: datetime,
     written: Collection[tuple[str, datetime]] = (),
+    changing: Collection[str] = (),
 ) -> list[Insertion]:
     """Give new memories their ids, find their stored duplicates, and number messages.
+
+    A duplicate that brings something new becomes the next version of what is stored.
 
     Messages without a position continue their run. The caller must hold `store.alone("append")`
     until the rows are written, so that no other process takes the same positions.
@@ -77,33 +90,82 @@ async def assign_ids(
         memories: what is to be inserted.
         now: transaction time.
         written: version_id and recorded_at of rows that this call wrote in an earlier attempt,
-            which failed for others of its rows. They are reported as added.
+            which failed for others of its rows. They are reported as what they were then.
+        changing: memory_ids that the same commit changes otherwise; they get no version here.
+
+    Raises:
+        InvalidInput: the metadata of a duplicate would become too large.
     """
     numbered = await _numbered(store, memories)
-    stored = await _possible_duplicates(store, numbered)
+    ids, duplicates = await _stored(store, numbered, now)
     insertions: list[Insertion] = []
+    # Of the row to write for each key.
+    places: dict[_Key, int] = {}
     for index, memory in enumerate(numbered):
         key = _key(memory)
-        same_key = stored.setdefault(key, []) if key else []
-        duplicate = next((one for one in same_key if _is_live(one, now)), None)
-        if duplicate is not None:
-            is_ours = (duplicate.version_id, duplicate.recorded_at) in written
-            insertions.append(Insertion(duplicate, "ADD" if is_ours else "NONE", is_new=False))
-            continue
-        memory_id = _new_id(key, {one.memory_id for one in same_key})
         # Lists sort by this time: the rows of a batch keep their order.
-        recorded_at = now + timedelta(microseconds=index)
-        is_time_given = memory.occurred_at != memory.recorded_at
-        identity = {
+        moment = now + timedelta(microseconds=index)
+        place = places.get(key) if key else None
+        if place is not None:
+            insertions[place], one = _merged(insertions[place], memory, moment)
+        elif key in duplicates:
+            one = _repeated(duplicates[key], memory, moment, written, changing)
+        else:
+            memory_id = _new_id(key, ids.get(key, ()))
+            one = Insertion(_first(memory, memory_id, moment), "ADD", is_new=True)
+        if key and one.is_new:
+            places[key] = index
+        insertions.append(one)
+    return insertions
+
+
+def _first(memory: Memory, memory_id: str, moment: datetime) -> Memory:
+    is_time_given = memory.occurred_at != memory.recorded_at
+    return memory.model_copy(
+        update={
             "memory_id": memory_id,
             "version_id": f"{memory_id}.{memory.version}",
-            "occurred_at": memory.occurred_at if is_time_given else recorded_at,
-            "recorded_at": recorded_at,
+            "occurred_at": memory.occurred_at if is_time_given else moment,
+            "recorded_at": moment,
+            "valid_until": end(memory.valid_until),
+            "expires_at": end(memory.expires_at),
         }
-        new = memory.model_copy(update=identity)
-        same_key.append(new)
-        insertions.append(Insertion(new, "ADD", is_new=True))
-    return insertions
+    )
+
+
+def _repeated(
+    stored: Version,
+    said: Memory,
+    moment: datetime,
+    written: Collection[tuple[str, datetime]],
+    changing: Collection[str],
+) -> Insertion:
+    """Return what becomes of a text that is stored already."""
+    memory = stored.memory
+    if (memory.version_id, memory.recorded_at) in written:
+        return Insertion(memory, memory.event, is_new=False)
+    fields = {} if memory.memory_id in changing else news(memory, said, moment)
+    if not fields:
+        return Insertion(memory, "NONE", is_new=False)
+    fields["reason"] = _SAID_AGAIN
+    scope = Scope(user_id=said.user_id)
+    closed, opened = next_version(
+        stored, "UPDATE", scope, moment, fields=fields, vector=stored.vector
+    )
+    repeated = opened.memory.model_copy(update={"request_key": said.request_key})
+    return Insertion(repeated, "UPDATE", is_new=True, superseded=closed)
+
+
+def _merged(earlier: Insertion, said: Memory, moment: datetime) -> tuple[Insertion, Insertion]:
+    """Add to an insertion what a later memory of the same text brings; return what became of both.
+
+    The row is written once, with the earlier one.
+    """
+    fields = news(earlier.memory, said, moment)
+    if not fields:
+        return earlier, replace(earlier, event="NONE", is_new=False, superseded=None)
+    both = replace(earlier, memory=earlier.memory.model_copy(update=fields))
+    return both, replace(both, event="UPDATE", is_new=False, superseded=None)
 
 
 async def _numbered(store: Store, memories: Sequence[Memory]) -> list[Memory]:
@@ -146,10 +208,36 @@ async def _last_position(store: Store, run: _Run) -> int:
     return rows[0].memory.position if rows and rows[0].memory.position is not None else -1
 
 
-async def _possible_duplicates(
+async def _stored(
+    store: Store, memories: Sequence[Memory], now: datetime
+) -> tuple[dict[_Key | None, set[str]], dict[_Key | None, Version]]:
+    """Return the ids that were ever given to each key, and the current memory of it, whole."""
+    while True:
+        by_key = await _with_same_keys(store, memories)
+        ids = {key: {one.memory_id for one in some} for key, some in by_key.items()}
+        # Of several the one that recall sees: an update may have made two texts equal.
+        chosen = {
+            key: max(current, key=lambda one: (is_live(one, now), one.recorded_at)).version_id
+            for key, some in by_key.items()
+            if (current := [one for one in some if _is_current(one)])
+        }
+        if not chosen:
+            return ids, {}
+        named = {"version_id": {"in": sorted(chosen.values())}}
+        rows = await store.read(named, columns=EVERY_FIELD)
+        whole = {row.memory.version_id: row for row in rows if _is_current(row.memory)}
+        if len(whole) == len(set(chosen.values())):  # none was changed between the two reads
+            return ids, {key: whole[version_id] for key, version_id in chosen.items()}
+
+
+def _is_current(memory: Memory) -> bool:
+    return memory.superseded_at is None and memory.status != "deleted"
+
+
+async def _with_same_keys(
     store: Store, memories: Sequence[Memory]
 ) -> dict[_Key | None, list[Memory]]:
-    """Read the stored versions, also those no longer live, that have the key of a new memory."""
+    """Read the stored versions, also those no longer current, that have the key of a new memory."""
     hashes = {memory.content_hash for memory in memories if memory.kind in _DEDUPLICATED_KINDS}
     conditions: list[Filters] = [{"content_hash": {"in": sorted(hashes)}}] if hashes else []
     positions: dict[_Run, list[int | None]] = {}
@@ -176,12 +264,7 @@ def _key(memory: Memory) -> _Key | None:
     return None
 
 
-def _is_live(memory: Memory, now: datetime) -> bool:
-    is_expired = memory.expires_at is not None and memory.expires_at <= now
-    return memory.superseded_at is None and memory.status in _LIVE_STATUSES and not is_expired
-
-
-def _new_id(key: _Key | None, taken: set[str]) -> str:
+def _new_id(key: _Key | None, taken: Collection[str]) -> str:
     """Return an id that follows from the key, so that two writers of one memory collide."""
     if key is None:
         return secrets.token_hex(16)

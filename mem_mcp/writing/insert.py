@@ -81,18 +81,19 @@ async def store_new(
                 await store.settle()
                 return [], insertions
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in rows}
-            if await store.apply(rows, seen=seen):
+            if await store.apply(rows, superseded(insertions), seen=seen):
                 return [], insertions
     raise WriteConflict("others keep storing the same memories; try again")
 
 
 def new_rows(insertions: Sequence[Insertion], vectors: Sequence[Vector | None]) -> list[Version]:
-    """Return the rows to write: of each memory that is not stored yet, with its vector."""
-    return [
-        Version(one.memory, vector)
-        for one, vector in zip(insertions, vectors, strict=True)
-        if one.is_new
-    ]
+    """Return the rows to write, each with its vector."""
+    return [one.row(vector) for one, vector in zip(insertions, vectors, strict=True) if one.is_new]
+
+
+def superseded(insertions: Sequence[Insertion]) -> list[Version]:
+    """Return the rows that the new ones follow, closed; they belong into the same commit."""
+    return [one.superseded for one in insertions if one.superseded]
 
 
 async def stored_earlier(store: Store, request: IdempotencyKey) -> list[Memory]:

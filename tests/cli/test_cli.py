@@ -381,7 +381,7 @@ def test_an_export_can_be_imported_elsewhere(
 
 def test_an_export_to_stdout_is_nothing_but_lines(ok: Callable[..., Any], run: Run):
     ok("remember", "one")
-    (line,) = run("export", "-").stdout.splitlines()
+    _, line = run("export", "-").stdout.splitlines()
     assert json.loads(line)["text"] == "one"
 
 

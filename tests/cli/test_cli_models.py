@@ -223,3 +223,16 @@ def test_facts_are_extracted_from_a_text_on_request(run: Run, server: LLMServer)
     assert [one["text"] for one in json.loads(done.stdout)["results"]] == ["Ana plays the cello"]
     assert "Only music" in server.requests[0].text
     assert run("remember", "x", "--infer", "perhaps").exit_code == 1
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_budget_of_dollars_that_cannot_be_counted_is_told(
+    checked: Callable[[], Any], server: LLMServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MEM_MCP_LLM__DOLLARS_PER_DAY", "1")
+    server.always({"ready": True})
+    assert "dollars_per_day" not in checked()["language model"]["detail"]
+    monkeypatch.setenv("MEM_MCP_LLM__MODEL", "openai/home-made")
+    assert (
+        "dollars_per_day does not bound openai/home-made" in checked()["language model"]["detail"]
+    )

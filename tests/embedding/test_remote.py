@@ -13,6 +13,7 @@ from llm_server import LLMServer, Reply, Request, embedded, failing
 from typer.testing import CliRunner
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.cli import reembed
 from mem_mcp.cli.app import app
 from mem_mcp.embedding import RemoteEmbedder
 from mem_mcp.errors import EmbedderUnavailable, StoreError
@@ -341,6 +342,43 @@ def test_the_command_reembeds_and_says_what_to_set(
     assert json.loads(found.output)["memories"][0]["text"] == TEXTS[0]
     again = run.invoke(app, ["reembed", "--json"])
     assert json.loads(again.output)["embedded"] == 0
+
+
+def test_texts_go_where_the_settings_say_and_that_is_said_before(
+    configured: Callable[..., Settings],
+    server: LLMServer,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    run = CliRunner()
+    monkeypatch.setenv("MEM_MCP_LLM__RETRIES", "0")
+    assert run.invoke(app, ["remember", TEXTS[0]]).exit_code == 0
+    monkeypatch.setenv("MEM_MCP_EMBEDDING__API_BASE", server.url)
+    # A provider's own address that nothing may be sent to.
+    with LLMServer() as public:
+        monkeypatch.setenv("OPENAI_API_BASE", public.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "none-needed")
+        server.always(failing(500))
+        failed = run.invoke(app, ["reembed", "--model", REMOTE])
+        assert failed.exit_code == 1
+        assert f"1 text to send to {REMOTE} at {server.url}" in failed.stderr
+        server.answer = by_letters
+        shown = run.invoke(app, ["reembed", "--model", REMOTE])
+        assert shown.exit_code == 0, shown.output
+        assert public.requests == []
+        assert f"MEM_MCP_EMBEDDING__MODEL={REMOTE}" in shown.stdout
+        assert f"MEM_MCP_EMBEDDING__API_BASE={server.url}" in shown.stdout
+        back = run.invoke(app, ["reembed", "--model", "bundled"])
+        assert "1 text to embed on this machine; none leaves it" in back.stderr
+        assert "API_BASE" not in back.stdout
+        assert public.requests == []
+        # The provider's own address, where that is asked for in so many words.
+        public.answer = by_letters
+        chosen = run.invoke(app, ["reembed", "--model", REMOTE, "--api-base", ""])
+        assert chosen.exit_code == 0, chosen.output
+        assert f"at {public.url} (OPENAI_API_BASE)" in chosen.stderr
+        assert public.requests
+    monkeypatch.delenv("OPENAI_API_BASE")
+    assert "its provider's own address" in reembed._sends(2, REMOTE, "")
 
 
 # Reranking.

@@ -594,5 +594,55 @@ async def test_logits_become_scores_within_bounds_that_the_cut_goes_by(
         asked = len(server.requests)
         why = await memory.why(lessons.recall_id, lessons.successes[0].memory_id)
         assert why.found
-        assert why.details[-1] == "No reranking: it is not asked again."
+        assert why.score == lessons.successes[0].score
         assert len(server.requests) == asked
+
+
+async def test_negative_logits_keep_their_order_and_their_distances(
+    configured: Callable[..., Settings], server: LLMServer
+):
+    logits = {"Nuts are dear": -5.0, "The cello is for sale": -8.5, "A cello needs rosin": -70.0}
+
+    def answer(request: Request) -> Reply:
+        rows = [
+            {"index": index, "relevance_score": logits[text]}
+            for index, text in enumerate(request.body["documents"])
+        ]
+        return Reply({"id": "1", "results": rows})
+
+    server.answer = answer
+    async with AsyncMemory.open(configured("bundled", embedding={}, **reranks(server))) as memory:
+        await memory.remember_many([{"content": text} for text in logits])
+        found = await memory.recall("What is sold?", explain=True)
+        parts = {one.text: one.scores["rerank"] for one in found.memories}
+        assert sorted(parts, key=lambda text: -parts[text]) == [*logits]
+        best, middle, least = (parts[text] for text in logits)
+        assert 0.3 >= best >= 2 * middle > 4 * least > 0
+        assert all(0 <= one.score <= 1 for one in found.memories)
+
+
+@pytest.mark.parametrize("scale", [1.0, -10.0])
+async def test_why_gives_the_score_that_the_reranked_answer_gave(
+    configured: Callable[..., Settings], server: LLMServer, scale: float
+):
+    def answer(request: Request) -> Reply:
+        documents = request.body["documents"]
+        rows = [
+            {"index": index, "relevance_score": scale * len(text) / 100}
+            for index, text in enumerate(documents)
+        ]
+        return Reply({"id": "1", "results": rows})
+
+    server.answer = answer
+    async with AsyncMemory.open(configured("bundled", embedding={}, **reranks(server))) as memory:
+        await memory.remember_many([{"content": text} for text in TEXTS])
+        found = await memory.recall("What does a cello need?", explain=True)
+        left_out = await memory.recall("What does a cello need?", limit=1)
+        for place, one in enumerate(found.memories, 1):
+            why = await memory.why(found.recall_id, one.memory_id)
+            assert (why.score, why.rank) == (one.score, place)
+            assert why.scores == one.scores
+            assert f"a score of {one.score:.2f}" in why.verdict
+        second = await memory.why(left_out.recall_id, found.memories[1].memory_id)
+        assert (second.found, second.score) == (False, found.memories[1].score)
+        assert "number 2 of" in second.verdict

@@ -218,6 +218,35 @@ async def test_content_is_stored_as_given_unless_inference_is_asked_for(
     assert "The sky is blue" in await texts(memory)
 
 
+async def test_instructions_for_what_is_not_read_are_said_to_do_nothing(
+    memory: AsyncMemory, server: LLMServer
+):
+    server.always(learns())
+    plain = await memory.remember("The lamp is red", instructions="Only music")
+    assert plain.degraded == [
+        'the language model is not asked without infer "always": instructions were not applied'
+    ]
+    never = await memory.remember(messages=TALK, infer="never", instructions="Only music")
+    assert "instructions were not applied" in never.degraded[0]
+    assert (await memory.remember("The lamp is blue", instructions=" ")).degraded == []
+    assert server.requests == []
+    read = await memory.remember("The door is red", infer="always", instructions="Only music")
+    assert not any("instructions" in note for note in read.degraded)
+
+
+async def test_a_corrected_memory_has_no_quotes_of_what_it_said_before(
+    memory: AsyncMemory, server: LLMServer
+):
+    server.script(learns(CELLO))
+    (made,) = (await memory.remember(messages=TALK)).results
+    tagged = await memory.update_memory(made.memory_id, tags=["music"])
+    assert (await memory.get_memory(made.memory_id)).memory.evidence
+    await memory.update_memory(made.memory_id, content="Ana plays the viola")
+    found = await memory.get_memory(made.memory_id, history=True)
+    assert found.memory.evidence == []
+    assert found.versions[tagged.version - 1].evidence
+
+
 async def test_instructions_reach_the_model(configured: Callable[..., Settings], server: LLMServer):
     server.always(learns())
     async with AsyncMemory.open(configured(instructions="Only music")) as memory:

@@ -48,6 +48,7 @@ from mem_mcp.errors import (
 from mem_mcp.llm import Gateway, Ledger, Usage, dispatch, rate_limits
 from mem_mcp.llm.error_mapping import scrub
 from mem_mcp.llm.rate_limits import Breaker, MinuteWindow
+from mem_mcp.llm.usage import open_turn
 
 pytestmark = pytest.mark.anyio
 
@@ -350,6 +351,37 @@ async def test_retry_after_is_waited_for(server: LLMServer, make: Make):
     assert second.arrived - first.arrived >= 2
 
 
+async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once_and_is_named(
+    server: LLMServer, make: Make, clock: Clock
+):
+    server.script(failing(429, retry_after="300"), TEA, TEA)
+    gateway = make(fallbacks=["openai/b"])
+    assert (await gateway.complete(ASK, Facts)).model == "openai/b"
+    assert [each.body["model"] for each in server.requests] == ["test", "b"]
+    # Nor is it asked again before.
+    assert (await gateway.complete(ASK, Facts)).model == "openai/b"
+    server.always(failing(429, retry_after="Wed, 21 Oct 2099 07:28:00 GMT"))
+    clock.now += 300
+    error = await failure(gateway)
+    assert isinstance(error, LLMRateLimited)
+    assert "(Retry-After)" in str(error)
+    assert [each.body["model"] for each in server.requests[3:]] == ["test", "b"]
+    resting = await failure(gateway)
+    assert isinstance(resting, LLMUnavailable)
+    assert resting.reason == "open"
+    assert "(Retry-After)" in str(resting)
+    assert len(server.requests) == 5
+
+
+async def test_a_retry_after_within_the_deadline_is_named_when_no_attempt_is_left(
+    server: LLMServer, make: Make
+):
+    later = "try again later"
+    for header, shown in (("1.5", "for 2 s"), ("soon", later), ("-1", later), ("nan", later)):
+        server.always(failing(429, retry_after=header))
+        assert shown in str(await failure(make(retries=0)))
+
+
 async def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(
     server: LLMServer, make: Make
 ):
@@ -467,6 +499,24 @@ async def test_fallbacks_are_asked_in_turn_at_their_own_addresses(
     done = await gateway.complete(ASK, Facts)
     assert (done.model, done.usage.calls) == ("hosted_vllm/c", 3)
     assert [each.body["model"] for each in server.requests] == ["b", "c"]
+
+
+async def test_fallbacks_have_addresses_of_their_own(
+    server: LLMServer, make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    server.answer = lambda request: TEA if request.body["model"] == "c" else failing(500)
+    with LLMServer() as other, LLMServer() as public:
+        # Where OpenAI's models are asked unless the settings name an address.
+        monkeypatch.setenv("OPENAI_API_BASE", public.url)
+        gateway = make(
+            fallbacks=["openai/b", "openai/test", "openai/c"],
+            fallback_api_bases=[other.url, other.url],
+            retries=0,
+        )
+        assert (await gateway.complete(ASK, Facts)).model == "openai/c"
+        assert [each.body["model"] for each in other.requests] == ["b", "test"]
+        assert [each.body["model"] for each in server.requests] == ["test", "c"]
+        assert public.requests == []
 
 
 async def test_when_all_fail_the_first_failure_is_told(
@@ -643,7 +693,7 @@ def test_a_window_counts_the_last_minute_and_may_be_corrected():
 
 async def test_the_calls_of_one_turn_share_one_deadline(server: LLMServer, make: Make):
     server.script({"facts": []}, said("late", delay=30), {"facts": []})
-    gateway = make(deadline_seconds=0.4)
+    gateway = make(deadline_seconds=3)
     with gateway.turn() as turn:
         await gateway.complete(ASK, Facts)
         error = await failure(gateway)
@@ -678,6 +728,31 @@ async def test_waiting_for_a_place_ends_at_the_deadline(server: LLMServer, make:
     assert isinstance(error, LLMUnavailable)
     assert error.reason == "deadline"
     assert gateway.usage.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("bound", "named"),
+    [
+        ({"requests_per_minute": 1}, "llm.requests_per_minute allowed no more"),
+        ({"tokens_per_minute": 1}, "llm.tokens_per_minute allowed no more"),
+        ({"concurrency": 1}, "llm.concurrency allowed no more"),
+    ],
+)
+async def test_waiting_for_a_bound_of_ones_own_is_named(
+    server: LLMServer, make: Make, bound: dict[str, int], named: str
+):
+    server.always(TEA)
+    gateway = make(deadline_seconds=0.3, **bound)
+    await gateway.complete(ASK, Facts)
+    server.always(said("late", delay=30))
+
+    async def hurried() -> LLMError:
+        with open_turn(0.1):
+            return await failure(gateway)
+
+    first, second = await asyncio.gather(failure(gateway), hurried())
+    assert named in str(second)
+    assert ("gave no answer" in str(first)) == ("concurrency" in bound)
 
 
 async def test_a_caller_who_leaves_is_no_failure_of_the_model(server: LLMServer, make: Make):
@@ -812,6 +887,27 @@ def test_fallbacks_are_names_separated_by_commas(monkeypatch: pytest.MonkeyPatch
     assert load_settings().llm.fallbacks == []
     monkeypatch.setenv("MEM_MCP_LLM__FALLBACKS", '["openai/a"]')
     with pytest.raises(ConfigError, match="separated by commas"):
+        load_settings()
+
+
+def test_addresses_of_fallbacks_are_separated_by_commas_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("MEM_MCP_LLM__MODEL", "openai/m")
+    monkeypatch.setenv("MEM_MCP_LLM__API_BASE", "http://own/v1")
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACKS", "groq/a,openai/b,openai/c")
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", ",http://other/v1")
+    assert load_settings().llm.addresses == [
+        ("openai/m", "http://own/v1"),
+        ("groq/a", ""),
+        ("openai/b", "http://other/v1"),
+        ("openai/c", "http://own/v1"),
+    ]
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", "http://a http://b")
+    with pytest.raises(ConfigError, match="'http://a http://b' is not an http:// or https://"):
+        load_settings()
+    monkeypatch.setenv("MEM_MCP_LLM__FALLBACK_API_BASES", "http://a,,,http://b")
+    with pytest.raises(ConfigError, match="has 4 addresses, and fallbacks 3 models"):
         load_settings()
 
 

@@ -10,8 +10,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from llm_server import INPUT_TOKENS, OUTPUT_TOKENS, LLMServer, Reply, failing
+from llm_server import (
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    Answer,
+    LLMServer,
+    Reply,
+    Request,
+    failing,
+)
 from pydantic import BaseModel
 
 from mem_mcp import AsyncMemory, Settings
@@ -351,3 +360,180 @@ async def test_stats_count_the_rest_where_the_calls_cannot_be_read(
     async with AsyncMemory.open(settings) as memory:
         found = await memory.stats()
     assert (found.memories, found.models) == (1, [])
+
+
+# Budgets.
+
+
+@pytest.fixture
+def bounded(tmp_path: Path, server: LLMServer) -> Callable[..., Settings]:
+    """Settings of one store with a budget."""
+    server.always(LEARNT)
+
+    def settings(**llm: Any) -> Settings:
+        common = {"model": "openai/test", "api_base": server.url, "retries": 0}
+        return Settings.model_validate({"data_dir": tmp_path / "memory", "llm": {**common, **llm}})
+
+    return settings
+
+
+async def say(memory: AsyncMemory) -> list[str]:
+    """Let the model read a message; return the notes."""
+    return (await memory.remember(messages=[{"role": "user", "content": "Hello"}])).degraded
+
+
+@pytest.mark.parametrize("budget", ["calls_per_day", "tokens_per_day"])
+async def test_a_budget_is_of_all_starts_together(
+    bounded: Callable[..., Settings], server: LLMServer, budget: str
+):
+    for start in range(3):
+        async with AsyncMemory.open(bounded(**{budget: 1})) as memory:
+            notes = await say(memory)
+        assert [f"llm.{budget} is 1" in note for note in notes] == [True] * bool(start)
+    assert len(server.requests) == 1
+
+
+async def test_a_budget_is_of_all_processes_together(
+    bounded: Callable[..., Settings], server: LLMServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mem_mcp.logs.llm_calls._REFRESH_SECONDS", 0)
+    settings = bounded(calls_per_day=3)
+    async with AsyncMemory.open(settings) as one, AsyncMemory.open(settings) as other:
+        for memory in (one, other, one):
+            assert await say(memory) == []
+            await memory._runtime.calls.flush()
+        assert "llm.calls_per_day is 3" in (await say(one))[0]
+        assert "llm.calls_per_day is 3" in (await say(other))[0]
+    assert len(server.requests) == 3
+
+
+async def test_what_others_spent_is_read_once_and_not_at_each_call(
+    bounded: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+):
+    async with AsyncMemory.open(bounded(calls_per_day=50)) as memory:
+        log, read = memory._runtime.calls.log, []
+        version = log.version
+
+        async def counted() -> int:
+            read.append(1)
+            return await version()
+
+        monkeypatch.setattr(log, "version", counted)
+        monkeypatch.setattr("mem_mcp.logs.llm_calls._REFRESH_SECONDS", 1_000)
+        await asyncio.gather(*(say(memory) for _ in range(5)))
+        await say(memory)
+    assert len(read) == 1
+    read.clear()
+    async with AsyncMemory.open(bounded()) as memory:
+        monkeypatch.setattr(memory._runtime.calls.log, "version", counted)
+        await say(memory)
+    assert read == [], "without a budget nothing is read"
+
+
+async def test_yesterdays_calls_count_no_more(
+    bounded: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+):
+    async with AsyncMemory.open(bounded(calls_per_day=1)) as memory:
+        await entered(memory, call(ago=timedelta(days=1, seconds=1)))
+        calls = memory._runtime.calls
+        monkeypatch.setattr(calls, "_process", "another")
+        await entered(memory, call())
+        monkeypatch.setattr(calls, "_process", "this")
+        assert (await calls.elsewhere()).calls == 1
+        now = utc_now()
+        monkeypatch.setattr("mem_mcp.logs.llm_calls.utc_now", lambda: now + timedelta(days=1))
+        assert (await calls.elsewhere()).calls == 0
+
+
+async def test_embedding_and_reranking_use_up_no_budget_of_the_language_model(
+    bounded: Callable[..., Settings], server: LLMServer
+):
+    models = {
+        "embedding": {"model": "openai/embedder", "api_base": server.url},
+        "rerank": {"model": "hosted_vllm/ranker", "api_base": server.url},
+    }
+    llm = {"calls_per_day": 1, "tokens_per_day": 1, "model": "openai/test", "api_base": server.url}
+    given = bounded().model_dump() | models | {"llm": llm}
+    server.script()
+    async with AsyncMemory.open(Settings.model_validate(given)) as memory:
+        for text in ("The lamp is red", "The door is blue", "Tea is at five"):
+            assert (await memory.remember(text)).degraded == []
+            assert (await memory.recall(text)).degraded == []
+        server.script(*[LEARNT] * 2)
+        assert not any("budget" in note for note in await say(memory))
+
+
+async def test_a_store_of_before_has_its_calls_counted(
+    bounded: Callable[..., Settings], server: LLMServer
+):
+    async with AsyncMemory.open(bounded(calls_per_day=2)) as memory:
+        log = memory._runtime.calls.log
+        log._columns = pa.schema([field for field in log._columns if field.name != "process"])
+        row = memory._runtime.calls.row(call())
+        del row["process"]
+        await log.append([row], durable=True)
+    async with AsyncMemory.open(bounded(calls_per_day=2)) as memory:
+        assert await say(memory) == []
+        assert "llm.calls_per_day is 2" in (await say(memory))[0]
+        (one,) = (await memory.stats()).models
+        assert one.calls == 2
+    assert len(server.requests) == 1
+
+
+async def test_stats_hold_the_call_that_was_just_made(
+    bounded: Callable[..., Settings],
+):
+    async with AsyncMemory.open(bounded()) as memory:
+        for number in (1, 2):
+            await say(memory)
+            found = await memory.stats()
+            assert found.models_today is not None
+            assert (found.models[0].calls, found.models_today.calls) == (number, number)
+
+
+async def test_a_budget_of_dollars_that_cannot_be_counted_is_told(
+    make: Make, server: LLMServer, caplog: pytest.LogCaptureFixture
+):
+    server.always({"facts": []})
+    with caplog.at_level(logging.WARNING):
+        await make(model="openai/gpt-4o-mini", dollars_per_day=1).complete(ASK, Facts)
+        await make(model="ollama_chat/x", dollars_per_day=1).warm()  # costs nothing
+        await make().complete(ASK, Facts)
+        assert caplog.text == ""
+        gateway = make(dollars_per_day=1, fallbacks=["openai/gpt-4o-mini"])
+        await gateway.warm()
+        await gateway.complete(ASK, Facts)
+    (line,) = [each.message for each in caplog.records]
+    assert line.startswith("llm.dollars_per_day does not bound openai/test, whose price")
+
+
+# Fallbacks.
+
+
+async def test_an_answer_names_the_fallback_that_gave_it(
+    bounded: Callable[..., Settings], server: LLMServer
+):
+    judged = {
+        "evidence": ["the paint is dry"],
+        "outcome": "success",
+        "summary": "",
+        "lesson": None,
+        "differently": None,
+        "confidence": 0.9,
+    }
+
+    def answer(request: Request) -> Answer:
+        if request.body["model"] == "test":
+            return failing(500)
+        return judged if "the paint is dry" in request.text else LEARNT
+
+    server.answer = answer
+    async with AsyncMemory.open(bounded(fallbacks=["openai/b", "openai/c"])) as memory:
+        told = await say(memory)
+        outcome = await memory.record_outcome("Paint", logs=["the paint is dry"])
+        assert (
+            told
+            == outcome.degraded
+            == ["the fallback openai/b answered, since openai/test failed (status 500)"]
+        )
+        assert (await memory.recall("paint")).degraded == []

@@ -780,7 +780,7 @@ async def test_lists_are_the_same_read_whole_read_on_and_searched(settings: Sett
         for line in LINES:
             await memory.import_lines([json.dumps(line).encode()])
         read_on = await told(memory)
-        memory._runtime.scopes._kept.clear()
+        memory._runtime.scopes._cached.clear()
         whole = await told(memory)
     searching = settings.model_copy(
         update={"recall": settings.recall.model_copy(update={"whole": 0})}

@@ -78,7 +78,8 @@ async def test_a_forgotten_memory_is_read_with_its_history_only(memory: AsyncMem
 async def test_an_archived_or_expired_memory_is_still_read(memory: AsyncMemory):
     archived = await only(memory, "one")
     await memory.update_memory(archived, status="archived")
-    expired = await only(memory, "two", expires_at="2020-01-01T00:00:00Z")
+    expired = await only(memory, "two")
+    await memory.update_memory(expired, expires_at="2020-01-01T00:00:00Z")
     assert (await memory.get_memory(archived)).memory.status == "archived"
     assert (await memory.get_memory(expired)).memory.text == "two"
 
@@ -200,7 +201,8 @@ async def test_forgotten_and_superseded_ones_are_listed_only_when_asked_for(memo
 
 @pytest.mark.anyio
 async def test_expired_and_archived_ones_are_listed(memory: AsyncMemory):
-    await only(memory, "expired", expires_at="2020-01-01T00:00:00Z")
+    expired = await only(memory, "expired")
+    await memory.update_memory(expired, expires_at="2020-01-01T00:00:00Z")
     await memory.update_memory(await only(memory, "archived"), status="archived")
     assert sorted(texts(await memory.list_memories())) == ["archived", "expired"]
 

@@ -590,6 +590,9 @@ def test_a_picture_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch, t
     assert (code, "mem-mcp[plot]" in printed) == (1, True)
     monkeypatch.setattr("mem_mcp.cli.stats_plot.find_spec", lambda _name: object())
     assert "is a folder" in _run("stats", "--plot", str(tmp_path))[1]
+    code, printed = _run("stats", "--plot", str(tmp_path / "new" / "x.png"))
+    assert (code, "name it x.svg" in printed) == (1, True)
+    assert not (tmp_path / "new").exists()
     assert not (tmp_path / "memory").exists()
 
 

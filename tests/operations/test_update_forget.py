@@ -495,3 +495,91 @@ async def test_what_is_forgotten_keeps_its_source_once(memory: AsyncMemory):
         (1, True),
         (2, False),
     ]
+
+
+# Ends that can be taken back.
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("end", ["expires_at", "valid_until"])
+@pytest.mark.parametrize("never", ["never", "NEVER", " Never "])
+async def test_an_end_may_be_taken_off(memory: AsyncMemory, end: str, never: str):
+    memory_id = await only(memory, "tea")
+    await memory.update_memory(memory_id, **{end: "2020-01-01T00:00:00Z"})
+    for nothing in ("", None, "null"):
+        with pytest.raises(InvalidInput, match="nothing to change"):
+            await memory.update_memory(memory_id, **{end: nothing})
+    assert (await memory.update_memory(memory_id, **{end: never})).event == "UPDATE"
+    assert getattr((await memory.get_memory(memory_id)).memory, end) is None
+    assert texts(await memory.recall("tea")) == ["tea"]
+    assert (await memory.update_memory(memory_id, **{end: never})).event == "NONE"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "word", ["nie", "jamais", "nunca", "mai", "никогда", "从不", "never.", "forever", "nevr", "n"]
+)
+async def test_no_other_word_means_never(memory: AsyncMemory, word: str):
+    memory_id = await only(memory, "tea")
+    for end in ("expires_at", "valid_until"):
+        with pytest.raises(InvalidInput, match=f'{end}: .*or "never" for no end'):
+            await memory.update_memory(memory_id, **{end: word})
+        with pytest.raises(InvalidInput, match=f'{end}: .*or "never" for no end'):
+            await memory.remember("rum", **{end: word})
+    assert (await memory.list_memories()).total == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("archived", [False, True])
+async def test_an_expired_memory_that_is_made_active_is_recalled_and_stays(
+    memory: AsyncMemory, archived: bool
+):
+    memory_id = await only(memory, "tea")
+    await memory.update_memory(memory_id, expires_at="2020-01-01T00:00:00Z")
+    if archived:
+        assert (await memory.maintain()).archived
+    assert (await memory.update_memory(memory_id, status="active")).event == "UPDATE"
+    assert texts(await memory.recall("tea")) == ["tea"]
+    assert (await memory.maintain()).archived == []
+    assert texts(await memory.recall("tea")) == ["tea"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("later", ["never", "2999-01-01"])
+async def test_a_later_end_brings_back_what_was_archived_at_its_expiry(
+    memory: AsyncMemory, later: str
+):
+    memory_id = await only(memory, "tea")
+    await memory.update_memory(memory_id, expires_at="2020-01-01T00:00:00Z")
+    await memory.maintain()
+    await memory.update_memory(memory_id, expires_at=later)
+    assert texts(await memory.recall("tea")) == ["tea"]
+
+
+@pytest.mark.anyio
+async def test_what_somebody_archived_stays_so_when_its_end_moves(memory: AsyncMemory):
+    memory_id = await only(memory, "tea")
+    await memory.update_memory(memory_id, status="archived")
+    await memory.update_memory(memory_id, expires_at="never", tags=["x"])
+    assert texts(await memory.recall("tea")) == []
+
+
+@pytest.mark.anyio
+async def test_active_and_expired_at_once_is_refused(memory: AsyncMemory):
+    memory_id = await only(memory, "tea")
+    with pytest.raises(InvalidInput, match="expires_at: is past"):
+        await memory.update_memory(memory_id, status="active", expires_at="2020-01-01")
+
+
+@pytest.mark.anyio
+async def test_what_is_remembered_may_have_ended_but_not_expired(memory: AsyncMemory):
+    with pytest.raises(InvalidInput, match="expires_at: 2020-01-01T00:00:00Z is in the past"):
+        await memory.remember("Lars was away", expires_at="2020-01-01")
+    with pytest.raises(InvalidInput, match=r"items\[0\].*expires_at"):
+        await memory.remember_many([{"content": "Lars was away", "expires_at": "2020-01-01"}])
+    (one,) = (await memory.remember("Lars was away", valid_until="2020-01-01")).results
+    stored = (await memory.get_memory(one.memory_id)).memory
+    assert stored.valid_until == datetime(2020, 1, 1, tzinfo=UTC)
+    for end in ("expires_at", "valid_until"):
+        (one,) = (await memory.remember(f"no {end}", **{end: "never"})).results
+        assert getattr((await memory.get_memory(one.memory_id)).memory, end) is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
@@ -13,15 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from llm_server import LLMServer
 from pydantic import BaseModel, ValidationError
 
+from mem_mcp import AsyncMemory, Settings
 from mem_mcp.api.models import Memory
-from mem_mcp.errors import ConfigError
+from mem_mcp.errors import ConfigError, LLMUnavailable
 from mem_mcp.extraction.grounding import Evidence, NoEvidence
 from mem_mcp.extraction.quotes import Passages, comparable
 from mem_mcp.extraction.text_splitter import beginning, ending, parts
 from mem_mcp.llm import structured_output
 from mem_mcp.prompts import (
+    PromptFolder,
     Prompts,
     Utterance,
     delimiters,
@@ -473,3 +478,45 @@ def test_a_text_is_cut_at_its_best_boundary():
     ]
     assert list(parts("今日は晴れ。明日も晴れ。雨", 8, len)) == ["今日は晴れ。", "明日も晴れ。雨"]
     assert text[ending(text, 30, len) :] == "Seven eight nine. Ten"
+
+
+def test_a_wrong_prompt_matters_only_where_it_is_needed(tmp_path: Path):
+    (tmp_path / "judge.md").write_text("Judge as you like.")
+    (tmp_path / "verify.md").write_text("Verify. {rules}")
+    prompts = PromptFolder(tmp_path)
+    assert (prompts.extract, prompts.verify) == (extract.GUIDANCE, "Verify. {rules}")
+    with pytest.raises(LLMUnavailable, match=r"judge.md has \{rules\} 0 times"):
+        _ = prompts.judge
+    (tmp_path / "judge.md").write_text("Judge. {rules}")
+    assert prompts.judge == "Judge. {rules}"
+    with pytest.raises(LLMUnavailable, match="No such file or directory"):
+        _ = PromptFolder(tmp_path / "nowhere").extract
+    assert PromptFolder(None).describe == Prompts().describe
+
+
+@pytest.mark.anyio
+async def test_what_needs_no_prompt_works_while_they_are_wrong(tmp_path: Path, server: LLMServer):
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    for field in fields(Prompts):
+        (folder / f"{field.name}.md").write_text("without its rules")
+    llm = {"model": "openai/test", "api_base": server.url, "prompts": folder, "vision": True}
+    settings = Settings.model_validate({"data_dir": tmp_path / "memory", "llm": llm})
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}}
+    async with AsyncMemory.open(settings) as memory:
+        await memory.remember("The lamp is red")
+        assert (await memory.recall("lamp")).degraded == []
+        for content in (
+            "The door is blue",
+            [{"type": "text", "text": "The cup is green"}, picture],
+        ):
+            done = await memory.remember(messages=[{"role": "user", "content": content}])
+            assert "llm.prompts: " in done.degraded[0]
+            assert "waits" in done.degraded[0]
+        judged = await memory.record_outcome("Paint", logs=["the paint is dry"])
+        assert (judged.status, "llm.prompts: " in judged.degraded[0]) == ("pending", True)
+        texts = [one.text for one in (await memory.recall("What is blue or green?")).memories]
+        assert "The door is blue" in texts
+        assert any("The cup is green" in text for text in texts)
+    assert server.requests == []

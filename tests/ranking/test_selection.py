@@ -6,7 +6,7 @@ from candidate_builder import build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem_mcp.ranking import Ranking, select
+from mem_mcp.ranking import Ranking, copies, select
 from mem_mcp.text import count_tokens
 
 
@@ -40,13 +40,26 @@ def test_a_memory_that_does_not_fit_gives_way_to_a_smaller_one():
 
 
 def test_the_same_text_is_told_once_and_the_next_best_takes_its_place():
-    assert chosen(build(["Likes tea", "likes  TEA", "Likes coffee"]), limit=2) == [0, 2]
+    candidates = build(["Likes tea", "likes  tea.", "Likes coffee", "LIKES tea"])
+    rows = chosen(candidates, limit=2)
+    assert rows == [0, 2]
+    assert copies(in_turn(4), candidates, rows) == {0: ["m1"]}
 
 
-def test_the_same_meaning_is_told_once():
+def test_the_same_meaning_in_other_words_stays():
     vectors = [[1, 0], [1, 0.01], [0, 1]]
     texts = ["user prefers dark mode", "the user likes dark mode", "user lives in Berlin"]
-    assert chosen(build(texts, vectors)) == [0, 2]
+    assert chosen(build(texts, vectors)) == [0, 1, 2]
+
+
+def test_nothing_is_copied_in_an_empty_answer():
+    assert copies(in_turn(1), build(["a"]), []) == {}
+
+
+def test_outcomes_that_ended_otherwise_are_no_copies():
+    candidates = build(["Deploy", "Deploy", "deploy"], labels=["success", "failure", "success"])
+    assert chosen(candidates) == [0, 1]
+    assert copies(in_turn(3), candidates, [0, 1]) == {0: ["m2"]}
 
 
 @pytest.mark.parametrize(

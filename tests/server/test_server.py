@@ -228,7 +228,7 @@ async def test_the_instructions_are_short_and_name_the_core_tools(client):
 
 async def test_a_text_is_remembered_once_and_recalled_as_data(client):
     first = await answer(client, "remember", content="Caroline moved here from Sweden")
-    again = await answer(client, "remember", content="caroline moved  here from sweden")
+    again = await answer(client, "remember", content=" Caroline moved here from Sweden\n")
     assert [first["results"][0]["event"], again["results"][0]["event"]] == ["ADD", "NONE"]
     assert first["results"][0]["memory_id"] == again["results"][0]["memory_id"]
     result = await client.call_tool("recall", {"query": "Where is Caroline from?", "explain": True})

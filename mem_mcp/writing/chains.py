@@ -1,0 +1,169 @@
+"""Chains: the versions of memories of another store, taken over with their ids and times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mem_mcp.api.models import Memory
+from mem_mcp.errors import WriteConflict
+from mem_mcp.retrieval.access import EVERY_FIELD
+from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
+from mem_mcp.store import Store, Vector, Version, unbroken
+from mem_mcp.writing.memory_text import embedded_text
+
+
+@dataclass(slots=True)
+class Chain:
+    """The versions of one memory, each with the line that it was read from."""
+
+    lines: dict[int, int] = field(default_factory=dict)
+    """Version to line."""
+    versions: dict[int, Memory] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of chains."""
+
+    added: int = 0
+    """Versions that are stored now."""
+    known: int = 0
+    """Versions that were stored already."""
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    """Line and what is wrong with it."""
+    again: list[tuple[int, Memory]] = field(default_factory=list)
+    """Line and memory: the same text was stored here and there, each in its own way."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    add: list[Memory]
+    close: list[Version]
+    taken: Taken
+
+
+@unbroken
+async def take_over(runtime: Runtime, chains: Sequence[Chain]) -> Taken:
+    """Store the versions that are missing here, in one commit.
+
+    Args:
+        runtime: what to work with.
+        chains: of different memories.
+
+    Raises:
+        WriteConflict: others kept changing the same memories; nothing was stored.
+    """
+    wrong: list[tuple[int, str]] = []
+    for chain in chains:
+        wrong += _mend(chain)
+    vectors: dict[str, Vector | None] = {}
+    for _ in range(WRITE_ATTEMPTS):
+        plan = _planned(chains, await _stored(runtime.store, chains))
+        await _embed(runtime, plan.add, vectors)
+        rows = [
+            Version(one, None if one.status == "deleted" else vectors[embedded_text(one)])
+            for one in plan.add
+        ]
+        if not rows or await runtime.store.apply(rows, plan.close):
+            plan.taken.errors += wrong
+            return plan.taken
+    raise WriteConflict("others keep changing the same memories; try again")
+
+
+def _mend(chain: Chain) -> list[tuple[int, str]]:
+    """Leave out of a chain what cannot be true, and say what is wrong with it."""
+    wrong: list[tuple[int, str]] = []
+    numbers = sorted(chain.versions)
+    for number in numbers:
+        memory = chain.versions[number]
+        earlier = [one for version, one in chain.versions.items() if version < number]
+        before = max(earlier, key=lambda one: one.version, default=None)
+        problem = ""
+        if memory.superseded_at is not None and memory.superseded_at < memory.recorded_at:
+            problem = "superseded_at: is before recorded_at"
+        elif before is not None and memory.recorded_at <= before.recorded_at:
+            problem = f"recorded_at: is not after that of version {before.version}"
+        elif memory.superseded_at is None and number != numbers[-1]:
+            problem = f"superseded_at: is missing, and version {numbers[-1]} is current, too"
+        if problem:
+            wrong.append((chain.lines[number], f"{problem}; the line was skipped"))
+            del chain.versions[number]
+        elif number > 1 and (before is None or before.version != number - 1):
+            wrong.append((chain.lines[number], f"version: version {number - 1} is missing"))
+    return wrong
+
+
+async def _stored(store: Store, chains: Sequence[Chain]) -> dict[str, dict[int, Version]]:
+    """Return what is stored of these memories, version by version."""
+    ids = sorted({one.memory_id for chain in chains for one in chain.versions.values()})
+    found: dict[str, dict[int, Version]] = {}
+    if not ids:
+        return found
+    rows = await store.read({"memory_id": {"in": ids}}, columns=EVERY_FIELD)
+    for row in rows:
+        found.setdefault(row.memory.memory_id, {})[row.memory.version] = row
+    return found
+
+
+def _planned(chains: Sequence[Chain], stored: dict[str, dict[int, Version]]) -> _Plan:
+    plan = _Plan([], [], Taken())
+    for chain in chains:
+        if chain.versions:
+            newest = chain.versions[max(chain.versions)]
+            _plan_chain(plan, chain, newest, stored.get(newest.memory_id, {}))
+    return plan
+
+
+def _plan_chain(plan: _Plan, chain: Chain, newest: Memory, here: dict[int, Version]) -> None:
+    taken, last = plan.taken, max(here, default=0)
+    other = next(
+        (n for n in sorted(chain.versions) if n in here and _differ(chain.versions[n], here[n])),
+        None,
+    )
+    if other is not None:
+        current = here[last].memory
+        if current.content_hash == newest.content_hash and "deleted" not in (
+            current.status, newest.status,
+        ):  # fmt: skip
+            taken.again.append((chain.lines[newest.version], newest))
+            return
+        taken.errors.append(
+            (
+                chain.lines[other],
+                f"memory_id: version {other} of memory {newest.memory_id!r} is another one here; "
+                "it stays as it is",
+            )
+        )
+        return
+    missing = [chain.versions[n] for n in sorted(chain.versions) if n not in here]
+    taken.known += len(chain.versions) - len(missing)
+    taken.added += len(missing)
+    if missing and missing[-1].version > last and missing[-1].superseded_at is not None:
+        taken.errors.append(
+            (
+                chain.lines[newest.version],
+                f"version: version {newest.version + 1} is missing, so this one is current",
+            )
+        )
+        missing[-1] = missing[-1].model_copy(update={"superseded_at": None})
+    plan.add += missing
+    follower = next((one for one in missing if one.version > last), None)
+    if last and follower is not None and here[last].memory.superseded_at is None:
+        ended = {"superseded_at": follower.recorded_at}
+        plan.close.append(Version(here[last].memory.model_copy(update=ended), here[last].vector))
+
+
+def _differ(there: Memory, here: Version) -> bool:
+    names = ("recorded_at", "content_hash", "event", "status")
+    return any(getattr(there, name) != getattr(here.memory, name) for name in names)
+
+
+async def _embed(
+    runtime: Runtime, memories: Sequence[Memory], vectors: dict[str, Vector | None]
+) -> None:
+    """Add the vectors of texts that are not there yet."""
+    texts = {embedded_text(one) for one in memories if one.status != "deleted"} - {*vectors}
+    asked = sorted(texts, key=len)
+    if asked:
+        vectors |= dict(zip(asked, (await runtime.embed(asked))[0], strict=True))

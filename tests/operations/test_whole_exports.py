@@ -1,0 +1,293 @@
+"""Whole exports: an import of one gives the same answers, and a second import changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mem_mcp import AsyncMemory, Settings
+from mem_mcp.api.models import ImportResult
+
+USERS = ("default", "ann", "bob")
+QUESTIONS = ("Where does Ann live?", "queue before deploys", "tea", "demo account", "the code")
+
+
+async def filled(memory: AsyncMemory) -> dict[str, Any]:
+    """Do some of everything; return what the answers are to be compared by."""
+    kept: dict[str, Any] = {"ids": [], "recalls": [], "moments": []}
+    for user in USERS:
+        own = {"user_id": user}
+
+        async def say(text: str, own: dict[str, Any] = own, **fields: Any) -> str:
+            (one,) = (await memory.remember(text, **own, **fields)).results
+            kept["ids"].append((user, one.memory_id))  # noqa: B023
+            return one.memory_id
+
+        moved = await say(f"Ann lives in Rome, says {user}", tags=["home"])
+        drained = await say("Drain the queue befor deploys", kind="procedure")
+        await say("The demo account is active", expires_at="2999-01-01", metadata={"k": {"n": 1}})
+        gone = await say(f"the code of {user} is 4711")
+        hidden = await say("tea is served cold")
+        await say("tea is served warm", idempotency_key=f"key of {user}")
+        await memory.remember(
+            messages=[{"role": "user", "content": c, "name": "Ann"} for c in ("hi", "I like tea")],
+            run_id="r",
+            **own,
+        )
+        kept["moments"].append((await memory.get_memory(hidden, **own)).memory.recorded_at)
+        await memory.update_memory(moved, content=f"Ann lives in Oslo, says {user}", **own)
+        await memory.update_memory(moved, metadata={"since": 2026}, reason="she moved", **own)
+        await memory.update_memory(drained, content="Drain the queue before deploys", **own)
+        await memory.forget(gone, **own)
+        await say(f"the code of {user} is 4711")
+        await memory.give_feedback(hidden, "VERY_NEGATIVE", feedback_reason="wrong", **own)
+        await memory.give_feedback(moved, "NEGATIVE", query="where does Ann live", **own)
+        await memory.give_feedback(moved, "POSITIVE", query="where does Ann live", **own)
+        found = await memory.recall("queue before deploys", **own)
+        kept["recalls"].append((user, found.recall_id, drained))
+        done = await memory.record_outcome(
+            "Deploy the shop", outcome="success", tool_name="kubectl", lesson="drain first",
+            used_memory_ids=[drained], task_type="deploy", **own,
+        )  # fmt: skip
+        kept["ids"].append((user, done.memory_id))
+    (last,) = (await memory.remember("Lunch is at noon", user_id="global")).results
+    stored = (await memory.get_memory(last.memory_id, user_id="global")).memory
+    kept["moments"].append(stored.recorded_at)
+    return kept
+
+
+async def answers(memory: AsyncMemory, kept: dict[str, Any]) -> dict[str, Any]:
+    """Ask every tool; return what it answers, without what is drawn anew each time."""
+    said: dict[str, Any] = {}
+    for user, memory_id in kept["ids"]:
+        got = await memory.get_memory(memory_id, user_id=user, history=True)
+        said[f"get {memory_id}"] = got.model_dump(mode="json")
+    for user in (*USERS, "global"):
+        for filters in (None, {"superseded_at": {"exists": True}}, {"status": "deleted"}):
+            listed = await memory.list_memories(user_id=user, filters=filters, limit=200)
+            said[f"list {user} {filters}"] = listed.model_dump(mode="json")
+        for question in QUESTIONS:
+            for moment in (None, *kept["moments"]):
+                found = await memory.recall(question, user_id=user, as_of=moment, explain=True)
+                said[f"recall {user} {question} {moment}"] = [
+                    {**one.model_dump(mode="json"), "score": round(one.score, 3), "scores": None}
+                    for one in found.memories
+                ]
+        lessons = await memory.recall_lessons("Deploy the shop", user_id=user)
+        said[f"lessons {user}"] = (
+            [one.memory_id for one in (*lessons.successes, *lessons.failures, *lessons.lessons)],
+            [one.model_dump(mode="json") for one in lessons.tool_stats],
+        )
+        again = await memory.remember(
+            "tea is served warm", user_id=user, idempotency_key=f"key of {user}"
+        ) if user != "global" else None  # fmt: skip
+        said[f"key {user}"] = again and again.results[0].model_dump(
+            mode="json", exclude={"similar"}
+        )
+    return said
+
+
+async def whys(memory: AsyncMemory, kept: dict[str, Any]) -> list[Any]:
+    return [
+        (await memory.why(recall_id, memory_id, user_id=user)).verdict
+        for user, recall_id, memory_id in kept["recalls"]
+    ]
+
+
+async def export(memory: AsyncMemory, **asked: Any) -> list[bytes]:
+    return [line.encode() async for line in memory.export_lines(**asked)]
+
+
+def counts(result: ImportResult) -> tuple[int, int]:
+    assert result.errors == []
+    return result.imported, result.duplicates
+
+
+@pytest.mark.anyio
+async def test_every_tool_answers_as_before_also_after_a_second_import(
+    memory: AsyncMemory, tmp_path: Path
+):
+    kept = await filled(memory)
+    lines = await export(memory, traces=True)
+    before, because = await answers(memory, kept), await whys(memory, kept)
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        for expected in ("new", "known"):
+            imported, known = counts(await copy.import_lines(lines))
+            assert (imported == 0, known == 0) == (expected == "known", expected == "new")
+            assert await answers(copy, kept) == before
+            assert await whys(copy, kept) == because
+        assert (await export(copy))[1:] == (await export(memory))[1:]
+
+
+@pytest.mark.anyio
+async def test_an_import_adds_what_is_missing_and_names_what_was_changed_otherwise(
+    memory: AsyncMemory, tmp_path: Path
+):
+    same = (await memory.remember("Ann likes tea")).results[0].memory_id
+    first = await export(memory)
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        counts(await copy.import_lines(first))
+        await memory.update_memory(same, content="Ann likes rum")
+        await memory.remember("Bo likes gin")
+        assert counts(await copy.import_lines(await export(memory))) == (2, 1)
+        (one,) = (m for m in (await copy.list_memories()).memories if m.memory_id == same)
+        assert (one.text, one.version) == ("Ann likes rum", 2)
+
+        await memory.update_memory(same, content="Ann likes wine")
+        await copy.update_memory(same, content="Ann likes beer")
+        await memory.remember("Cy likes ale")
+        result = await copy.import_lines(await export(memory))
+        assert result.imported == 1
+        (error,) = result.errors
+        assert f"version 3 of memory '{same}' is another one here" in error.error
+        assert (await copy.get_memory(same)).memory.text == "Ann likes beer"
+
+
+@pytest.mark.anyio
+async def test_a_text_that_was_said_in_both_stores_is_one_memory_with_the_values_of_both(
+    memory: AsyncMemory, tmp_path: Path
+):
+    await memory.remember("Ann likes tea", tags=["there"])
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        await copy.remember("Ann likes tea", tags=["here"])
+        for _ in range(2):
+            assert counts(await copy.import_lines(await export(memory))) == (0, 1)
+        (one,) = (await copy.list_memories()).memories
+        assert (one.tags, one.version) == (["here", "there"], 2)
+
+
+@pytest.mark.anyio
+async def test_an_export_may_be_of_some(memory: AsyncMemory):
+    await memory.remember("old", user_id="ann")
+    moment = (await memory.remember("changed", user_id="ann")).results[0].memory_id
+    await memory.remember("a procedure", kind="procedure", user_id="bob")
+    newest = (await memory.get_memory(moment, user_id="ann")).memory.recorded_at
+    await memory.update_memory(moment, content="changed since", user_id="ann")
+
+    async def texts(**asked: Any) -> list[str]:
+        return [json.loads(line).get("text", "") for line in await export(memory, **asked)][1:]
+
+    assert await texts(kinds="procedure") == ["a procedure"]
+    assert await texts(user_id="bob") == ["a procedure"]
+    assert await texts(user_id="ann", since=newest) == ["changed", "changed since"]
+    assert await texts(user_id="nobody") == []
+
+
+def edited(lines: list[bytes], text: str, **fields: Any) -> list[bytes]:
+    """Return lines in which those with a text have other fields; None leaves a field out."""
+    changed = []
+    for line in lines:
+        one = json.loads(line)
+        if one.get("text") == text:
+            one = {name: value for name, value in {**one, **fields}.items() if value is not None}
+        changed.append(json.dumps(one).encode())
+    return changed
+
+
+async def versions_of(memory: AsyncMemory) -> list[tuple[int, str, bool]]:
+    (one,) = (await memory.list_memories()).memories
+    history = (await memory.get_memory(one.memory_id, history=True)).versions
+    return [(each.version, each.text, each.superseded_at is None) for each in history]
+
+
+@pytest.fixture
+async def three(memory: AsyncMemory) -> list[bytes]:
+    """Return the export of a memory with three versions."""
+    memory_id = (await memory.remember("one")).results[0].memory_id
+    await memory.update_memory(memory_id, content="two")
+    await memory.update_memory(memory_id, content="three")
+    return await export(memory)
+
+
+@pytest.mark.anyio
+async def test_a_gap_is_named_and_the_rest_is_there(three: list[bytes], tmp_path: Path):
+    lines = [line for line in three if json.loads(line).get("text") != "two"]
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines(lines)
+        assert [error.error for error in result.errors] == ["version: version 2 is missing"]
+        assert await versions_of(copy) == [(1, "one", False), (3, "three", True)]
+        assert counts(await copy.import_lines(three)) == (1, 2)
+        assert await versions_of(copy) == [
+            (1, "one", False), (2, "two", False), (3, "three", True),
+        ]  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_a_file_that_was_cut_leaves_the_last_version_current(
+    three: list[bytes], tmp_path: Path
+):
+    whole = b"\n".join(three)
+    cut = whole[: whole.index(b'"text": "three"') + 5]
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines(cut.split(b"\n"))
+        assert [error.line for error in result.errors] == [3, 4]
+        assert await versions_of(copy) == [(1, "one", False), (2, "two", True)]
+        assert counts(await copy.import_lines(three)) == (1, 2)
+        assert await versions_of(copy) == [
+            (1, "one", False), (2, "two", False), (3, "three", True),
+        ]  # fmt: skip
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"superseded_at": None}, "superseded_at: is missing"),
+        ({"superseded_at": "2000-01-01T00:00:00Z"}, "superseded_at: is before recorded_at"),
+        ({"recorded_at": "2000-01-01T00:00:00Z"}, "recorded_at: is not after"),
+        ({"version_id": "other.2"}, "version_id: is not"),
+        ({"version": "two"}, "version: must be"),
+        ({"version": 0}, "version: must be"),
+        ({"event": "BORN"}, "event: 'BORN' is not one of"),
+        ({"memory_id": None}, "memory_id: is missing"),
+        ({"nonsense": 1}, "nonsense: no such field"),
+    ],
+)
+async def test_a_line_that_cannot_be_true_is_named_and_skipped(
+    three: list[bytes], tmp_path: Path, fields: dict[str, Any], named: str
+):
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines(edited(three, "two", **fields))
+        assert result.imported == 2
+        assert named in result.errors[0].error
+        assert await versions_of(copy) == [(1, "one", False), (3, "three", True)]
+
+
+@pytest.mark.anyio
+async def test_a_version_that_is_given_twice_counts_once(three: list[bytes], tmp_path: Path):
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines([*three[:3], three[2], three[3]])
+        assert (result.imported, [error.line for error in result.errors]) == (3, [4])
+        assert len(await versions_of(copy)) == 3
+
+
+@pytest.mark.anyio
+async def test_a_file_of_a_newer_version_is_refused_whole(three: list[bytes], tmp_path: Path):
+    header = {**json.loads(three[0]), "version": 3}
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines([json.dumps(header).encode(), *three[1:]])
+        (error,) = result.errors
+        assert "newer mem-mcp" in error.error
+        assert (result.imported, (await copy.list_memories()).total) == (0, 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ({"feedback": 1}, "feedback"),
+        ({"feedback": {"memory_id": "m"}}, "feedback.owner"),
+        ({"feedback": {"memory_id": "m", "owner": "u", "rating": "GOOD"}}, "feedback.rating"),
+        ({"trace": {"recall_id": "r", "tool": "recall"}}, "trace.user_id"),
+        ({"trace": {"arguments": "{"}}, "trace.arguments"),
+    ],
+)
+async def test_a_mark_or_a_recall_that_is_wrong_is_named(
+    memory: AsyncMemory, line: dict[str, Any], named: str
+):
+    (header,) = await export(memory)
+    result = await memory.import_lines([header, json.dumps(line).encode()])
+    assert [named in error.error for error in result.errors] == [True]
