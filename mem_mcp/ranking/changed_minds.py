@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mem_mcp.ranking.arrays import Floats, Vectors
+from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.text_analysis import STOP_WORDS, terms
 
 LEAST_LIKENESS = 0.46
@@ -33,8 +32,7 @@ _AMBIGUOUS = frozenset(_SHARED.split())
 _WORDS = re.compile(r"[a-z']+")
 _ENGLISH = (
     "now|moved|switched|migrated|changed|joined|no longer|any ?more|again|instead|new|replaced?|"
-    "renamed|upgraded|sold|stopped|quit|"
-    "became|handed|took over|takes over|raised|lowered|these days|since then"
+    "renamed|upgraded|sold|stopped|quit|became|these days|since then"
 )
 _GERMAN = (
     "jetzt|nun|nicht mehr|ab sofort|inzwischen|mittlerweile|umgestiegen|gezogen|gewechselt|verlegt|"
@@ -42,34 +40,17 @@ _GERMAN = (
 )
 _FRENCH = (
     r"maintenant|désormais|ne \w+ plus|n'\w+ plus|déménagé|remplacée?|remplace|nouve\w+|renommée?|"
-    "déplacée?|arrêté|quitté|rejoint"
+    "déplacée?|arrêté"
 )
-_SPANISH = "ahora|ya no|nuev[oa]s?|mudé|mudó|cambi[éó]|pasó|dejó|subió|bajó|desde hoy"
+_SPANISH = "ahora|ya no|nuev[oa]s?|mudé|mudó|cambi[éó]|pasó|dejó|desde hoy"
 _RUSSIAN = (
     r"теперь|больше не|переехал\w*|перенесли|нов(?:ый|ая|ую|ое)|сменил\w*|бросил\w*|перешёл|"  # noqa: RUF001
-    r"перешл\w+|переписали|уволил\w*"
+    r"перешл\w+"
 )
 _CHINESE = "现在|不再|改到|改为|换成|搬到|迁到|已经|不用再|新的|跳槽"
 _SAYS_CHANGE = re.compile(
     rf"\b(?:{_ENGLISH}|{_GERMAN}|{_FRENCH}|{_SPANISH}|{_RUSSIAN})\b|{_CHINESE}", re.IGNORECASE
 )
-_ASKS_FOR_PAST = re.compile(
-    r"\b(?:was|were|did|used to|before|formerly|previous\w*|old|original\w*|first|ago|until|"
-    r"war|waren|früher|vorher|damals|zuvor|alte[rsnm]?|bisher\w*|était|avant|ancien\w*|autrefois|"
-    r"era|antes|anterior\w*|antigu\w+|был\w*|раньше|прежн\w+)\b|以前|之前|原来|过去|曾",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"\w+(?:[.,:-]\w+)*")
-_LEAST_WORD = 3
-"""Letters of a word that a question is about; shorter ones join words in most languages."""
-_DENIES = re.compile(
-    r"\b(?:not?|never|none|without|cannot|nicht|kein\w*|ohne|nie|pas|sans|jamais|sin|nunca|не|нет|без)"
-    r"\b|n't\b|[不没无]",
-    re.IGNORECASE,
-)
-_PAIR = 2
-_LONGEST = 200
-"""Characters of a statement: in a longer text a word of change is about something in it."""
 
 
 def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
@@ -103,75 +84,3 @@ def _unrelated(text: str) -> float:
 
 def _overlap(some: set[int], others: set[int]) -> float:
     return len(some & others) / max(1, min(len(some), len(others)))
-
-
-def newer_first(
-    question: str, texts: Sequence[str], vectors: Vectors, times: Floats, score: Floats
-) -> Floats:
-    """Return scores in which no statement is behind an older one that it replaces.
-
-    So it is only where the question does not ask about the past and names nothing that the older
-    one alone has; and where the newer one says that something changed, or has every word of the
-    question that the older one has.
-
-    Args:
-        question: what is asked.
-        texts: (n) of the statements that may answer it.
-        vectors: (n, d) of these.
-        times: (n,) when they were said.
-        score: (n,) their scores.
-    """
-    if len(texts) < _PAIR or _ASKS_FOR_PAST.search(question):
-        return score
-    raised, asked = score.copy(), _Statement.of(question)
-    statements = [_Statement.of(text) for text in texts]
-    for newer in np.argsort(times, kind="stable").tolist():
-        new = statements[newer]
-        ahead = np.flatnonzero((times < times[newer]) & (raised > raised[newer])).tolist()
-        ahead = [row for row in ahead if new.may_replace(statements[row], asked)]
-        if not ahead:
-            continue
-        cosines = vectors[ahead] @ vectors[newer]
-        like = likeness(new.text, [texts[row] for row in ahead], cosines)
-        for row, rating in zip(ahead, like.tolist(), strict=True):
-            if rating >= LEAST_LIKENESS:
-                raised[newer] = max(raised[newer], score[row])
-    return raised
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    text: str
-    words: frozenset[int]
-    names: frozenset[str]
-    says_change: bool
-    denies: bool
-
-    @classmethod
-    def of(cls, text: str) -> _Statement:
-        words = _WORD.findall(text)
-        long = [word for word in words if len(word) >= _LEAST_WORD or word.isdigit()]
-        return cls(
-            text=text,
-            words=frozenset(terms(" ".join(long)).ids.tolist()),
-            names=frozenset(word.lower() for word in words[1:] if _is_name(word)),
-            says_change=_SAYS_CHANGE.search(text) is not None,
-            denies=_DENIES.search(text) is not None,
-        )
-
-    def may_replace(self, older: _Statement, asked: _Statement) -> bool:
-        """Whether this is a later word on the same thing, as far as the question can tell."""
-        if max(len(self.text), len(older.text)) > _LONGEST:
-            return False
-        # Capitalised words, and those with a digit, tell one thing from another.
-        mine, others = self.text.lower(), older.text.lower()
-        if any(name in others and name not in mine for name in asked.names):
-            return False
-        if self.says_change:
-            return True
-        fits_as_well = asked.words & older.words <= asked.words & self.words
-        return fits_as_well and self.denies == older.denies
-
-
-def _is_name(word: str) -> bool:
-    return word[0].isupper() or any(letter.isdigit() for letter in word)

@@ -7,7 +7,6 @@ import numpy as np
 from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
-from mem_mcp.ranking.changed_minds import newer_first
 from mem_mcp.ranking.constants import (
     EPSILON,
     FEEDBACK_BOOST,
@@ -37,9 +36,6 @@ from mem_mcp.ranking.text_analysis import name_words, terms
 Parts = dict[str, Floats]
 
 _DIGITS = 6
-# Of which one may replace another, and how many of the best are held against one another.
-_STATEMENTS = ("fact", "procedure")
-_COMPARED = 8
 _LOGIT_MAX = 50  # keeps exp() from overflowing
 _LOGISTIC_OF_0 = 0.5
 
@@ -91,29 +87,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
         parts |= _within_range(boosts, _sum(parts), scale)
     total = _sum(parts)
     score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)
-    parts = {name: part * scale for name, part in parts.items()}
-    newer = _newer_first(query, candidates, score)
-    if newer.any():
-        score, parts["newer"] = score + newer, newer
-    return Ranking(_best_first(score, candidates.newest_first), score, parts)
-
-
-def _newer_first(query: Query, candidates: Candidates, score: Floats) -> Floats:
-    """Return what statements gain that would else be behind older ones that they replace."""
-    gain = np.zeros(score.size)
-    is_statement = np.array([kind in _STATEMENTS for kind in candidates.kinds], np.bool_)
-    is_statement &= np.isfinite(candidates.vectors[:, :1]).any(axis=1)
-    rows = np.flatnonzero(is_statement)
-    rows = rows[np.argsort(-score[rows], kind="stable")[:_COMPARED]]
-    raised = newer_first(
-        query.text,
-        [candidates.texts[row] for row in rows.tolist()],
-        candidates.vectors[rows],
-        candidates.occurred_at[rows],
-        score[rows],
-    )
-    gain[rows] = raised - score[rows]
-    return gain
+    order = _best_first(score, candidates.newest_first)
+    return Ranking(order, score, {name: part * scale for name, part in parts.items()})
 
 
 def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) -> Ranking:
