@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -111,10 +112,9 @@ def trace(fields: object) -> Trace:
         InvalidInput: a field is missing, or not what is allowed.
     """
     given = checks.object_of(fields, "trace")
-    try:
-        arguments = json.loads(check_text(given.get("arguments", "{}"), "trace.arguments"))
-    except ValueError as error:
-        raise InvalidInput("trace.arguments", "is not JSON") from error
+    arguments, relevance = _json_object(given, "arguments"), _json_object(given, "relevance")
+    if not all(isinstance(one, int | float) and isfinite(one) for one in relevance.values()):
+        raise InvalidInput("trace.relevance", "must have numbers")
     return Trace(
         recall_id=_named(given, "trace", "recall_id"),
         tool=_named(given, "trace", "tool"),
@@ -123,9 +123,19 @@ def trace(fields: object) -> Trace:
         query=check_text(given.get("query", ""), "trace.query"),
         vector=None,
         memory_ids=checks.names(given.get("memory_ids"), "trace.memory_ids", checks.MAX_COUNT),
-        arguments=checks.object_of(arguments, "trace.arguments"),
+        arguments=arguments,
         created_at=parse_time(given.get("created_at"), "trace.created_at"),
+        relevance={memory_id: float(one) for memory_id, one in relevance.items()},
     )
+
+
+def _json_object(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the object whose JSON is the text of a trace's field; empty if there is none."""
+    try:
+        found = json.loads(check_text(given.get(name, "{}"), f"trace.{name}"))
+    except ValueError as error:
+        raise InvalidInput(f"trace.{name}", "is not JSON") from error
+    return checks.object_of(found, f"trace.{name}")
 
 
 async def add_marks(runtime: Runtime, marks: Sequence[Rating]) -> None:

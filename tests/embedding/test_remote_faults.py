@@ -623,7 +623,7 @@ async def test_negative_logits_keep_their_order_and_their_distances(
 
 @pytest.mark.parametrize("scale", [1.0, -10.0])
 async def test_why_gives_the_score_that_the_reranked_answer_gave(
-    configured: Callable[..., Settings], server: LLMServer, scale: float
+    configured: Callable[..., Settings], server: LLMServer, scale: float, tmp_path: Path
 ):
     def answer(request: Request) -> Reply:
         documents = request.body["documents"]
@@ -643,6 +643,13 @@ async def test_why_gives_the_score_that_the_reranked_answer_gave(
             assert (why.score, why.rank) == (one.score, place)
             assert why.scores == one.scores
             assert f"a score of {one.score:.2f}" in why.verdict
+        lines = [line.encode() async for line in memory.export_lines(traces=True)]
         second = await memory.why(left_out.recall_id, found.memories[1].memory_id)
         assert (second.found, second.score) == (False, found.memories[1].score)
         assert "number 2 of" in second.verdict
+    moved = configured("bundled", embedding={}).model_copy(update={"data_dir": tmp_path / "moved"})
+    async with AsyncMemory.open(moved) as memory:
+        await memory.import_lines(lines)
+        for one in found.memories:
+            why = await memory.why(found.recall_id, one.memory_id)
+            assert why.score == one.score

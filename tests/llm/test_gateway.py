@@ -742,15 +742,19 @@ async def test_waiting_for_a_bound_of_ones_own_is_named(
     server: LLMServer, make: Make, bound: dict[str, int], named: str
 ):
     server.always(TEA)
-    gateway = make(deadline_seconds=0.3, **bound)
+    gateway = make(**bound)
     await gateway.complete(ASK, Facts)
     server.always(said("late", delay=30))
+
+    async def patient() -> LLMError:
+        with open_turn(1):
+            return await failure(gateway)
 
     async def hurried() -> LLMError:
         with open_turn(0.1):
             return await failure(gateway)
 
-    first, second = await asyncio.gather(failure(gateway), hurried())
+    first, second = await asyncio.gather(patient(), hurried())
     assert named in str(second)
     assert ("gave no answer" in str(first)) == ("concurrency" in bound)
 

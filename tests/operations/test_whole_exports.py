@@ -283,6 +283,8 @@ async def test_a_file_of_a_newer_version_is_refused_whole(three: list[bytes], tm
         ({"feedback": {"memory_id": "m", "owner": "u", "rating": "GOOD"}}, "feedback.rating"),
         ({"trace": {"recall_id": "r", "tool": "recall"}}, "trace.user_id"),
         ({"trace": {"arguments": "{"}}, "trace.arguments"),
+        ({"trace": {"relevance": "{"}}, "trace.relevance"),
+        ({"trace": {"relevance": '{"a": NaN}'}}, "trace.relevance"),
     ],
 )
 async def test_a_mark_or_a_recall_that_is_wrong_is_named(
