@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -116,8 +117,10 @@ class Bench:
                 raise InvalidInput("data", f"cannot be stored, from {span}: {error}") from error
             ids |= zip(keys, (each.memory_id for each in result.results), strict=True)
             self.advance(len(keys))
-        lines = [line async for line in self.memory.export_lines()]
-        memories = {each.memory_id: each for each in map(Memory.model_validate_json, lines)}
+        lines = [json.loads(line) async for line in self.memory.export_lines()]
+        # Versions of a memory stand together, the current one last; the rest are no memories.
+        rows = [Memory.model_validate(line) for line in lines if "version_id" in line]
+        memories = {row.memory_id: row for row in rows}
         self.stored = {key: memories[memory_id] for key, memory_id in ids.items()}
 
     def advance(self, steps: int = 1) -> None:
