@@ -722,7 +722,7 @@ async def test_a_turn_sums_up_what_is_asked_inside_also_by_its_tasks(server: LLM
 
 async def test_waiting_for_a_place_ends_at_the_deadline(server: LLMServer, make: Make):
     server.always(TEA)
-    gateway = make(requests_per_minute=1, deadline_seconds=0.2)
+    gateway = make(requests_per_minute=1, deadline_seconds=2)
     await gateway.complete(ASK, Facts)
     error = await failure(gateway)
     assert isinstance(error, LLMUnavailable)
