@@ -109,15 +109,18 @@ async def test_whenever_it_is_killed_the_same_call_goes_on_and_tells_the_whole_t
     monkeypatch.setattr(window_reading, "_WINDOW_TOKENS", WINDOW)
     rolls = random.Random(14)
     server.answer = reading(0.1)
-    worker = started(settings(tmp_path / "whole", server))
-    begin = time.monotonic()
-    worker.communicate()
-    whole = time.monotonic() - begin
+    assert started(settings(tmp_path / "whole", server)).wait() == 0
+    whole = len(server.requests)
     for moment in range(moments):
         given = settings(tmp_path / str(moment), server)
         server.answer = reading(0.1)
+        server.requests.clear()
         worker = started(given)
-        time.sleep(rolls.uniform(0, whole))
+        # Anywhere between two requests: while a part is asked, written, or before the first.
+        last = rolls.randrange(whole + 1)
+        while len(server.requests) < last and worker.poll() is None:
+            time.sleep(0.005)
+        time.sleep(rolls.uniform(0, 0.5))
         worker.send_signal(signal.SIGKILL)
         worker.communicate()
         unread = rolls.randrange(MESSAGES) if moment % 2 else None
