@@ -23,7 +23,8 @@ Suite = Annotated[
     str,
     typer.Argument(
         metavar="SUITE",
-        help="locomo, lessons, intents, abstain, everyday, feedback, stream, extraction or speed.",
+        help="locomo, lessons, intents, xquad, abstain, everyday, feedback, stream, extraction or "
+        "speed.",
     ),
 ]
 DataFile = Annotated[
@@ -33,9 +34,9 @@ DataFile = Annotated[
         metavar="FILE",
         help="The data set in its original format: LoCoMo's JSON (locomo, abstain, feedback), "
         "attempts at issues as JSON Lines (lessons), Banking77's train.csv with test.csv beside it "
-        "(intents) or its test.csv (stream), conversations as JSON Lines (extraction), a folder of "
-        "small stores as YAML, or one of its files (everyday); for speed, which needs none, "
-        "LoCoMo's.",
+        "(intents) or its test.csv (stream), XQuAD's folder of languages (xquad), conversations "
+        "as JSON Lines (extraction), a folder of small stores as YAML, or one of its files "
+        "(everyday); for speed, which needs none, LoCoMo's.",
     ),
 ]
 Answers = Annotated[
@@ -64,8 +65,8 @@ First = Annotated[
     typer.Option(
         "--first",
         help="Only so many conversations (locomo, abstain, feedback, extraction), issues "
-        "(lessons), messages (stream), questions (intents; 1,000 by default) or groups of each "
-        "kind and half (everyday).",
+        "(lessons), articles (xquad), messages (stream), questions (intents; 1,000 by default) or "
+        "groups of each kind and half (everyday).",
     ),
 ]
 Seed = Annotated[

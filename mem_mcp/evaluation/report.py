@@ -182,8 +182,16 @@ def provenance(
 
 
 def sha256(*files: Path) -> str:
-    """Return the SHA-256 of the contents of files, one after the other, in hexadecimal."""
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    """Return the SHA-256 of files, one after the other, in hexadecimal.
+
+    Args:
+        files: which; of a folder, all its JSON files.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        for part in sorted(file.glob("*.json")) if file.is_dir() else [file]:
+            digest.update(part.read_bytes())
+    return digest.hexdigest()
 
 
 def _commit() -> str | None:

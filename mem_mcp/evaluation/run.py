@@ -10,13 +10,14 @@ from pathlib import Path
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.errors import InvalidInput
 from mem_mcp.evaluation.answering.run import answering
-from mem_mcp.evaluation.datasets import banking77, github_issues, locomo
+from mem_mcp.evaluation.datasets import banking77, github_issues, locomo, xquad
 from mem_mcp.evaluation.datasets.dataset import Dataset
 from mem_mcp.evaluation.harness import Bench, Progress, check_options, temporary_memory
 from mem_mcp.evaluation.learning import feedback, outcome_recall, task_stream
 from mem_mcp.evaluation.report import Report, provenance
 from mem_mcp.evaluation.retrieval import off_topic
 from mem_mcp.evaluation.retrieval.evidence import find_evidence
+from mem_mcp.evaluation.retrieval.languages import languages
 from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, curve
 
 
@@ -47,6 +48,7 @@ SUITES = {
     "locomo-answer": Suite(locomo.load_answers, answering, times=4, asks_model=True),
     "feedback": Suite(locomo.load, feedback.feedback),
     "stream": Suite(task_stream.load, task_stream.stream, times=task_stream.STORES),
+    "xquad": Suite(xquad.load, languages, times=2),
 }
 
 
@@ -76,9 +78,10 @@ async def evaluate(
 
     Args:
         suite: name of the suite.
-        data: its file.
+        data: its file, or for xquad its folder.
         seed: of samples, pairs and bootstrap intervals.
-        first: for a quick run, take only so many conversations, issues or questions.
+        first: for a quick run, take only so many conversations, articles,
+            issues or questions.
         arms: also rank by words, by meaning and by two simple mixes, or answer from other contexts,
             where the suite compares.
         settings: of the memory, but for the place of its store; None reads them as usual.
