@@ -66,21 +66,25 @@ async def infer(
         for number, (part, task) in enumerate(zip(parts, reading, strict=True)):
             outcomes = await task
             learnt.begun = True
-            # What is not in a plan below waits: so it is no longer ahead, but left.
-            del learnt.ahead[: len(part.new)]
+            behind = learnt.ahead[len(part.new) :]
+            plans: list[tuple[ConversationWindow, Plan]] = []
             for window, outcome in outcomes:
-                if isinstance(outcome, LLMError):
-                    learnt.left += window.new
-                    learnt.refused += window.new if outcome.of_request else ()
-                    learnt.failure = outcome
-                    learnt.degraded.append(_told(outcome, number, len(parts)))
-            for window, outcome in outcomes:
-                if isinstance(outcome, LLMError):
+                if isinstance(outcome, Plan):
+                    plans.append((window, outcome))
                     continue
-                read = _read_whole(material, learnt, window, outcome)
-                learnt.first = await apply_plan(runtime, material, outcome, learnt, window, read)
+                learnt.left += window.new
+                learnt.refused += window.new if outcome.of_request else ()
+                learnt.failure = outcome
+                learnt.degraded.append(_told(outcome, number, len(parts)))
+            for place, (window, made) in enumerate(plans, start=1):
+                # A message may go on in the next plan.
+                later = [said for each, _ in plans[place:] for said in each.new]
+                learnt.ahead = [*later, *behind]
+                read = _read_whole(material, learnt, window, made)
+                learnt.first = await apply_plan(runtime, material, made, learnt, window, read)
                 if learnt.first:
                     return
+            learnt.ahead = behind
             await report.end()
     finally:
         for task in reading:

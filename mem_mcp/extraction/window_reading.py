@@ -79,6 +79,9 @@ async def read_window(
         rest = _rest(part, made.keep)
         if not rest:
             return read
+        # What is read again in the rest is not read yet.
+        done = tuple(said for place, said in enumerate(part.new) if place not in made.keep)
+        read = [(ConversationWindow(done, part.context), made)]
         made.keep.clear()
     smaller = await asyncio.gather(
         *(read_window(runtime, gateway, material, each) for each in rest)
