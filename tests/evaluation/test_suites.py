@@ -145,7 +145,7 @@ def test_the_samples_of_intents_follow_the_seed(bank, monkeypatch):
 
 @pytest.mark.anyio
 async def test_equal_messages_are_one_memory_that_is_found_once(bank, settings):
-    bank.write_text(TRAIN + "where is  my card?,card_arrival\n", "utf-8")
+    bank.write_text(TRAIN + " Where is my card? ,card_arrival\n", "utf-8")
     report = await evaluate("intents", bank, settings=settings)
     card = next(row for row in report.rows if row.case == "test.csv line 2")
     assert card.relevant == 2

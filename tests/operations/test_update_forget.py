@@ -574,10 +574,10 @@ async def test_active_and_expired_at_once_is_refused(memory: AsyncMemory):
 @pytest.mark.anyio
 async def test_what_is_remembered_may_have_ended_but_not_expired(memory: AsyncMemory):
     with pytest.raises(InvalidInput, match="expires_at: 2020-01-01T00:00:00Z is in the past"):
-        await memory.remember("Lars was away", expires_at="2020-01-01")
+        await memory.remember("Lars was away", expires_at="2020-01-01T00:00:00Z")
     with pytest.raises(InvalidInput, match=r"items\[0\].*expires_at"):
         await memory.remember_many([{"content": "Lars was away", "expires_at": "2020-01-01"}])
-    (one,) = (await memory.remember("Lars was away", valid_until="2020-01-01")).results
+    (one,) = (await memory.remember("Lars was away", valid_until="2020-01-01T00:00:00Z")).results
     stored = (await memory.get_memory(one.memory_id)).memory
     assert stored.valid_until == datetime(2020, 1, 1, tzinfo=UTC)
     for end in ("expires_at", "valid_until"):
