@@ -29,6 +29,12 @@ LLMFailure = Literal[
 """Why a model is unavailable; open: it kept failing, so it is left alone for a moment."""
 
 
+def quoted(value: object, longest: int) -> str:
+    """Return a refused value as a message shows it, cut to so many characters."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 class MemError(Exception):
     """Base of every error mem_mcp raises on purpose."""
 

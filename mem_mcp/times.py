@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Literal
 
-from mem_mcp.errors import ConfigError, InvalidInput
+from mem_mcp.errors import ConfigError, InvalidInput, quoted
 
 Day = Literal["start", "end", "day"]
 """What a date without a time means: its first moment, its last one, or the day as such."""
@@ -75,11 +75,9 @@ def parse_time(value: object, argument: str, zone: tzinfo = UTC, day: Day = "sta
             return _in_utc(read, zone)
         return _edge(read, zone, last=day == "end")
     except (ValueError, OverflowError) as error:
-        shown = repr(value)
-        shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
         raise InvalidInput(
             argument,
-            f"{shown} is not a time; write a date like 2026-01-31, "
+            f"{quoted(value, _MOST_SHOWN)} is not a time; write a date like 2026-01-31, "
             "or a time like 2026-01-31T12:00:00Z",
         ) from error
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from mem_mcp.api import words
 from mem_mcp.api.models import Relation, Scope
 from mem_mcp.api.words import Synonyms, word
-from mem_mcp.errors import InvalidInput
+from mem_mcp.errors import InvalidInput, quoted
 from mem_mcp.text import check_text
 from mem_mcp.times import Day, is_day, parse_time
 
@@ -26,6 +27,7 @@ MAX_NESTING = 20
 _TIMES = ("occurred_at", "valid_until", "recorded_at", "superseded_at", "expires_at")
 # Characters of a refused value that are shown back.
 _LONGEST_SHOWN = 80
+_quoted = partial(quoted, longest=_LONGEST_SHOWN)
 _Word = TypeVar("_Word", bound=str)
 
 
@@ -77,7 +79,7 @@ def listed(values: object, argument: str, most: int, kind: str = "texts") -> Seq
     """
     values = words.items(values)
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        raise InvalidInput(argument, f"must be a list of {kind}, not {_shown(values)}")
+        raise InvalidInput(argument, f"must be a list of {kind}, not {_quoted(values)}")
     if len(values) > most:
         raise InvalidInput(argument, f"has {len(values):,} entries; at most {most:,} are allowed")
     return values
@@ -95,15 +97,10 @@ def object_of(given: object, argument: str) -> Mapping[str, Any]:
     """Check a JSON object; it may come as JSON text."""
     value = words.fields(given)
     if isinstance(value, str) and value.lstrip().startswith("{"):
-        raise InvalidInput(argument, f"is not JSON: {_shown(value)}")
+        raise InvalidInput(argument, f"is not JSON: {_quoted(value)}")
     if not isinstance(value, Mapping):
-        raise InvalidInput(argument, f"must be an object of key: value, not {_shown(value)}")
+        raise InvalidInput(argument, f"must be an object of key: value, not {_quoted(value)}")
     return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def filters(given: object, argument: str, zone: tzinfo, depth: int = 0) -> dict[str, Any]:
@@ -188,7 +185,7 @@ def whole(value: object, argument: str, least: int = 0, most: int = MAX_COUNT) -
     number = words.whole(value)
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
         raise InvalidInput(
-            argument, f"must be a whole number in {least}..{most}, not {_shown(value)}"
+            argument, f"must be a whole number in {least}..{most}, not {_quoted(value)}"
         )
     return number
 
@@ -202,7 +199,7 @@ def fraction(value: object, argument: str) -> float:
     """Check a number in 0..1; it may come as text."""
     number = words.number(value)
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-        raise InvalidInput(argument, f"must be a number in 0..1, not {_shown(value)}")
+        raise InvalidInput(argument, f"must be a number in 0..1, not {_quoted(value)}")
     return float(number)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from mem_mcp.errors import InvalidInput
+from mem_mcp.errors import InvalidInput, quoted
 
 _Word = TypeVar("_Word", bound=str)
 Synonyms = Mapping[str, str]
@@ -133,7 +133,7 @@ def word(
     near = difflib.get_close_matches(text, meanings, n=1, cutoff=_CUTOFF) if text else []
     hint = f"; did you mean {meanings[near[0]]}?" if near else ""
     listed = ", ".join(each for each in words if each)
-    raise InvalidInput(argument, f"{_shown(value)} is not one of {listed}{hint}")
+    raise InvalidInput(argument, f"{quoted(value, _MOST_SHOWN)} is not one of {listed}{hint}")
 
 
 def boolean(value: object, argument: str) -> bool:
@@ -146,7 +146,7 @@ def boolean(value: object, argument: str) -> bool:
         text = _plain(str(int(value) if value in (0, 1) else value))
         if text in _BOOLEANS:
             return _BOOLEANS[text]
-    raise InvalidInput(argument, f"{_shown(value)} is not one of true, false")
+    raise InvalidInput(argument, f"{quoted(value, _MOST_SHOWN)} is not one of true, false")
 
 
 def number(value: object) -> object:
@@ -204,8 +204,3 @@ def _plain(text: str) -> str:
     """Return a word without what does not tell it from others: case, quotes, kind of separator."""
     plain = text.translate(_SHADES).replace("\u2019", "'").strip().strip(_QUOTES).strip().casefold()
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", plain)
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
