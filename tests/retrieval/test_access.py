@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -228,25 +227,21 @@ ids = st.lists(
 
 
 @hypothesis_settings(deadline=None, max_examples=15)
-@given(st.data())
-def test_a_beginning_stands_for_what_begins_with_it(tmp_path_factory, data):
-    async def check() -> None:
-        folder = tmp_path_factory.mktemp("store")
-        async with open_store(folder, dimension=3, embedder="none", durable=False) as store:
-            existing = data.draw(ids)
-            await store.apply([made(one) for one in existing])
-            asked = {one[:n] for one in existing for n in range(1, 10)} | set(data.draw(ids))
-            seen = await visible(store, Scope(user_id=ANN), asked)
-            for one in asked:
-                begin = [other for other in existing if other.startswith(one) and len(one) > 5]
-                meant = [one] if one in existing else begin
-                if len(meant) == 1:
-                    assert seen.of(one).memory_id == meant[0]
-                    assert (await find(store, Scope(user_id=ANN), one)).memory.memory_id == meant[0]
-                else:
-                    with pytest.raises(InvalidInput if meant else NotFound):
-                        seen.of(one)
-                    with pytest.raises(InvalidInput if meant else NotFound):
-                        await find(store, Scope(user_id=ANN), one)
-
-    anyio.run(check)
+@given(existing=ids, others=ids)
+async def test_a_beginning_stands_for_what_begins_with_it(tmp_path_factory, existing, others):
+    folder = tmp_path_factory.mktemp("store")
+    async with open_store(folder, dimension=3, embedder="none", durable=False) as store:
+        await store.apply([made(one) for one in existing])
+        asked = {one[:n] for one in existing for n in range(1, 10)} | set(others)
+        seen = await visible(store, Scope(user_id=ANN), asked)
+        for one in asked:
+            begin = [other for other in existing if other.startswith(one) and len(one) > 5]
+            meant = [one] if one in existing else begin
+            if len(meant) == 1:
+                assert seen.of(one).memory_id == meant[0]
+                assert (await find(store, Scope(user_id=ANN), one)).memory.memory_id == meant[0]
+            else:
+                with pytest.raises(InvalidInput if meant else NotFound):
+                    seen.of(one)
+                with pytest.raises(InvalidInput if meant else NotFound):
+                    await find(store, Scope(user_id=ANN), one)
