@@ -20,6 +20,10 @@ TEXT = {"type": "string"}
 OBJECT = {"type": "object"}
 TEXTS = {"type": "array", "items": TEXT}
 OBJECTS = {"type": "array", "items": OBJECT}
+MAX_QUERY = 50_000
+"""Most characters of a question."""
+MAX_REASON = 10_000
+"""Most characters of why something is done."""
 
 
 def text(longest: int | None = None) -> Check:

@@ -190,11 +190,6 @@ def whole(value: object, argument: str, least: int = 0, most: int = MAX_COUNT) -
     return number
 
 
-def limit(value: object, argument: str = "limit") -> int:
-    """Check how many results are wanted."""
-    return whole(value, argument, 1, MAX_LIMIT)
-
-
 def fraction(value: object, argument: str) -> float:
     """Check a number in 0..1; it may come as text."""
     number = words.number(value)

@@ -6,14 +6,12 @@ from functools import partial
 from typing import Annotated, Any
 
 from mem_mcp.api import checks
-from mem_mcp.api.arguments import NAME, OBJECTS, Scoped, text, word
+from mem_mcp.api.arguments import MAX_QUERY, MAX_REASON, NAME, OBJECTS, Scoped, text, word
 from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Feedback
 from mem_mcp.api.words import FEEDBACKS
 
 MOST_ITEMS = 1_000
-MAX_REASON = 10_000
-MAX_QUERY = 50_000
 
 
 @dataclass(frozen=True)

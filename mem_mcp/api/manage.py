@@ -7,6 +7,7 @@ from typing import Annotated
 from mem_mcp.api import checks
 from mem_mcp.api.arguments import (
     FLAG,
+    MAX_REASON,
     NAME,
     NAMES,
     TEXT,
@@ -27,8 +28,6 @@ from mem_mcp.api.call import Check, Doc
 from mem_mcp.api.models import Order
 from mem_mcp.api.words import ORDERS, STATUSES
 from mem_mcp.text import check_text
-
-MAX_REASON = 10_000
 
 SameFilters = Annotated[Filters, Doc("As for recall")]
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from mem_mcp.api.arguments import (
     FLAG,
     FRACTION,
+    MAX_QUERY,
     AnyTags,
     Filters,
     IncludeGlobal,
@@ -19,8 +20,6 @@ from mem_mcp.api.arguments import (
     time,
 )
 from mem_mcp.api.call import Doc
-
-MAX_QUERY = 50_000
 
 
 @dataclass(frozen=True)

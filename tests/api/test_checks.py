@@ -234,14 +234,14 @@ def test_a_float_passes_unchanged(number: float):
 
 
 @pytest.mark.parametrize("good", [1, 10, 200])
-def test_a_limit_is_from_1_to_200(good: int):
-    assert checks.limit(good) == good
+def test_a_whole_number_in_its_range_passes(good: int):
+    assert checks.whole(good, "limit", 1, 200) == good
 
 
 @pytest.mark.parametrize("wrong", [0, 201, -1, 10**30, 2.5, True, "ten", None, [1]])
-def test_any_other_limit_is_refused(wrong: Any):
+def test_any_other_number_is_refused(wrong: Any):
     with pytest.raises(InvalidInput, match=r"limit: .*1\.\.200"):
-        checks.limit(wrong)
+        checks.whole(wrong, "limit", 1, 200)
 
 
 def test_a_fraction_is_from_0_to_1():
