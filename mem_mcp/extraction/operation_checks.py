@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from mem_mcp.api.models import Memory
+from mem_mcp.dates import dates_in
 from mem_mcp.extraction.coverage import has_content, tells_deed
-from mem_mcp.extraction.dates import dates_in
 from mem_mcp.extraction.field_parsing import fraction_of, moment_of, shortened
 from mem_mcp.extraction.grounding import Evidence
 from mem_mcp.extraction.plan import PlanContext

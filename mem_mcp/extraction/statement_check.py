@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import SequenceMatcher
 
-from mem_mcp.extraction.dates import dates_in
+from mem_mcp.dates import dates_in
 from mem_mcp.extraction.quotes import Passages, comparable, words
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER
 from mem_mcp.prompts.conversation import Utterance

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +25,8 @@ class Query:
     """(d,) its embedding, not 0 but of any length; None without an embedder."""
     now: float
     """Epoch seconds."""
+    zone: tzinfo = UTC
+    """In which its words for days and months are meant."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,15 @@ TIME_BOOST = 0.1
 0.05 to 0.2 equal on LoCoMo.
 """
 
+PERIOD_BOOST = 0.3
+"""Share of the best content score that a memory gains if it is of a time that the query names."""
+
+PERIOD_READ = 100
+"""Best candidates whose texts are read for dates."""
+
+COARSE_DATE_FIT = 0.5
+"""How well a memory fits that names a longer time than the query does: 2026 for June 2026."""
+
 RECENCY_BOOST = 0.03
 """Share of its score that a memory of this moment gains: puts the newer of two equal ones first.
 

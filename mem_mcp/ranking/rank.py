@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mem_mcp.dates import periods_in
 from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
@@ -13,6 +14,8 @@ from mem_mcp.ranking.constants import (
     FEEDBACK_BOOST_HERE,
     GRAPH_BOOST,
     NAME_BOOST,
+    PERIOD_BOOST,
+    PERIOD_READ,
     RECENCY_BOOST,
     REPLY_SHARE,
     RERANK_WEIGHT,
@@ -30,7 +33,13 @@ from mem_mcp.ranking.name_boosts import (
     named_speakers,
 )
 from mem_mcp.ranking.score_smoothing import smoothing
-from mem_mcp.ranking.temporal import asks_for_time, mentions_time, recency
+from mem_mcp.ranking.temporal import (
+    asks_for_time,
+    day_of,
+    fits_periods,
+    mentions_time,
+    recency,
+)
 from mem_mcp.ranking.text_analysis import name_words, terms
 
 Parts = dict[str, Floats]
@@ -66,6 +75,10 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     best, positive = content.max(), np.maximum(content, 0.0)
     if asks_for_time(query.text):
         parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
+    if periods := periods_in(query.text, day_of(query.now, query.zone)):
+        read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
+        fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, query.zone)
+        parts["period"] = PERIOD_BOOST * max(float(best), 0.0) * fits
     entities = named_entities(query.text, candidates.entities)
     named = np.maximum(
         by_named_speaker(speakers, candidates.actor_ids),

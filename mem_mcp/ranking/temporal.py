@@ -1,12 +1,15 @@
-"""Time in the ranking: questions that ask for a time, and the recency of memories."""
+"""Time in the ranking: questions that ask for a time or name one, and the recency of memories."""
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 import numpy as np
 
-from mem_mcp.ranking.arrays import Floats
-from mem_mcp.ranking.constants import KIND_HALF_LIVES, RECENCY_HALF_LIFE
+from mem_mcp.dates import Period, dates_in
+from mem_mcp.ranking.arrays import Floats, Integers
+from mem_mcp.ranking.constants import COARSE_DATE_FIT, KIND_HALF_LIVES, RECENCY_HALF_LIFE
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
 # Only at the start: "what did she do when it rained" does not ask for a time.
@@ -22,6 +25,7 @@ afternoon evening night spring summer autumn fall winter monday tuesday wednesda
 saturday sunday january february march april june july august september october november december
 """
 _TIME_TERMS = terms(_TIME_WORDS + " ".join(str(year) for year in range(1950, 2050))).ids
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def asks_for_time(question: str) -> bool:
@@ -33,6 +37,62 @@ def mentions_time(texts: TermTable) -> Floats:
     """Return 1 for each text that contains an English time expression, else 0."""
     is_time = np.isin(texts.ids, _TIME_TERMS)
     return (np.bincount(texts.rows[is_time], minlength=texts.lengths.size) > 0).astype(np.float64)
+
+
+def day_of(seconds: float, zone: tzinfo) -> date:
+    """Return the day of a moment, given in epoch seconds, in a time zone."""
+    return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).date()
+
+
+def fits_periods(
+    periods: Sequence[Period],
+    occurred_at: Floats,
+    texts: Sequence[str],
+    read: Integers,
+    zone: tzinfo,
+) -> Floats:
+    """Return how well each memory fits the times that a question names, 0..1.
+
+    Args:
+        periods: The times; one of them is meant.
+        occurred_at: (n,) epoch seconds.
+        texts: (n) of the memories.
+        read: Rows whose texts are read for dates, which takes time.
+        zone: In which a day begins and ends.
+    """
+    fits = np.zeros(occurred_at.size)
+    for period in periods:
+        first, end = _moment(period.first, zone), _moment(period.last, zone, days=1)
+        is_within = (first <= occurred_at) & (occurred_at < end)
+        fits = np.where(is_within, np.maximum(fits, period.fit), fits)
+    for row in read.tolist():
+        if fits[row] < 1:
+            said_on = day_of(occurred_at[row], zone)
+            named = _periods_named(texts[row], said_on)
+            fits[row] = max([fits[row], *(_fit(one, other) for one in named for other in periods)])
+    return fits
+
+
+@lru_cache(maxsize=10_000)
+def _periods_named(text: str, said_on: date) -> list[Period]:
+    return [named.period for named in dates_in(text, said_on)]
+
+
+def _fit(named: Period, asked: Period) -> float:
+    """Return how well a time that a memory names fits one that is asked for."""
+    if named.last < asked.first or asked.last < named.first:
+        return 0.0
+    is_within = asked.first <= named.first and named.last <= asked.last
+    return asked.fit if is_within else COARSE_DATE_FIT * asked.fit
+
+
+def _moment(day: date, zone: tzinfo, days: int = 0) -> float:
+    """Return when a day begins, in epoch seconds; `days` later."""
+    try:
+        begins = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=days)
+        return (begins - _EPOCH).total_seconds()
+    except OverflowError:  # at the ends of the calendar
+        return np.inf if days else -np.inf
 
 
 def recency(occurred_at: Floats, now: float, kinds: Sequence[str]) -> Floats:

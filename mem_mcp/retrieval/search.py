@@ -66,7 +66,7 @@ async def search(
         with span("rank"):
             candidates = table.candidates
             now = (as_of or row_filter.now).timestamp()
-            embedded = Query(text=query, vector=vector, now=now)
+            embedded = Query(text=query, vector=vector, now=now, zone=runtime.zone)
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
     if runtime.reranker is not None and len(candidates):

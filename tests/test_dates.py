@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from mem_mcp.extraction.dates import dates_in
+from mem_mcp.dates import dates_in
 
 
 @pytest.mark.parametrize(
