@@ -176,8 +176,6 @@ LASTING = (
 BEFORE_MONTH = (
     "in since until till by early late mid last next of during between from im seit en de em"
 )
-    "in since until till by early late mid last next of during between from im seit en de em"
-)
 """Words before an ambiguous month."""
 
 SINCE = (

@@ -138,7 +138,9 @@ _THAI = re.compile("[\u0e00-\u0e7f]")
 _BUDDHIST_ERA = 543
 _BUDDHIST_YEARS = range(2450, 2600)
 _DATE, _YEAR_ALONE = 3, 1
-_FIT_OF_OTHER_YEARS = 0.5
+_FIT_IN_DOUBT = 0.5
+_RECKONABLE_YEARS = range(1000, 9000)
+"""From others the ends of the calendar are near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Period:
     first: date
     last: date
     fit: float = 1.0
-    """How well it fits what was asked, 0..1: below 1 in a year that was not named."""
+    """How well it fits what was asked, above 0 up to 1."""
 
 
 def dates_in(text: str, said_on: date | None) -> list[NamedDate]:
@@ -183,6 +185,8 @@ def dates_in(text: str, said_on: date | None) -> list[NamedDate]:
         said_on: the day it was said; relative dates and days without a year need it. A month or a
             day without a year is the one nearest to it.
     """
+    if said_on is not None and said_on.year not in _RECKONABLE_YEARS:
+        said_on = None
     taken: list[NamedDate] = []
     for named in _candidates(_Text(_lower(text)), said_on):
         if not any(named.start < other.end and other.start < named.end for other in taken):
@@ -200,8 +204,11 @@ def periods_in(question: str, asked_on: date) -> list[Period]:
     Returns:
         Each may be what is meant. A month or a day without a year is in the nearest year, and
         fits by half in the year before and after. "Since March" ends with the day it was asked;
-        "before 2020" begins with the year 1.
+        "Before 2020" begins with the year 1, and what is
+        of 2020 fits by half.
     """
+    if asked_on.year not in _RECKONABLE_YEARS:
+        return []
     text = _lower(question)
     named = dates_in(text, asked_on)
     periods, joined = list[Period](), set[int]()
@@ -237,7 +244,7 @@ def _from_to(one: NamedDate, other: NamedDate) -> list[Period]:
 
 
 def _in_other_years(period: Period) -> list[Period]:
-    return [replace(_moved_by(period, years), fit=_FIT_OF_OTHER_YEARS) for years in (-1, 1)]
+    return [replace(_moved_by(period, years), fit=_FIT_IN_DOUBT) for years in (-1, 1)]
 
 
 def _moved_by(period: Period, years: int) -> Period:
@@ -255,7 +262,9 @@ def _as_asked(text: str, named: NamedDate, asked_on: date) -> Iterator[Period]:
     period = named.period
     before, after = text[: named.start], text[named.end :]
     if _ENDS_BEFORE.search(before) or _STARTS_BEFORE.match(after):
-        yield Period(date.min, period.last)
+        # "Until March" may hold March, too.
+        yield Period(date.min, period.first - timedelta(days=1))
+        yield replace(period, fit=_FIT_IN_DOUBT)
     elif _ENDS_SINCE.search(before) or _STARTS_SINCE.match(after):
         if not named.has_year and period.first > asked_on:
             period = _moved_by(period, -1)

@@ -108,7 +108,7 @@ TIME_BOOST = 0.1
 0.05 to 0.2 equal on LoCoMo.
 """
 
-PERIOD_BOOST = 0.3
+PERIOD_BOOST = 0.5
 """Share of the best content score that a memory gains if it is of a time that the query names."""
 
 PERIOD_READ = 100

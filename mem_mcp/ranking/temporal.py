@@ -41,7 +41,11 @@ def mentions_time(texts: TermTable) -> Floats:
 
 def day_of(seconds: float, zone: tzinfo) -> date:
     """Return the day of a moment, given in epoch seconds, in a time zone."""
-    return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).date()
+    moment = _EPOCH + timedelta(seconds=seconds)
+    try:
+        return moment.astimezone(zone).date()
+    except OverflowError:  # at the ends of the calendar
+        return moment.date()
 
 
 def fits_periods(
