@@ -108,8 +108,11 @@ TIME_BOOST = 0.1
 0.05 to 0.2 equal on LoCoMo.
 """
 
-PERIOD_BOOST = 0.5
-"""Share of the best content score that a memory gains if it is of a time that the query names."""
+PERIOD_BOOST = 0.4
+"""Share of the best content score that a memory gains if it is of a time that the query names.
+
+0.3 to 0.5 equal on LoCoMo, where it gains 2.5 of recall@10 and of MRR, and on everyday stores.
+"""
 
 PERIOD_READ = 100
 """Best candidates whose texts are read for dates."""
