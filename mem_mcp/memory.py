@@ -49,7 +49,7 @@ from mem_mcp.api.stats import Stats
 from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
-from mem_mcp.embedding import BundledEmbedder, CachedEmbedder
+from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
@@ -72,6 +72,7 @@ from mem_mcp.operations import (
 from mem_mcp.operations.background import Background
 from mem_mcp.operations.maintain import Upkeep
 from mem_mcp.operations.stats import stats
+from mem_mcp.operations.upgrade import Upgrade
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
@@ -102,6 +103,9 @@ class AsyncMemory:
     ) -> AsyncIterator[AsyncMemory]:
         """Open the memory that settings describe; the store is made at first use.
 
+        What a formerly bundled model embedded is embedded again by today's in the background; what
+        has no vector until then is found by its words, and `degraded` says so.
+
         Args:
             settings: None reads the environment and the configuration file.
             any_embedder: accept a store whose vectors another embedder made: to read, to export, or
@@ -126,6 +130,7 @@ class AsyncMemory:
                 embedder=identity,
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
+                succeeds=FORMER if embedder else (),
             ) as store:
                 local = CachedEmbedder(embedder) if embedder else None
                 runtime = Runtime.of(settings, store, local)
@@ -142,12 +147,14 @@ class AsyncMemory:
     @asynccontextmanager
     async def over(cls, runtime: Runtime) -> AsyncIterator[AsyncMemory]:
         """Work with a store and models of one's own, which stay open; all others use `open`."""
-        upkeep, background = Upkeep(runtime), Background(runtime)
+        upkeep, background, upgrade = Upkeep(runtime), Background(runtime), Upgrade(runtime)
         background.wake()
+        upgrade.start()
         try:
             yield cls(runtime, upkeep, background)
         finally:
             await background.close()
+            await upgrade.close()
             await upkeep.close()
             await runtime.traces.close()
             await runtime.calls.close()

@@ -136,7 +136,8 @@ class Runtime:
         if space.embedder != self.embedder.identity:
             raise EmbedderUnavailable(
                 f"the store holds vectors of {space.embedder}, and these are of "
-                f"{self.embedder.identity}; make the store's anew with mem-mcp reembed"
+                f"{self.embedder.identity}; make the store's anew with mem-mcp reembed, where it "
+                "can be written to"
             )
         if space.dimension != dimension:
             raise EmbedderUnavailable(

@@ -132,6 +132,8 @@ class Stats(Model):
     given_up: int = 0
     """Those of them that it failed at so often that only `reprocess` asks for them again."""
     without_vector: int
+    embedded_anew: bool = False
+    """Whether they get one by themselves, since another model took the place of theirs."""
     embedder: str | None
     dimension: int | None
     """Length of its vectors; None before the first."""

@@ -101,13 +101,17 @@ def _folder_remedy(error: OSError) -> str:
 def store(settings: Settings) -> str:
     """Check that the store opens, is undamaged, and has this embedder's vector of every memory."""
     stats = asyncio.run(_examined(settings))
-    if stats.without_vector:
+    if stats.without_vector and not stats.embedded_anew:
         raise StoreError(
             f"{counted(stats.without_vector)} without a vector, found by words only",
             "mem-mcp maintain makes them",
         )
     versions = counted(stats.versions, "version", "versions")
-    return f"{counted(stats.memories)}, {versions}, vectors of {stats.embedder}"
+    found = f"{counted(stats.memories)}, {versions}, vectors of {stats.embedder}"
+    if stats.without_vector:
+        left = f"{stats.without_vector:,} of them wait for theirs and are found by words"
+        return f"{found}; {left}: a running server makes them, and mem-mcp reembed does it now"
+    return found
 
 
 async def _examined(settings: Settings) -> Stats:

@@ -39,7 +39,9 @@ def stats_lines(stats: Stats) -> Iterator[str]:
         yield f"waiting   {stats.waiting:,}{given_up}; mem-mcp reprocess lets the model read them"
     yield f"embedder  {stats.embedder or 'cannot work; mem-mcp doctor says why'}"
     if stats.without_vector:
-        yield f"no vector {stats.without_vector:,}; mem-mcp maintain embeds them"
+        anew = "a running server embeds them anew, and mem-mcp reembed does it now"
+        remedy = anew if stats.embedded_anew else "mem-mcp maintain embeds them"
+        yield f"no vector {stats.without_vector:,}; {remedy}"
     yield from _models(stats)
     yield from _learning(stats.learning)
 

@@ -2,7 +2,8 @@
 
 from mem_mcp.embedding.cached import CachedEmbedder
 from mem_mcp.embedding.embedder import Embedder
+from mem_mcp.embedding.former import FORMER
 from mem_mcp.embedding.onnx import BundledEmbedder
 from mem_mcp.embedding.remote import RemoteEmbedder
 
-__all__ = ["BundledEmbedder", "CachedEmbedder", "Embedder", "RemoteEmbedder"]
+__all__ = ["FORMER", "BundledEmbedder", "CachedEmbedder", "Embedder", "RemoteEmbedder"]

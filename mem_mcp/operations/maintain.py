@@ -13,7 +13,7 @@ from mem_mcp.learning.archive import archive
 from mem_mcp.learning.signal_counts import trace_window
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Maintenance, unfilled
+from mem_mcp.store import Maintenance, is_active, unfilled
 from mem_mcp.times import utc_now
 from mem_mcp.writing.backfill import embed_missing
 
@@ -65,7 +65,9 @@ class Upkeep:
             await self._task
 
     async def _pass(self, *, thorough: bool = False) -> Maintained:
-        embedded, _ = await embed_missing(self._runtime)
+        # While the store's vectors are made anew, one process makes all of them.
+        settled = await is_active(self._runtime.store)
+        embedded = (await embed_missing(self._runtime))[0] if settled else 0
         report = await self._maintenance.run(thorough=thorough)
         pruned = await self._prune_logs(thorough=thorough) if report.ran else 0
         return report.model_copy(update={"embedded": embedded, "pruned_traces": pruned})

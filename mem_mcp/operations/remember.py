@@ -44,6 +44,8 @@ from mem_mcp.extraction.procedure import procedure
 from mem_mcp.extraction.secrets import masked
 from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.near_duplicates import similar
+from mem_mcp.retrieval.row_filters import view
+from mem_mcp.retrieval.unembedded import unembedded_note
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.telemetry import span
@@ -93,8 +95,10 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
     if gateway is not None:
         return await _read(runtime, gateway, request, checked)
     embedding = start_embedding(runtime, checked.memories)
-    near, (first, placed) = await asyncio.gather(
-        _similar(runtime, checked.scope, checked.memories, embedding, utc_now()),
+    now, owner = utc_now(), Scope(user_id=checked.scope.user_id)
+    near, notes, (first, placed) = await asyncio.gather(
+        _similar(runtime, checked.scope, checked.memories, embedding, now),
+        unembedded_note(runtime, view(owner, now)),
         store_new(runtime, checked.memories, embedding, checked.request),
     )
     if first:
@@ -104,7 +108,7 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
         for one, some in zip(placed, near, strict=True)
     ]
     _, degraded = await embedding
-    return RememberResult(results=results, degraded=[*checked.degraded, *degraded])
+    return RememberResult(results=results, degraded=[*checked.degraded, *(degraded or notes)])
 
 
 def _reader(runtime: Runtime, request: Remember) -> Gateway | None:

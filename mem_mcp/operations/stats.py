@@ -18,7 +18,7 @@ from mem_mcp.learning.usage_stats import COLUMNS, learning_stats
 from mem_mcp.logs.llm_calls import by_model, total
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Store, unfilled
+from mem_mcp.store import Store, is_active, unfilled
 from mem_mcp.times import utc_now
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ async def stats(runtime: Runtime, *, detailed: bool = True) -> Stats:
         waiting=await store.count(WAITING),
         given_up=await store.count(every(WAITING, {"reason": GIVEN_UP})),
         without_vector=await _without_vector(store, rows),
+        embedded_anew=not await is_active(store),
         embedder=runtime.identity,
         dimension=store.space.dimension if store.space else None,
         data_bytes=store.size()[1] if store.processes else None,

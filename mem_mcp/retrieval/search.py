@@ -14,6 +14,7 @@ from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.candidate_search import find_candidates
 from mem_mcp.retrieval.feedback_signals import FeedbackHistory
 from mem_mcp.retrieval.row_filters import RowFilter
+from mem_mcp.retrieval.unembedded import unembedded_note
 from mem_mcp.runtime import Reranker, Runtime
 from mem_mcp.store import Vector
 from mem_mcp.telemetry import span
@@ -55,8 +56,12 @@ async def search(
             await embedding
         loading = asyncio.create_task(runtime.feedback_cache.of(scope, row_filter, as_of))
         try:
-            table = await find_candidates(runtime, query, embedding, row_filter, loading)
+            table, notes = await asyncio.gather(
+                find_candidates(runtime, query, embedding, row_filter, loading),
+                unembedded_note(runtime, row_filter),
+            )
             (vector,), degraded = await embedding
+            degraded = degraded or notes
             history = await loading
         except BaseException:
             embedding.cancel()

@@ -12,7 +12,16 @@ from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
 from mem_mcp.store.schema import Space, Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store
-from mem_mcp.store.vector_migration import activate, adopt, drop_others, fill, is_active, unfilled
+from mem_mcp.store.vector_migration import (
+    activate,
+    adopt,
+    count_unembedded,
+    drop_others,
+    fill,
+    is_active,
+    others,
+    unfilled,
+)
 
 __all__ = [
     "Filters",
@@ -27,6 +36,7 @@ __all__ = [
     "activate",
     "adopt",
     "check_filters",
+    "count_unembedded",
     "drop_others",
     "fields_of",
     "fill",
@@ -35,6 +45,7 @@ __all__ = [
     "log_schema",
     "matrix",
     "open_store",
+    "others",
     "repair",
     "unbroken",
     "unfilled",

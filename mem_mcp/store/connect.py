@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ async def open_store(
     embedder: str | None,
     durable: bool,
     any_embedder: bool = False,
+    succeeds: Collection[str] = (),
 ) -> AsyncIterator[Store]:
     """Open a store, and make it at first use.
 
@@ -50,6 +51,8 @@ async def open_store(
         embedder: identity of the embedder; None while it is not available.
         durable: whether a write waits until it is on the disk.
         any_embedder: accept a store with vectors of another embedder, to read it.
+        succeeds: embedders that this one takes the place of: a store with vectors of one of them is
+            accepted, and works in a space of its own that is still to be filled.
 
     Raises:
         StoreError: it cannot be made or opened, is no store, or was made by a newer version or for
@@ -80,10 +83,11 @@ async def open_store(
         columns = await table.schema()
         _check_schema(str(location), columns)
         if embedder and not any_embedder:
-            _check_embedder(str(location), active(columns), embedder)
+            _check_embedder(str(location), active(columns), embedder, succeeds)
         stack.push_async_callback(all_done)
         store = Store(database, table, active(columns), str(location), processes, sync, rescue)
-        if space and store.space is None and not any_embedder:
+        known = store.space.embedder if store.space else None
+        if space and known != embedder and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
         await renew_content_hashes(store)
         yield store
@@ -165,8 +169,10 @@ def _check_schema(location: str, columns: pa.Schema) -> None:
         )
 
 
-def _check_embedder(location: str, space: Space | None, embedder: str) -> None:
-    if space is not None and space.embedder != embedder:
+def _check_embedder(
+    location: str, space: Space | None, embedder: str, succeeds: Collection[str]
+) -> None:
+    if space is not None and space.embedder not in (embedder, *succeeds):
         raise StoreError(
             f"{location!r} holds vectors of {space.embedder!r}, this mem-mcp makes those of "
             f"{embedder!r}",

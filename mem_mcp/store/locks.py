@@ -19,7 +19,8 @@ from mem_mcp.store.lance_files import table_folders
 LOCKS = "locks"
 """Folder of the locks in a store."""
 _ALIVE = "alive-"
-_RETRY_SECONDS = 0.005
+RETRY_SECONDS = 0.005
+"""Between two looks at a lock that is taken."""
 
 
 class Processes:
@@ -40,8 +41,15 @@ class Processes:
         Path(self._presence.lock_file).unlink(missing_ok=True)
 
     @asynccontextmanager
-    async def alone_at(self, work: str, *, wait: bool = True) -> AsyncIterator[None]:
+    async def alone_at(
+        self, work: str, *, wait: bool = True, retry: float = RETRY_SECONDS
+    ) -> AsyncIterator[None]:
         """Hold the lock of a kind of work, such as `write`, for the body of a `with` statement.
+
+        Args:
+            work: the kind of work.
+            wait: whether to wait while the lock is taken.
+            retry: seconds between two looks at a lock that is taken.
 
         Raises:
             filelock.Timeout: the lock is taken, and `wait` is false.
@@ -57,7 +65,7 @@ class Processes:
                     raise _unusable(lock.lock_file, error) from error
                 if not wait:
                     raise
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(retry)
         try:
             yield
         finally:

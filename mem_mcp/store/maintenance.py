@@ -15,8 +15,9 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage.survey import damages, read_through
 from mem_mcp.store.error_mapping import REPAIR, store_errors
+from mem_mcp.store.filters import quote
 from mem_mcp.store.locks import Processes
-from mem_mcp.store.schema import INDICES, Space, ensure_indices
+from mem_mcp.store.schema import INDICES, RECORD, Space, ensure_indices
 from mem_mcp.store.table import Store
 
 logger = logging.getLogger(__name__)
@@ -149,13 +150,13 @@ class Maintenance:
                 await self._optimize(_KEEP_ALONE)
 
     async def index_vectors(self) -> None:
-        """Build the index over vectors, and build it again after the table has grown fourfold."""
+        """Build the index over vectors, and build it again when there are four times as many."""
         table, space = self._store.table, self._store.space
         if space is None:
             return
         record = f"indexed-{space.column}"
         with store_errors("index", self._store.location):
-            rows = await table.count_rows()
+            rows = await table.count_rows(f"{RECORD} = {quote(space.embedder)}")
             if rows >= max(_INDEX_FROM, _OUTGROWN * await self._indexed(space, record)):
                 small = space.dimension % _RQ_STEP == 0
                 kind = IvfRq(distance_type="cosine") if small else IvfFlat(distance_type="cosine")
@@ -163,7 +164,7 @@ class Maintenance:
                 self._record(record, rows)
 
     async def _indexed(self, space: Space, record: str) -> int:
-        """Return for how many rows the index was built; 0 without an index."""
+        """Return for how many vectors the index was built; 0 without an index."""
         table, recorded = self._store.table, self._recorded(record)
         names = [each.name for each in await table.list_indices() if space.column in each.columns]
         if not names:  # the record may be of a dropped column with this name

@@ -24,7 +24,7 @@ from mem_mcp.store.damage.survey import checked_rows
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.lance_files import BACKUP
-from mem_mcp.store.locks import Processes
+from mem_mcp.store.locks import RETRY_SECONDS, Processes
 from mem_mcp.store.schema import Space, Vector, Version, stored_names, with_vector
 from mem_mcp.telemetry import span
 
@@ -75,6 +75,8 @@ class Store:
         self._durable_version = 0
         self.newest = 0
         """Number of the newest commit that this process has seen."""
+        self.moving = False
+        """Whether the space may not be the active one yet; see `is_active`."""
         self.work_in(space)
 
     def work_in(self, space: Space | None) -> None:
@@ -309,13 +311,16 @@ class Store:
         return with_vector(rows, columns, space).select(list(columns))
 
     @asynccontextmanager
-    async def alone(self, work: str) -> AsyncIterator[None]:
+    async def alone(self, work: str, *, retry: float = RETRY_SECONDS) -> AsyncIterator[None]:
         """Exclude other tasks from a kind of work, and on a local store other processes.
+
+        While another process is at it, this one looks every `retry` seconds whether it still is.
 
         Commits are safe without it: racing ones are rebased, and the later of two with the same
         version_id writes nothing. Taking turns is faster, and no writer starves.
         """
-        lock = self.processes.alone_at(work) if self.processes else nullcontext()
+        processes = self.processes
+        lock = processes.alone_at(work, retry=retry) if processes else nullcontext()
         async with self._turns.setdefault(work, asyncio.Lock()), lock:
             yield
 

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
+from lancedb.query import ColumnOrdering
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.concurrency import unbroken
-from mem_mcp.store.filters import quote
+from mem_mcp.store.filters import Filters, compile_filters, quote
 from mem_mcp.store.schema import RECORD, Space, Vector, active, free_column, space_of, spaces
 from mem_mcp.store.table import Store
+
+_AS_MISSED = [
+    ColumnOrdering(column_name="superseded_at", ascending=False, nulls_first=True),
+    ColumnOrdering(column_name="recorded_at", ascending=False),
+]
 
 
 @unbroken
 async def adopt(store: Store, embedder: str, dimension: int) -> None:
     """Work in the space of an embedder from now on. It becomes the active one if there is none.
 
-    Where the store takes no writes nothing is done, and search is by words.
+    Where the store takes no writes and has no such space nothing is done, and search is by words.
     """
-    if store.rescue.refusal(schema.TABLE):
-        return
-    async with store.alone("create"):
-        space = space_of(await _schema(store), embedder)
-        if space is None:
-            try:
-                space = await _add_space(store, embedder, dimension)
-            except StoreError:  # on an object store another process may have been first
-                space = space_of(await _schema(store), embedder)
-                if space is None:
-                    raise
+    space = space_of(await _schema(store), embedder)
+    if space is None:
+        if store.rescue.refusal(schema.TABLE):
+            return
+        async with store.alone("create"):
+            space = await _made(store, embedder, dimension)
     store.work_in(space)
+    store.moving = True
+    await is_active(store)
+
+
+async def _made(store: Store, embedder: str, dimension: int) -> Space:
+    """Return the space of an embedder, which is made unless another process was first."""
+    if space := space_of(await _schema(store), embedder):
+        return space
+    try:
+        return await _add_space(store, embedder, dimension)
+    except StoreError:  # on an object store nobody waits for the other
+        if space := space_of(await _schema(store), embedder):
+            return space
+        raise
 
 
 async def _schema(store: Store) -> pa.Schema:
@@ -56,6 +71,7 @@ async def activate(store: Store) -> None:
         return
     async with store.call("write"), store.alone("write"):
         await _activate(store, store.space)
+    store.moving = False
     await store.settle()
 
 
@@ -65,8 +81,22 @@ async def _activate(store: Store, space: Space) -> None:
 
 
 async def is_active(store: Store) -> bool:
-    """Return whether the space of the store is the active one."""
-    return active(await _schema(store)) == store.space
+    """Return whether the space of the store is the active one, as it is of most stores.
+
+    If not, its vectors are being made anew, and what has none yet is found by words only.
+    """
+    if store.moving:
+        store.moving = active(await _schema(store)) != store.space
+    return not store.moving
+
+
+async def others(store: Store, embedders: Collection[str] | None = None) -> list[Space]:
+    """Return the spaces beside that of the store; those of some embedders, or None for all."""
+    return [
+        space
+        for space in spaces(await _schema(store))
+        if space != store.space and (embedders is None or space.embedder in embedders)
+    ]
 
 
 @unbroken
@@ -75,22 +105,38 @@ async def unfilled(
 ) -> pa.Table:
     """Read versions without a vector in the space of the store, except deleted ones.
 
-    A version that names the embedder counts as one with a vector, unless `trusting` is false: the
-    name may be of vectors that were dropped since.
+    With a limit the current ones come first, and of these and of the others the latest. A version
+    that names the embedder counts as one with a vector, unless `trusting` is false: the name may be
+    of vectors that were dropped since.
     """
     empty = pa.schema([schema.table_schema(None).field(name) for name in columns]).empty_table()
     if store.space is None:  # no vector can be made while their length is unknown
         return empty
     where = "status <> 'deleted'"
     if trusting:
-        where += f" AND ({RECORD} IS NULL OR {RECORD} <> {quote(store.space.embedder)})"
+        where += f" AND {_not_of(store.space)}"
     async with store.call("read"):
         # Reading vectors costs most, so they are read only if the names leave rows.
         if not await store.table.count_rows(where):
             return empty
         query = store.table.query().where(f"{where} AND {store.space.column} IS NULL")
-        query = query.select(list(columns))
-        return await (query if limit is None else query.limit(limit)).to_arrow()
+        if limit is None:
+            return await query.select(list(columns)).to_arrow()
+        ordered = query.select(list({*columns, *(each.column_name for each in _AS_MISSED)}))
+        return (await ordered.order_by(_AS_MISSED).limit(limit).to_arrow()).select(list(columns))
+
+
+async def count_unembedded(store: Store, filters: Filters) -> int:
+    """Count the rows that meet conditions and do not name the embedder of the store's space."""
+    if store.space is None:
+        return await store.count(filters)
+    async with store.call("read"):
+        where = f"({compile_filters(filters)}) AND {_not_of(store.space)}"
+        return int(await store.table.count_rows(where))
+
+
+def _not_of(space: Space) -> str:
+    return f"({RECORD} IS NULL OR {RECORD} <> {quote(space.embedder)})"
 
 
 @unbroken
@@ -119,15 +165,19 @@ async def fill(store: Store, version_ids: Sequence[str], vectors: Vector) -> Non
 
 
 @unbroken
-async def drop_others(store: Store) -> bool:
-    """Drop every space but that of the store, if no other process may use one.
+async def drop_others(store: Store, embedders: Collection[str] | None = None) -> bool:
+    """Drop spaces other than that of the store, if no other process may use one.
+
+    Args:
+        store: the store.
+        embedders: whose spaces; None for all.
 
     Returns:
         Whether none is left. False while other processes are alive, and on an object store, where
         that cannot be known.
     """
-    others = [space.column for space in spaces(await _schema(store)) if space != store.space]
-    if not others:
+    columns = [space.column for space in await others(store, embedders)]
+    if not columns:
         return True
     if store.processes is None:
         return False
@@ -135,6 +185,6 @@ async def drop_others(store: Store) -> bool:
         if store.processes.others_alive():
             return False
         async with store.call("write"), store.alone("write"):
-            await store.table.drop_columns(others)
+            await store.table.drop_columns(columns)
     await store.settle()
     return True

@@ -11,7 +11,7 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, fill, from_arrow, unfilled
 from mem_mcp.writing.memory_text import embedded_text
 
-AT_ONCE = 500
+AT_ONCE = 1_000
 """Versions of one commit."""
 _COLUMNS = ("version_id", "text", "actor_id")
 
@@ -27,24 +27,36 @@ async def embed_missing(runtime: Runtime) -> tuple[int, list[str]]:
 
 
 async def embed_versions(
-    runtime: Runtime, on_progress: Callable[[int], None] = lambda _: None, *, trusting: bool = True
+    runtime: Runtime,
+    on_progress: Callable[[int], None] = lambda _: None,
+    *,
+    trusting: bool = True,
+    most: int | None = None,
+    batch: int = BATCH,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[int, list[str]]:
-    """Embed all versions without a vector.
+    """Embed all versions without a vector, in the order of `unfilled`.
 
     Args:
         runtime: what to work with.
         on_progress: called after each commit with how many versions got a vector so far.
         trusting: passed on to `unfilled`.
+        most: commits of this call end when so many are embedded; None for all.
+        batch: texts that are embedded at a time; what else is embedded waits so long.
+        stopped: asked between batches; once it is true, what is embedded is committed, and no more.
 
     Returns:
         How many versions got a vector, and why others did not.
     """
     embedded, store = 0, runtime.store
-    while (rows := await unfilled(store, _COLUMNS, limit=AT_ONCE, trusting=trusting)).num_rows:
-        memories = [row.memory for row in from_arrow(rows)]
-        vectors, degraded = await _embed(runtime, [embedded_text(memory) for memory in memories])
+    while not stopped() and (most is None or embedded < most):
+        rows = await unfilled(store, _COLUMNS, limit=AT_ONCE, trusting=trusting)
+        if not rows.num_rows:
+            break
+        texts = [embedded_text(row.memory) for row in from_arrow(rows)]
+        vectors, degraded = await _embed(runtime, texts, batch, stopped)
         if vectors:
-            ids = [memory.version_id for memory in memories[: len(vectors)]]
+            ids = rows["version_id"].to_pylist()[: len(vectors)]
             await fill(store, ids, np.stack(vectors))
             embedded += len(vectors)
             on_progress(embedded)
@@ -53,17 +65,24 @@ async def embed_versions(
     return embedded, []
 
 
-async def _embed(runtime: Runtime, texts: Sequence[str]) -> tuple[list[Vector], list[str]]:
-    """Return the vectors of the first texts, and why others have none.
+async def _embed(
+    runtime: Runtime,
+    texts: Sequence[str],
+    batch: int = BATCH,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[list[Vector], list[str]]:
+    """Return the vectors of the first texts, and why others have none, unless it was stopped.
 
     The embedder's time limit holds for each batch, not for all of them together.
     """
     vectors: list[Vector] = []
-    for start in range(0, len(texts), BATCH):
-        batch, degraded = await runtime.embed(texts[start : start + BATCH])
+    for start in range(0, len(texts), batch):
+        if stopped():
+            break
+        some, degraded = await runtime.embed(texts[start : start + batch])
         if degraded:
             return vectors, degraded
-        vectors += [vector for vector in batch if vector is not None]
+        vectors += [vector for vector in some if vector is not None]
     return vectors, []
 
 
