@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from mem_mcp.writing.memory_text import embedded_text
 
 AT_ONCE = 1_000
 """Versions of one commit."""
+# Seconds after which a smaller commit is made, since whoever is killed loses what has none.
+_COMMIT_EVERY = 3.0
 _COLUMNS = ("version_id", "text", "actor_id")
 
 
@@ -54,7 +57,7 @@ async def embed_versions(
         if not rows.num_rows:
             break
         texts = [embedded_text(row.memory) for row in from_arrow(rows)]
-        vectors, degraded = await _embed(runtime, texts, batch, stopped)
+        vectors, degraded = await _embed(runtime, texts, batch, _in_time(stopped))
         if vectors:
             ids = rows["version_id"].to_pylist()[: len(vectors)]
             await fill(store, ids, np.stack(vectors))
@@ -65,13 +68,19 @@ async def embed_versions(
     return embedded, []
 
 
+def _in_time(stopped: Callable[[], bool]) -> Callable[[], bool]:
+    """Return a test that is also true when it is time for a commit."""
+    late = monotonic() + _COMMIT_EVERY
+    return lambda: stopped() or monotonic() > late
+
+
 async def _embed(
     runtime: Runtime,
     texts: Sequence[str],
     batch: int = BATCH,
     stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Vector], list[str]]:
-    """Return the vectors of the first texts, and why others have none, unless it was stopped.
+    """Return the vectors of the first texts, up to when it was stopped, and why others failed.
 
     The embedder's time limit holds for each batch, not for all of them together.
     """
