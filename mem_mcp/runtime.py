@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from functools import partial
@@ -33,6 +34,39 @@ WRITE_ATTEMPTS = 50
 _AT_ONCE = (os.cpu_count() or 1) + 1
 
 
+class Recalls:
+    """Limit on concurrent recalls, because ranking is CPU-bound; enter it for each."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._running = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    async def __aenter__(self) -> None:
+        self._running += 1
+        self._none.clear()
+        try:
+            await self._turns.acquire()
+        except BaseException:
+            self._ended()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turns.release()
+        self._ended()
+
+    def _ended(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._none.set()
+
+    async def over(self, most: float) -> None:
+        """Wait until none runs, at most some seconds: for work that nobody waits for."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._none.wait(), most)
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The objects that operations share: settings, store, embedder, models, caches and logs."""
@@ -54,8 +88,7 @@ class Runtime:
     prompts: PromptFolder
     zone: tzinfo
     """Time zone of times given without one, and of dates shown."""
-    recalls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    """Limit on concurrent recalls: ranking is CPU-bound."""
+    recalls: Recalls = field(default_factory=Recalls)
 
     @classmethod
     def of(cls, settings: Settings, store: Store, embedder: Embedder | None = None) -> Runtime:

@@ -14,8 +14,10 @@ from mem_mcp.writing.backfill import embed_missing, embed_versions
 
 logger = logging.getLogger(__name__)
 
-# A question waits for the batch that is being embedded, so it is small.
-_BATCH = 8
+# A question waits for the batch that is being embedded, so it is small; the next batch waits until
+# all questions are answered, but no longer than these seconds.
+_BATCH = 4
+_GIVES_WAY = 0.5
 # Versions between two passes of maintenance. A vector moves its row to the end of the table, where
 # no index finds it before the next pass: search by words reads these rows one by one.
 _MAINTAIN_EVERY = 4_000
@@ -75,7 +77,7 @@ class Upgrade:
                 trusting=trusting,
                 most=_MAINTAIN_EVERY,
                 batch=_BATCH,
-                stopped=lambda: self._stopped,
+                goes_on=self._goes_on,
             )
             if degraded:
                 logger.warning("memories are not embedded again: %s", degraded[0])
@@ -86,6 +88,10 @@ class Upgrade:
                 await self._maintenance.run()
             trusting = trusting and bool(embedded)  # the name may be of vectors dropped since
         return False
+
+    async def _goes_on(self) -> bool:
+        await self._runtime.recalls.over(_GIVES_WAY)
+        return not self._stopped
 
     async def _finish(self) -> None:
         """Let every process open the store with the new vectors, and drop the former ones.

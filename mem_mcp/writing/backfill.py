@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
 import numpy as np
@@ -17,6 +17,12 @@ AT_ONCE = 1_000
 # Seconds after which a smaller commit is made, since whoever is killed loses what has none.
 _COMMIT_EVERY = 3.0
 _COLUMNS = ("version_id", "text", "actor_id")
+GoOn = Callable[[], Awaitable[bool]]
+"""Asked before each batch, which it may delay; once it says no, what is embedded is committed."""
+
+
+async def _always() -> bool:
+    return True
 
 
 async def embed_missing(runtime: Runtime) -> tuple[int, list[str]]:
@@ -36,7 +42,7 @@ async def embed_versions(
     trusting: bool = True,
     most: int | None = None,
     batch: int = BATCH,
-    stopped: Callable[[], bool] = lambda: False,
+    goes_on: GoOn = _always,
 ) -> tuple[int, list[str]]:
     """Embed all versions without a vector, in the order of `unfilled`.
 
@@ -46,18 +52,18 @@ async def embed_versions(
         trusting: passed on to `unfilled`.
         most: commits of this call end when so many are embedded; None for all.
         batch: texts that are embedded at a time; what else is embedded waits so long.
-        stopped: asked between batches; once it is true, what is embedded is committed, and no more.
+        goes_on: whether to go on.
 
     Returns:
         How many versions got a vector, and why others did not.
     """
     embedded, store = 0, runtime.store
-    while not stopped() and (most is None or embedded < most):
+    while (most is None or embedded < most) and await goes_on():
         rows = await unfilled(store, _COLUMNS, limit=AT_ONCE, trusting=trusting)
         if not rows.num_rows:
             break
         texts = [embedded_text(row.memory) for row in from_arrow(rows)]
-        vectors, degraded = await _embed(runtime, texts, batch, _in_time(stopped))
+        vectors, degraded = await _embed(runtime, texts, batch, _until_commit(goes_on))
         if vectors:
             ids = rows["version_id"].to_pylist()[: len(vectors)]
             await fill(store, ids, np.stack(vectors))
@@ -68,25 +74,26 @@ async def embed_versions(
     return embedded, []
 
 
-def _in_time(stopped: Callable[[], bool]) -> Callable[[], bool]:
-    """Return a test that is also true when it is time for a commit."""
+def _until_commit(goes_on: GoOn) -> GoOn:
+    """Return a test that also says no when it is time for a commit."""
     late = monotonic() + _COMMIT_EVERY
-    return lambda: stopped() or monotonic() > late
+
+    async def in_time() -> bool:
+        return monotonic() < late and await goes_on()
+
+    return in_time
 
 
 async def _embed(
-    runtime: Runtime,
-    texts: Sequence[str],
-    batch: int = BATCH,
-    stopped: Callable[[], bool] = lambda: False,
+    runtime: Runtime, texts: Sequence[str], batch: int = BATCH, goes_on: GoOn = _always
 ) -> tuple[list[Vector], list[str]]:
-    """Return the vectors of the first texts, up to when it was stopped, and why others failed.
+    """Return the vectors of the first texts, as far as it goes on, and why others failed.
 
     The embedder's time limit holds for each batch, not for all of them together.
     """
     vectors: list[Vector] = []
     for start in range(0, len(texts), batch):
-        if stopped():
+        if not await goes_on():
             break
         some, degraded = await runtime.embed(texts[start : start + batch])
         if degraded:

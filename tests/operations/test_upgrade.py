@@ -192,6 +192,19 @@ async def test_current_memories_come_first_and_of_them_the_latest(
     assert versions == [TEXTS[0], *sorted(versions[1:3]), "Ana plays the viola"]
 
 
+async def test_it_waits_while_a_question_is_being_answered(
+    settings: Settings, embedded: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mem_mcp.operations.upgrade._GIVES_WAY", 600.0)
+    with FileLock(settings.data_dir / "locks" / "reembed") as lock:
+        async with AsyncMemory.open(settings) as memory:
+            async with memory._runtime.recalls:
+                lock.release()
+                await asyncio.sleep(0.1)
+                assert not embedded
+            await done(memory)
+
+
 async def test_a_process_that_ends_keeps_what_is_embedded_and_the_next_goes_on(
     settings: Settings,
     embedded: list[str],
