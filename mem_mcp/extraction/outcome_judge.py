@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from mem_mcp.api.checks import MAX_ITEMS
 from mem_mcp.api.models import Memory, Outcome
+from mem_mcp.api.outcome_text import outcome_parts, outcome_text
 from mem_mcp.extraction.field_parsing import fraction_of, shortened, text_of
 from mem_mcp.extraction.quotes import Passages, words
 from mem_mcp.extraction.secrets import Secrets
@@ -22,7 +23,6 @@ from mem_mcp.prompts.judge import Judgement, ShortJudgement, messages
 from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
-from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 
 JUDGED = "judged by "
 """Beginning of the reason of a version whose outcome a model judged."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mem_mcp.api.models import EvaluatedBy, Memory, Scope
+from mem_mcp.api.outcome_text import outcome_parts
 from mem_mcp.extraction.outcome_judge import JUDGED, judge
 from mem_mcp.llm import Gateway
 from mem_mcp.retrieval.access import EVERY_FIELD
@@ -18,7 +19,6 @@ from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store, Version
 from mem_mcp.times import utc_now
-from mem_mcp.writing.memory_text import outcome_parts
 from mem_mcp.writing.versions import next_version, with_embedding
 
 MODEL = "llm:"

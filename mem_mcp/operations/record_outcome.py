@@ -8,6 +8,7 @@ from typing import Any
 
 from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import GLOBAL_USER, WAITS, Memory, OutcomeResult, Scope
+from mem_mcp.api.outcome_text import outcome_text
 from mem_mcp.api.outcomes import RecordOutcome
 from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.errors import InvalidInput, LLMError
@@ -20,7 +21,6 @@ from mem_mcp.text import check_text
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import new_memory
 from mem_mcp.writing.insert import IdempotencyKey, start_embedding, store_new, stored_earlier
-from mem_mcp.writing.memory_text import outcome_text
 
 _GIVEN = "outcome given by the caller"
 

@@ -10,12 +10,15 @@ from typing import Any
 
 from mem_mcp.api.arguments import moment, names
 from mem_mcp.api.models import GLOBAL_USER, RECALLABLE, WAITING_REASONS, Memory, Scope
+from mem_mcp.api.outcome_text import LESSON
 from mem_mcp.api.recall import Recall
 from mem_mcp.errors import InvalidInput
 from mem_mcp.store import Filters, check_filters, fields_of
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 Test = Callable[[Memory], bool]
+_ABOUT_OUTCOMES = frozenset({"kind", "outcome_type", "task_type", "tool_name", "severity"})
+_TEACHES: dict[str, Any] = {"OR": [{"kind": {"ne": "outcome"}}, {"text": {"contains": LESSON}}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,19 @@ def recall_conditions(request: Recall) -> list[Condition]:
         if time
     ]
     labels = [Condition(f"tags {', '.join(tags)}", {"tags": {"in": tags}})] if tags else []
-    return [*labels, *given, *times]
+    records = "kinds: an outcome without a lesson is shown where kinds or filters ask for outcomes"
+    taught = [] if wants_records(request) else [Condition(records, _TEACHES)]
+    return [*labels, *given, *times, *taught]
+
+
+def wants_records(request: Recall) -> bool:
+    """Return whether a caller of recall asks for outcomes without a lesson, too.
+
+    Such a record says that something was tried, in the words of later questions, and answers none.
+    """
+    return bool(names(request.kinds)) or not _ABOUT_OUTCOMES.isdisjoint(
+        fields_of(request.filters or {})
+    )
 
 
 def recall_rows(
@@ -85,14 +100,21 @@ def recall_rows(
     Raises:
         InvalidInput: the filters do not compile, or since is after until.
     """
+    conditions = recall_conditions(request)
+    only_taught = [condition.filters for condition in conditions] == [_TEACHES]
     return view(
         scope,
         now,
-        every(*(condition.filters for condition in recall_conditions(request))),
+        every(*(condition.filters for condition in conditions)),
+        further_holds=_teaches if only_taught else None,
         include_global=request.include_global,
         as_of=as_of,
         kinds=names(request.kinds),
     )
+
+
+def _teaches(memory: Memory) -> bool:
+    return memory.kind != "outcome" or LESSON in memory.text
 
 
 def view(

@@ -11,10 +11,10 @@ import pytest
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.api.models import Recalled, RecallResult
+from mem_mcp.api.outcome_text import outcome_parts, outcome_text
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.learning.tool_stats import wilson
 from mem_mcp.text import count_tokens
-from mem_mcp.writing.memory_text import outcome_parts, outcome_text
 
 pytestmark = pytest.mark.anyio
 
