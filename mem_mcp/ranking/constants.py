@@ -120,6 +120,11 @@ PERIOD_READ = 100
 COARSE_DATE_FIT = 0.5
 """How well a memory fits that names a longer time than the query does: 2026 for June 2026."""
 
+RECORD_LOSS = 0.2
+"""Share of its score that an outcome loses among memories of other kinds: of the same words a fact
+comes first. A record repeats the words of the task, and so those of later questions.
+"""
+
 RECENCY_BOOST = 0.03
 """Share of its score that a memory of this moment gains: puts the newer of two equal ones first.
 

@@ -17,6 +17,7 @@ from mem_mcp.ranking.constants import (
     PERIOD_BOOST,
     PERIOD_READ,
     RECENCY_BOOST,
+    RECORD_LOSS,
     REPLY_SHARE,
     RERANK_WEIGHT,
     SHORT_MESSAGE_TERMS,
@@ -44,6 +45,7 @@ from mem_mcp.ranking.text_analysis import name_words, terms
 
 Parts = dict[str, Floats]
 
+_RECORDS = {"outcome", "lesson"}
 _DIGITS = 6
 _LOGIT_MAX = 50  # keeps exp() from overflowing
 _LOGISTIC_OF_0 = 0.5
@@ -79,6 +81,9 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
         read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
         fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, query.zone)
         parts["period"] = PERIOD_BOOST * max(float(best), 0.0) * fits
+    is_record = np.array([kind == "outcome" for kind in candidates.kinds])
+    if not set(candidates.kinds) <= _RECORDS:
+        parts["record"] = -RECORD_LOSS * positive * is_record
     entities = named_entities(query.text, candidates.entities)
     named = np.maximum(
         by_named_speaker(speakers, candidates.actor_ids),

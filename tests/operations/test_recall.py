@@ -624,3 +624,48 @@ async def test_what_expires_between_two_equal_questions_is_gone(memory: AsyncMem
     while datetime.now(UTC) <= soon:
         await asyncio.sleep(0.05)
     assert (await memory.recall("kettle")).memories == []
+
+
+# Records of what was done
+
+
+@pytest.mark.anyio
+async def test_a_record_without_a_lesson_answers_only_where_outcomes_are_asked_for(
+    memory: AsyncMemory,
+):
+    fact = (await memory.remember("The release train leaves at 14:00.")).results[0].memory_id
+    tried = await memory.record_outcome("Say when the release train leaves", "success")
+    question = "When does the release train leave?"
+    assert [one.memory_id for one in (await memory.recall(question)).memories] == [fact]
+    for asked in ({"kinds": ["outcome"]}, {"filters": {"outcome_type": "success"}}):
+        found = await memory.recall(question, **asked)
+        assert [one.memory_id for one in found.memories] == [tried.memory_id]
+    recall_id = (await memory.recall(question)).recall_id
+    verdict = (await memory.why(recall_id, tried.memory_id)).verdict
+    assert "an outcome without a lesson" in verdict
+
+
+@pytest.mark.anyio
+async def test_a_lesson_in_a_record_is_recalled_after_a_fact_of_the_same_words(
+    memory: AsyncMemory,
+):
+    lesson = "The download cache must be purged after the download page was changed."
+    record = await memory.record_outcome("Change the download page", "failure", lesson=lesson)
+    assert [one.memory_id for one in (await memory.recall(lesson)).memories] == [record.memory_id]
+    fact = (await memory.remember(lesson)).results[0].memory_id
+    for question in (lesson, "What must be done after the download page was changed?"):
+        found = [one.memory_id for one in (await memory.recall(question)).memories]
+        assert found == [fact, record.memory_id]
+
+
+@pytest.mark.anyio
+async def test_a_lesson_given_to_a_record_later_is_found_at_once(memory: AsyncMemory):
+    record = await memory.record_outcome("Change the download page", "failure")
+    await memory.remember("Lunch is at noon.")
+    question = "How is the download page changed?"
+    before = {one.memory_id for one in (await memory.recall(question)).memories}
+    text = "Change the download page\nLesson: Purge the cache first."
+    await memory.update_memory(record.memory_id, content=text)
+    after = {one.memory_id for one in (await memory.recall(question)).memories}
+    assert record.memory_id not in before
+    assert record.memory_id in after
