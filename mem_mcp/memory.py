@@ -258,9 +258,11 @@ class AsyncMemory:
             user_id: owner of lines that name none.
             progress: called with the number of lines done since its last call.
         """
-        return await self._written(
+        done = await self._written(
             transfer.import_lines(self._runtime, lines, user_id=user_id, progress=progress)
         )
+        self._upkeep.after_import(done.imported)
+        return done
 
     async def export_lines(
         self,

@@ -19,6 +19,10 @@ from mem_mcp.writing.backfill import embed_missing
 
 logger = logging.getLogger(__name__)
 
+_MANY = 1_000
+"""Versions that an import has added: until they are in the indices, each search by words reads
+them all, and rates them by other statistics than the rest."""
+
 
 class Upkeep:
     """Maintenance of a store: on request, and in the background after writes, one run at a time."""
@@ -50,6 +54,11 @@ class Upkeep:
     def after_write(self) -> None:
         """Start maintenance in the background if it is due."""
         if (self._task is None or self._task.done()) and self._maintenance.due():
+            self._task = asyncio.create_task(self._in_background())
+
+    def after_import(self, imported: int) -> None:
+        """Start maintenance in the background if so many versions are in no index yet."""
+        if (self._task is None or self._task.done()) and imported >= _MANY:
             self._task = asyncio.create_task(self._in_background())
 
     async def close(self) -> None:

@@ -118,7 +118,9 @@ async def _with_entity(
     rows = await store.scan(listing, columns, limit=most + 1)
     if rows.num_rows <= most:
         return rows
-    light = await store.scan(listing, ("version_id", "entities"), limit=_MOST_COUNTED)
+    light = await store.scan(
+        listing, ("version_id", "entities"), order=[("version_id", True)], limit=_MOST_COUNTED
+    )
     lists = [
         [name for name in entities if name in wanted] for entities in light["entities"].to_pylist()
     ]

@@ -85,7 +85,8 @@ class FeedbackHistory:
         sums: Counter[str] = Counter()
         for row in np.flatnonzero(similarity >= _LEAST_SIMILARITY).tolist():
             sums[self._memory_ids[row]] += self._weights[row] * similarity[row]
-        return [memory_id for memory_id, sum_ in sums.most_common(_MOST_BOOSTED) if sum_ > 0]
+        best = sorted(sums, key=lambda memory_id: (-sums[memory_id], memory_id))
+        return [memory_id for memory_id in best[:_MOST_BOOSTED] if sums[memory_id] > 0]
 
     def tally(self, memory_id: str) -> Tally:
         """Count the ratings and outcomes of a memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ _INDEXED_FROM = 300_000
 _PROBES = 64
 _REFINED = 1_500
 _READS_AT_ONCE = 2 * (os.cpu_count() or 1) + 2
+# How many times more rows are looked at where those at a search's limit are rated equal.
+_WIDENED = 4
 EXACT_UP_TO = 20_000
 """Rows up to which a search is exact; 5 to 9 microseconds a row."""
 ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
@@ -264,9 +266,14 @@ class Store:
 
         `at_least` rows surely meet the filters; above EXACT_UP_TO that saves a count.
         """
-        query = self.table.query().nearest_to(np.asarray(vector))
-        rows = await self._search(query, filters, columns, limit, at_least)
-        return rows.sort_by("_distance").select(list(columns))
+
+        async def search(names: Sequence[str], most: int, within: Filters) -> pa.Table:
+            query = self.table.query().nearest_to(np.asarray(vector))
+            known = at_least if within is filters else 0
+            return await self._search(query, within, names, most, known)
+
+        rows = await _best(search, "_distance", filters, columns, limit)
+        return rows.select(list(columns))
 
     async def _search(
         self,
@@ -303,12 +310,16 @@ class Store:
         The order follows the statistics of the whole table, so use it to choose candidates only.
         """
         space = self.space
-        query = self.table.query().nearest_to_text(words).limit(limit)
-        query = query.where(compile_filters(filters))
-        query = query.select([*stored_names(columns, space), "_score"])
-        async with self.call("read"):
-            rows = checked_rows(await query.to_arrow())
-        return with_vector(rows, columns, space).select(list(columns))
+
+        async def search(names: Sequence[str], most: int, within: Filters) -> pa.Table:
+            query = self.table.query().nearest_to_text(words).limit(most)
+            query = query.where(compile_filters(within))
+            query = query.select([*stored_names(names, space), "_score"])
+            async with self.call("read"):
+                return with_vector(checked_rows(await query.to_arrow()), names, space)
+
+        rows = await _best(search, "_score", filters, columns, limit)
+        return rows.select(list(columns))
 
     @asynccontextmanager
     async def alone(self, work: str, *, retry: float = RETRY_SECONDS) -> AsyncIterator[None]:
@@ -356,3 +367,40 @@ class Store:
             raise StoreError(
                 f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
             ) from error
+
+
+async def _best(
+    search: Callable[[Sequence[str], int, Filters], Awaitable[pa.Table]],
+    rated: str,
+    filters: Filters,
+    columns: Sequence[str],
+    limit: int,
+) -> pa.Table:
+    """Return the best rows of a search; of equal ones those with the first version_id.
+
+    LanceDB orders equal ones by their place in the table, which is another in a copy of it.
+
+    Args:
+        search: takes columns, the most rows to return, and what they must meet.
+        rated: the column that the search adds, `_score` or `_distance`.
+        filters: conditions that a row must meet.
+        columns: to return, version_id among them.
+        limit: the most rows.
+    """
+    rows = _in_order(await search(columns, limit + 1, filters), rated)
+    if rows.num_rows <= limit or rows[rated][limit] != rows[rated][limit - 1]:
+        return rows.slice(0, limit)
+    most = limit + 1
+    while True:
+        most *= _WIDENED
+        found = _in_order(await search(["version_id"], most, filters), rated)
+        if found.num_rows < most or found[rated][limit - 1] != found[rated][most - 1]:
+            break
+    chosen = {"version_id": {"in": found["version_id"][:limit].to_pylist()}}
+    return _in_order(await search(columns, limit, {"AND": [chosen, filters]}), rated)
+
+
+def _in_order(rows: pa.Table, rated: str) -> pa.Table:
+    """Sort rows, best first, and equal ones by version_id."""
+    best = "descending" if rated == "_score" else "ascending"
+    return rows.sort_by([(rated, best), ("version_id", "ascending")])

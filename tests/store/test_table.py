@@ -917,3 +917,28 @@ async def test_without_locks_an_index_over_vectors_is_not_made_anew_by_every_pas
         await Maintenance(store, 1).run()
     assert made.count("vector") == 1
     assert await store.count({}) == 30
+
+
+@pytest.mark.anyio
+async def test_of_rows_that_fit_equally_those_with_the_first_ids_are_found_in_any_order_of_rows(
+    folder: Path,
+):
+    names = [f"m{number:03}" for number in range(60)]
+    rows = [version(name, text="the fox", vector=[1, 0, 0, 0]) for name in names]
+    rows += [version("best", text="a fox, a fox", vector=[0, 1, 0, 0])]
+    for order in (rows, rows[::-1]):
+        async with open_store(
+            folder / order[0].memory.memory_id, dimension=DIMENSION, embedder="test", durable=False
+        ) as store:
+            for start in range(0, len(order), 20):
+                await store.apply(order[start : start + 20])
+            first = [f"{name}.1" for name in names[:4]]
+            assert await matching(store, "fox", {}, limit=5) == ["best.1", *first]
+            assert await matching(store, "fox", CURRENT, limit=61) == [
+                "best.1", *(f"{name}.1" for name in names)
+            ]  # fmt: skip
+            near = np.array([1, 0, 0, 0], np.float32)
+            for columns in (["version_id"], ["text", "version_id", "vector"]):
+                found = await store.closest(near, CURRENT, columns, limit=4)
+                assert found.column_names == columns
+                assert found["version_id"].to_pylist() == first
