@@ -160,6 +160,8 @@ class Recalled(Model):
     relations: list[Relation] = []
     also: list[str] = []
     """Ids of copies that this one stands for: equal but for how they were typed."""
+    newer_than: list[str] = []
+    """Ids in this answer that this one may replace."""
 
 
 class RecallResult(Model):

@@ -1,7 +1,7 @@
 """The ranking's input and output: a query, its candidates, and their order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property
 
@@ -112,3 +112,5 @@ class Ranking:
     """(n,) 0..1 by row: absolute, so that scores of different queries can be compared."""
     parts: Mapping[str, Floats]
     """(n,) contributions to the scores, by name; they add up to `score`."""
+    later: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Row of a statement to those of older ones that it may replace."""

@@ -31,23 +31,32 @@ don up us who not its over
 _AMBIGUOUS = frozenset(_SHARED.split())
 _WORDS = re.compile(r"[a-z']+")
 _ENGLISH = (
-    "now|moved|switched|migrated|changed|joined|no longer|any ?more|again|instead|new|replaced?|"
-    "renamed|upgraded|sold|stopped|quit|became|these days|since then"
+    "now|moved|switched|migrated|changed|joined|no longer|any ?more|again|instead|new|replace[sd]?|"
+    "renamed|upgraded|sold|stopped|quit|gave up|given up|dropped|retired|cancelled|postponed|"
+    "became|handed|took over|takes over|raised|lowered|these days|since then|from today"
 )
 _GERMAN = (
-    "jetzt|nun|nicht mehr|ab sofort|inzwischen|mittlerweile|umgestiegen|gezogen|gewechselt|verlegt|"
-    "wieder|neue[rsnm]?|statt"
+    "jetzt|nun|nicht mehr|ab sofort|ab heute|seitdem|inzwischen|mittlerweile|umgestiegen|"
+    "(?:um)?gezogen|gewechselt|verlegt|verschoben|ersetzt|umbenannt|geändert|übernimmt|übernommen|"
+    r"abgeschafft|aufgehört|gekündigt|erhöht|gesenkt|wieder|neue[rsnm]?|statt|kein\w* \w+ mehr"
 )
 _FRENCH = (
-    r"maintenant|désormais|ne \w+ plus|n'\w+ plus|déménagé|remplacée?|remplace|nouve\w+|renommée?|"
-    "déplacée?|arrêté"
+    r"maintenant|désormais|dorénavant|à présent|ne \w+ plus|n'\w+ plus|déménagé\w*|remplac\w+|"
+    r"nouve\w+|renommée?|déplacée?|reportée?|changé|arrêté|quitté|rejoint|repris|augmenté|baissé"
 )
-_SPANISH = "ahora|ya no|nuev[oa]s?|mudé|mudó|cambi[éó]|pasó|dejó|desde hoy"
+_SPANISH = (
+    r"ahora|ya no|nuev[oa]s?|mud(?:é|ó|amos)|traslad(?:é|ó|amos)|cambi(?:é|ó|amos)|pasó|dej(?:é|ó)|"
+    r"reemplaz\w+|sustituy\w+|subió|bajó|en vez de|en lugar de|desde hoy"
+)
 _RUSSIAN = (
-    r"теперь|больше не|переехал\w*|перенесли|нов(?:ый|ая|ую|ое)|сменил\w*|бросил\w*|перешёл|"  # noqa: RUF001
-    r"перешл\w+"
+    r"теперь|больше не|переехал\w*|перен[её]с\w*|переш[её]?л\w*|перев[её]л\w*|переписал\w*|"  # noqa: RUF001
+    r"переименовал\w*|нов(?:ый|ая|ую|ое)|смен(?:ил|ён)\w*|замен(?:ил|ён)\w*|вместо|бросил\w*|"  # noqa: RUF001
+    r"уволил\w*|повысил\w*|снизил\w*"
 )
-_CHINESE = "现在|不再|改到|改为|换成|搬到|迁到|已经|不用再|新的|跳槽"
+_CHINESE = (
+    "现在|如今|不再|改到|改为|改成|改用|换成|换了|搬到|搬家|迁到|已经|不用再|"
+    "新的|取代|升级|取消|跳槽"
+)
 _SAYS_CHANGE = re.compile(
     rf"\b(?:{_ENGLISH}|{_GERMAN}|{_FRENCH}|{_SPANISH}|{_RUSSIAN})\b|{_CHINESE}", re.IGNORECASE
 )
@@ -71,8 +80,12 @@ def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
     above = (np.asarray(cosines, np.float64) - unrelated) / (1 - unrelated)
     mine = {*terms(new).ids.tolist()}
     shared = np.array([_overlap(mine, {*terms(other).ids.tolist()}) for other in others])
-    says_change = float(_SAYS_CHANGE.search(new) is not None)
-    return np.asarray(above + _SHARED_WORDS * shared + _CHANGE * says_change)
+    return np.asarray(above + _SHARED_WORDS * shared + _CHANGE * says_change(new))
+
+
+def says_change(text: str) -> bool:
+    """Return whether a text speaks of a change, in one of six languages."""
+    return _SAYS_CHANGE.search(text) is not None
 
 
 def _unrelated(text: str) -> float:

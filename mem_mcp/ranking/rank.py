@@ -128,7 +128,7 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     score = np.round((1 - RERANK_WEIGHT) * ranking.score + RERANK_WEIGHT * fraction, _DIGITS)
     parts = {name: (1 - RERANK_WEIGHT) * part for name, part in ranking.parts.items()}
     parts["rerank"] = RERANK_WEIGHT * fraction
-    return Ranking(_best_first(score, ranking.order), score, parts)
+    return Ranking(_best_first(score, ranking.order), score, parts, ranking.later)
 
 
 def _content(weight: float, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:

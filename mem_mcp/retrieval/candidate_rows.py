@@ -60,6 +60,11 @@ class CandidateTable:
             _joined(self.candidates, kept, new.candidates),
         )
 
+    def current(self, moment: datetime) -> NDArray[np.bool_]:
+        """Return which rows still hold at a moment."""
+        ends = self.rows["valid_until"]
+        return np.asarray(pc.or_kleene(pc.is_null(ends), pc.greater(ends, pa.scalar(moment))))
+
     @property
     def size(self) -> int:
         """Approximate size in bytes."""

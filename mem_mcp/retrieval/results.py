@@ -30,10 +30,13 @@ def recalled(
         explained_by: with the parts of each score, and with these marks; None for without.
     """
     versions = from_arrow(rows.take(pa.array(chosen, pa.int64())))
-    return [
-        (version.memory, _fields(version.memory, ranking, index, also, explained_by))
-        for version, index in zip(versions, chosen, strict=True)
-    ]
+    ids = {row: version.memory.memory_id for row, version in zip(chosen, versions, strict=True)}
+    answer = []
+    for version, row in zip(versions, chosen, strict=True):
+        fields = _fields(version.memory, ranking, row, also, explained_by)
+        fields["newer_than"] = [ids[old] for old in ranking.later.get(row, ()) if old in ids]
+        answer.append((version.memory, fields))
+    return answer
 
 
 def _fields(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mem_mcp.api.models import Scope
 from mem_mcp.errors import LLMError
-from mem_mcp.ranking import Candidates, Query, Ranking, rank, reranked
+from mem_mcp.ranking import Candidates, Query, Ranking, newer_first, rank, reranked
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.candidate_search import find_candidates
 from mem_mcp.retrieval.feedback_signals import FeedbackHistory
@@ -70,10 +70,11 @@ async def search(
             raise
         with span("rank"):
             candidates = table.candidates
-            now = (as_of or row_filter.now).timestamp()
-            embedded = Query(text=query, vector=vector, now=now, zone=runtime.zone)
+            now = as_of or row_filter.now
+            embedded = Query(text=query, vector=vector, now=now.timestamp(), zone=runtime.zone)
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
+            ranking = newer_first(query, candidates, ranking, table.current(now), signals)
     if runtime.reranker is not None and len(candidates):
         relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]

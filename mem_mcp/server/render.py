@@ -155,7 +155,8 @@ def given(**texts: str) -> str:
 def _recalled(memory: Recalled, ids: Mapping[str, str], zone: tzinfo) -> str:
     ended = f", true until {_day(memory.valid_until, zone)}" if memory.valid_until else ""
     also = f", also {' '.join(ids[id_] for id_ in memory.also)}" if memory.also else ""
-    when = f"{_day(memory.occurred_at, zone)}{ended}{also}"
+    newer = ", newer than " + " ".join(ids[id_] for id_ in memory.newer_than)
+    when = f"{_day(memory.occurred_at, zone)}{ended}{also}{newer if memory.newer_than else ''}"
     facts = f"{ids[memory.memory_id]} {memory.score:.2f} {when}"
     return f"[{facts}] {fenced(_spoken(memory))}"
 

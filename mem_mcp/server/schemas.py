@@ -89,8 +89,9 @@ class _Lean(_Whole):
     def model_schema(self, schema: CoreSchema) -> Schema:
         made = super().model_schema(schema)
         fields = made.get("properties", {})
-        if schema["cls"] is Lesson:  # recall_lessons explains nothing
-            made["properties"] = fields = _without(fields, "scores", "marks")
+        if schema["cls"] is Lesson:  # it is no statement, and recall_lessons explains nothing
+            left_out = "scores", "marks", "relations", "newer_than"
+            made["properties"] = fields = _without(fields, *left_out)
         if "kind" in fields:
             fields["kind"]["default"] = KIND
         if "required" in made:

@@ -162,7 +162,9 @@ async def test_every_tool_answers_as_before_also_from_twenty_thousand_rows(
             own = {"user_id": item["user_id"]}
             kept["ids"].append((item["user_id"], one.memory_id))
             await memory.update_memory(one.memory_id, tags=["seen"], **own)
-            await memory.give_feedback(one.memory_id, chance.choice(["POSITIVE", "NEGATIVE"]), **own)
+            await memory.give_feedback(
+                one.memory_id, chance.choice(["POSITIVE", "NEGATIVE"]), **own
+            )
             await memory.record_outcome(
                 "Deploy the shop", outcome="success", used_memory_ids=[one.memory_id], **own
             )

@@ -1,0 +1,131 @@
+"""Newer first: which of two statements on the same thing comes first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from candidate_builder import build
+
+from mem_mcp import AsyncMemory
+from mem_mcp.ranking import FeedbackSignals, Ranking, newer_first
+
+DATA = Path(__file__).parents[1] / "data" / "changed_minds.jsonl"
+PAIRS: list[dict[str, Any]] = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
+
+
+def ranked(
+    question: str, *texts: str, current: bool = True, marked: int | None = None
+) -> tuple[Ranking, Ranking]:
+    """Return a ranking of statements, each newer and less fitting than the one before it, and
+    what becomes of it."""
+    n = len(texts)
+    candidates = build(texts, np.tile([1.0, 0.0], (n, 1)), times=range(n))
+    score = np.linspace(0.9, 0.5, n)
+    before = Ranking(np.arange(n), score, {"words": score})
+    is_current = np.array([True] * (n - 1) + [current])
+    signals = None
+    if marked is not None:
+        signals = FeedbackSignals(np.array([marked]), np.ones(1), np.full((1, 2), np.nan))
+    return before, newer_first(question, candidates, before, is_current, signals)
+
+
+REPLACED = [
+    ("Where does the CI run?", "The CI runs on Jenkins.", "The CI was moved to GitHub Actions."),
+    ("When is the stand-up?", "The stand-up is at 9:30.", "The stand-up is at 10:15."),
+    ("Was trinke ich?", "Ich trinke Tee.", "Ich trinke jetzt Kaffee."),
+    ("Где я живу?", "Я живу в Казани.", "Я переехал в Томск."),
+    (
+        "what does max_retry do",
+        "max_retry is read at start.",
+        "max_retry is read at each call now.",
+    ),
+]
+KEPT = [
+    ("Where does Tom live?", "Tom lives in Rome.", "Anna lives in Oslo now."),
+    ("where does tom live?", "Tom lives in Rome.", "Anna lives in Oslo."),
+    ("Is invoice 1001 paid?", "Invoice 1001 is paid.", "Invoice 1010 is paid now."),
+    ("the trip of 2024", "The trip goes to Rome.", "The trip goes to Oslo."),
+    ("MAX_RETRY", "MAX_RETRY is read at start.", "maxRetry is read now."),
+    ("is src/total.ts used?", "src/total.ts is not used.", "src/total.test.ts is used again."),
+    ("Where is the office?", "The office is in Rome.", "The office in Rome is on floor 2."),
+    ("Which service uses Redis?", "Service a uses Redis.", "Service b does not use Redis."),
+    ("Who waters the plants?", "Tom waters the plants.", "The plants are green now. " * 20),
+]
+PAST = [
+    ("Where did the CI run before?", "The CI runs on Jenkins.", "The CI was moved to GitLab."),
+    ("was the door red?", "The door is red.", "The door is blue now."),
+    ("Wo habe ich früher gewohnt?", "Ich wohne in Köln.", "Ich bin nach Leipzig gezogen."),
+]
+
+
+@pytest.mark.parametrize(("question", "older", "newer"), REPLACED)
+def test_a_newer_statement_comes_first_with_the_score_of_the_older_one_and_says_so(
+    question: str, older: str, newer: str
+):
+    before, after = ranked(question, older, newer)
+    assert after.order.tolist() == [1, 0]
+    assert after.score.tolist() == [0.9, 0.9]
+    assert np.allclose(sum(after.parts.values()), after.score)
+    assert (after.later, before.later) == ({1: [0]}, {})
+
+
+@pytest.mark.parametrize(("question", "older", "newer"), KEPT)
+def test_a_statement_on_something_else_stays_where_it_is(question: str, older: str, newer: str):
+    before, after = ranked(question, older, newer)
+    assert after is before
+
+
+@pytest.mark.parametrize(("question", "older", "newer"), PAST)
+def test_a_question_about_the_past_leaves_the_order_and_is_told_which_is_newer(
+    question: str, older: str, newer: str
+):
+    before, after = ranked(question, older, newer)
+    assert (after.order is before.order, after.score is before.score) == (True, True)
+    assert after.later == {1: [0]}
+
+
+@pytest.mark.parametrize("marked", [0, 1])
+def test_what_a_mark_tells_apart_stays_in_the_order_of_the_scores(marked: int):
+    before, after = ranked(*REPLACED[0], marked=marked)
+    assert after.order is before.order
+
+
+def test_what_no_longer_holds_replaces_nothing():
+    before, after = ranked(*REPLACED[0], current=False)
+    assert after is before
+
+
+def test_of_three_the_newest_comes_first():
+    _, after = ranked(
+        "Where is the office?", "The office is in Rome.", "The office is in Oslo.",
+        "The office is now in Bonn.",
+    )  # fmt: skip
+    assert after.order.tolist() == [2, 1, 0]
+
+
+@pytest.mark.anyio
+async def test_questions_about_now_get_the_newer_statement_before_the_older_one(
+    memory: AsyncMemory,
+):
+    replaced = [pair for pair in PAIRS if pair["replaces"] and pair["half"] == "measure"]
+    items = [
+        {"content": text, "user_id": f"u{number}", "occurred_at": when}
+        for number, pair in enumerate(replaced)
+        for text, when in ((pair["old"], "2026-01-10"), (pair["new"], "2026-10-20"))
+    ]
+    await memory.remember_many(items)
+    newer = []
+    for number, pair in enumerate(replaced):
+        found = (await memory.recall(pair["question"], user_id=f"u{number}", explain=True)).memories
+        assert {one.text for one in found} == {pair["old"], pair["new"]}
+        first, second = found
+        newer.append(first.text == pair["new"])
+        if first.newer_than:
+            assert first.newer_than == [second.memory_id]
+        assert sum(first.scores.values()) == pytest.approx(first.score, abs=1e-4)
+    assert len(newer) == 36
+    assert np.mean(newer) >= 9 / 12
