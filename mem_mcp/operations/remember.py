@@ -85,10 +85,14 @@ async def remember(runtime: Runtime, request: Remember) -> RememberResult:
         InvalidInput: an argument was refused; nothing was stored.
         WriteConflict: other writers kept winning; nothing was stored.
     """
+    now = utc_now()
+    if _is_over(moment(request.expires_at), now) and (first := await _earlier(runtime, request)):
+        scope = request.scope(runtime.settings.user_id)
+        return RememberResult(results=await _first_answer(runtime, scope, first))
     if has_parts(request.messages):
-        checked = await asyncio.to_thread(_check, runtime, request, utc_now())
+        checked = await asyncio.to_thread(_check, runtime, request, now)
     else:
-        checked = _check(runtime, request, utc_now())
+        checked = _check(runtime, request, now)
     gateway = _reader(runtime, request)
     if checked.pictures:
         checked = _without(runtime, checked, await _blindness(runtime, gateway))
@@ -332,8 +336,7 @@ def _check(
 ) -> _Checked:
     settings = runtime.settings
     scope = request.scope(settings.user_id)
-    key = request.idempotency_key or None
-    request_of = IdempotencyKey(scope, scope.user_id, key, KINDS) if key else None
+    request_of = _key_of(request, scope)
     fields = {
         "tags": names(request.tags),
         "metadata": request.metadata or {},
@@ -341,7 +344,7 @@ def _check(
         "relations": request.relations or [],
         "valid_until": moment(request.valid_until),
         "expires_at": _expiry(moment(request.expires_at), now),
-        "request_key": key,
+        "request_key": request_of.key if request_of else None,
     }
     occurred_at = moment(request.occurred_at) or now
     most = settings.remember.max_characters
@@ -375,9 +378,24 @@ def _check(
     return _Checked(scope, memories, request_of, degraded, contents)
 
 
+async def _earlier(runtime: Runtime, request: Remember) -> list[Memory]:
+    """Return what an earlier call with the same key stored; nothing if there is none."""
+    key = _key_of(request, request.scope(runtime.settings.user_id))
+    return await stored_earlier(runtime.store, key) if key else []
+
+
+def _key_of(request: Remember, scope: Scope) -> IdempotencyKey | None:
+    key = request.idempotency_key
+    return IdempotencyKey(scope, scope.user_id, key, KINDS) if key else None
+
+
+def _is_over(end: datetime | None, now: datetime) -> bool:
+    return end is not None and end <= now
+
+
 def _expiry(given: datetime | None, now: datetime) -> datetime | None:
     """Refuse an end of recall that is past: the memory would be stored and never found."""
-    if given is not None and given <= now:
+    if given is not None and _is_over(given, now):
         raise InvalidInput(
             "expires_at",
             f"{given:%Y-%m-%dT%H:%M:%SZ} is in the past, so it would never be recalled; give a "

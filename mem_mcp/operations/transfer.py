@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +17,10 @@ from mem_mcp.logs.feedback import Rating
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.operations.remember import store_memories
 from mem_mcp.runtime import Runtime
-from mem_mcp.text import exact
+from mem_mcp.text import digest, exact
 from mem_mcp.times import utc_now
 from mem_mcp.writing import transferred
-from mem_mcp.writing.chains import Chain, take_over
+from mem_mcp.writing.chains import Chain, place_taken, take_over
 from mem_mcp.writing.identity import new_memory
 from mem_mcp.writing.transferred import line_fields
 
@@ -123,8 +124,7 @@ class _Lines:
         results = done.results
         for (line, memory), result in zip(said, results, strict=True):
             if exact(result.text) != exact(memory.text):
-                place = f"position: {memory.position} of this run is taken by another message"
-                self.errors.append(LineError(line=line, error=f"{place}; leave it out"))
+                self.errors.append(LineError(line=line, error=place_taken(memory)))
             elif result.event == "ADD":
                 self.imported += 1
             else:
@@ -138,19 +138,50 @@ class _PlainLines(_Lines):
         super().__init__(runtime, progress)
         self._user_id = user_id
         self._batch: list[tuple[int, Memory]] = []
+        self._equal: Counter[str] = Counter()
+        """How many outcomes of the file were equal so far."""
 
     async def take(self, number: int, fields: dict[str, Any], size: int) -> None:
         """Take one line."""
-        self._batch.append((number, _memory(self._runtime, fields, self._user_id)))
+        memory = _memory(self._runtime, fields, self._user_id)
+        if memory.kind == "outcome":
+            memory = memory.model_copy(update={"request_key": self._key(memory, fields)})
+        self._batch.append((number, memory))
         self._held += size
         if len(self._batch) == BATCH or self._held > _BATCH_BYTES:
             await self.end()
 
     async def end(self) -> None:
         """Store what is held."""
-        await self._said(self._batch)
+        known = await self._known_outcomes()
+        new = [(line, one) for line, one in self._batch if one.request_key not in known]
+        self.duplicates += len(self._batch) - len(new)
+        await self._said(new)
         self._progress(len(self._batch))
         self._batch, self._held = [], 0
+
+    def _key(self, memory: Memory, fields: Mapping[str, Any]) -> str:
+        """Return a key that an outcome has again when its file is imported again.
+
+        Outcomes have no other identity: of equal ones in a file each was one.
+        """
+        given = {name: value for name, value in fields.items() if name not in _DERIVED}
+        same = digest(memory.user_id, json.dumps(given, sort_keys=True))
+        self._equal[same] += 1
+        return f"import {digest(same, self._equal[same])}"
+
+    async def _known_outcomes(self) -> set[str | None]:
+        """Return the keys of those held outcomes that are stored, and were not forgotten."""
+        keys = sorted(one.request_key for _, one in self._batch if one.request_key)
+        if not keys:
+            return set()
+        store, columns = self._runtime.store, ["memory_id", "request_key"]
+        first = await store.read({"kind": "outcome", "request_key": {"in": keys}}, columns=columns)
+        ids = sorted({row.memory.memory_id for row in first})
+        here = {"superseded_at": {"exists": False}, "status": {"ne": "deleted"}}
+        rows = await store.read({"memory_id": {"in": ids}, **here}, columns=columns)
+        current = {row.memory.memory_id for row in rows}
+        return {row.memory.request_key for row in first if row.memory.memory_id in current}
 
 
 class _WholeLines(_Lines):

@@ -13,6 +13,11 @@ from mem_mcp.store import Store, Vector, Version, unbroken
 from mem_mcp.writing.memory_text import embedded_text
 
 
+_Place = tuple[str, str | None, int]
+"""User, run and position of a message."""
+_PLACED = ("memory_id", "kind", "user_id", "run_id", "position", "status", "content_hash")
+
+
 @dataclass(slots=True)
 class Chain:
     """The versions of one memory, each with the line that it was read from."""
@@ -59,7 +64,8 @@ async def take_over(runtime: Runtime, chains: Sequence[Chain]) -> Taken:
         wrong += _mend(chain)
     vectors: dict[str, Vector | None] = {}
     for _ in range(WRITE_ATTEMPTS):
-        plan = _planned(chains, await _stored(runtime.store, chains))
+        stored = await _stored(runtime.store, chains)
+        plan = _planned(chains, stored, await _places(runtime.store, chains))
         await _embed(runtime, plan.add, vectors)
         rows = [
             Version(one, None if one.status == "deleted" else vectors[embedded_text(one)])
@@ -106,12 +112,57 @@ async def _stored(store: Store, chains: Sequence[Chain]) -> dict[str, dict[int, 
     return found
 
 
-def _planned(chains: Sequence[Chain], stored: dict[str, dict[int, Version]]) -> _Plan:
-    plan = _Plan([], [], Taken())
+def place_taken(memory: Memory) -> str:
+    """Say that another message has the place of one in its run."""
+    place = f"position: {memory.position} of this run is taken by another message"
+    return f"{place}; leave it out"
+
+
+async def _places(store: Store, chains: Sequence[Chain]) -> dict[_Place, Memory]:
+    """Return the messages that are in the places of those in chains now."""
+    asked: dict[tuple[str, str | None], list[int | None]] = {}
     for chain in chains:
-        if chain.versions:
-            newest = chain.versions[max(chain.versions)]
+        if chain.versions and (place := _place(chain.versions[max(chain.versions)])):
+            user_id, run_id, position = place
+            asked.setdefault((user_id, run_id), []).append(position)
+    conditions = [
+        {
+            "user_id": user_id,
+            "run_id": {"exists": False} if run_id is None else run_id,
+            "position": {"in": positions},
+        }
+        for (user_id, run_id), positions in asked.items()
+    ]
+    if not conditions:
+        return {}
+    here = {"kind": "message", "superseded_at": {"exists": False}, "status": {"ne": "deleted"}}
+    rows = await store.read({**here, "OR": conditions}, columns=_PLACED)
+    return {place: row.memory for row in rows if (place := _place(row.memory))}
+
+
+def _place(memory: Memory) -> _Place | None:
+    """Return the place of a message in its run; None for what has none, or is forgotten."""
+    if memory.kind != "message" or memory.position is None or memory.status == "deleted":
+        return None
+    return memory.user_id, memory.run_id, memory.position
+
+
+def _planned(
+    chains: Sequence[Chain], stored: dict[str, dict[int, Version]], places: dict[_Place, Memory]
+) -> _Plan:
+    plan, places = _Plan([], [], Taken()), dict(places)
+    for chain in chains:
+        if not chain.versions:
+            continue
+        newest = chain.versions[max(chain.versions)]
+        place = _place(newest)
+        other = places.setdefault(place, newest) if place else newest
+        if other.memory_id == newest.memory_id:
             _plan_chain(plan, chain, newest, stored.get(newest.memory_id, {}))
+        elif other.content_hash == newest.content_hash:
+            plan.taken.again.append((chain.lines[newest.version], newest))
+        else:
+            plan.taken.errors.append((chain.lines[newest.version], place_taken(newest)))
     return plan
 
 

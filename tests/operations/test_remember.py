@@ -846,3 +846,19 @@ async def test_what_a_new_statement_may_replace_is_named(memory: AsyncMemory, ol
     before = await only(memory, old)
     (one,) = (await memory.remember(new)).results
     assert [near.memory_id for near in one.similar] == [before]
+
+
+@pytest.mark.anyio
+async def test_a_retry_gets_its_first_answer_also_after_its_memory_has_expired(
+    memory: AsyncMemory, monkeypatch: pytest.MonkeyPatch
+):
+    asked = {"content": "The code is 4711", "expires_at": "2030-01-01", "idempotency_key": "k"}
+    (first,) = (await memory.remember(**asked)).results
+    monkeypatch.setattr(
+        "mem_mcp.operations.remember.utc_now", lambda: datetime(2031, 1, 1, tzinfo=UTC)
+    )
+    (again,) = (await memory.remember(**asked)).results
+    assert (again.memory_id, again.event) == (first.memory_id, "ADD")
+    for other in ({"idempotency_key": "other"}, {"idempotency_key": ""}, {"user_id": "bob"}):
+        with pytest.raises(InvalidInput, match="in the past"):
+            await memory.remember(**asked | other)

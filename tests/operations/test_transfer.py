@@ -247,3 +247,19 @@ async def test_a_store_of_another_embedder_may_be_exported(
     monkeypatch.setattr(BundledEmbedder, "identity", "another model")
     async with AsyncMemory.open(settings, any_embedder=True) as memory:
         assert [json.loads(text)["text"] for text in await exported(memory)] == ["kept"]
+
+
+@pytest.mark.anyio
+async def test_outcomes_of_a_file_without_a_header_are_imported_once(memory: AsyncMemory):
+    outcome = {"text": "deploy the shop", "kind": "outcome", "outcome_type": "success"}
+    lines = [line(**outcome), line(**outcome), line(**outcome, tags=["x"])]
+    for imported in (3, 0, 0):
+        result = await memory.import_lines(lines)
+        assert (result.imported, result.duplicates) == (imported, 3 - imported)
+    assert (await memory.list_memories()).total == 3
+    assert (await memory.import_lines(lines, user_id="bob")).imported == 3
+    (first, *_) = (await memory.list_memories(order="oldest")).memories
+    await memory.update_memory(first.memory_id, tags=["y"])
+    assert (await memory.import_lines(lines)).duplicates == 3
+    await memory.forget(first.memory_id)
+    assert (await memory.import_lines(lines)).imported == 1

@@ -222,6 +222,36 @@ async def test_a_text_that_was_said_in_both_stores_is_one_memory_with_the_values
 
 
 @pytest.mark.anyio
+async def test_a_message_whose_place_is_taken_by_another_text_is_named_and_left_out(
+    memory: AsyncMemory, tmp_path: Path
+):
+    told = [{"role": "user", "content": text} for text in ("hi", "I like tea", "bye")]
+    await memory.remember(messages=told, run_id="r")
+    lines = await export(memory)
+    renamed = [
+        json.dumps(
+            {
+                **one,
+                "memory_id": f"other{one['position']}",
+                "version_id": f"other{one['position']}.1",
+                "text": one["text"].replace("tea", "rum"),
+            }
+        ).encode()
+        for one in map(json.loads, lines[1:])
+    ]
+    result = await memory.import_lines([lines[0], *renamed])
+    assert (result.imported, result.duplicates) == (0, 2)
+    (error,) = result.errors
+    assert "position: 1 of this run is taken by another message" in error.error
+    assert (await memory.list_memories()).total == 3
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines([*lines, *renamed])
+        assert result.imported == 3
+        assert [error.line for error in result.errors] == [6]
+        assert (await copy.list_memories()).total == 3
+
+
+@pytest.mark.anyio
 async def test_an_export_may_be_of_some(memory: AsyncMemory):
     await memory.remember("old", user_id="ann")
     moment = (await memory.remember("changed", user_id="ann")).results[0].memory_id
