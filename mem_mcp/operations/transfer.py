@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -46,7 +47,7 @@ async def import_lines(
     """Store one memory a line; bad lines are skipped and named.
 
     Behind a header, lines are versions of memories: those that are missing here are stored with
-    their ids and times, and marks and recalls with them. Without one, each line is a new memory.
+    their ids and times, and marks and recalls with them. Before one, each line is a new memory.
 
     Args:
         runtime: what to work with.
@@ -55,21 +56,23 @@ async def import_lines(
         progress: called with the number of lines that were read since its last call.
     """
     work: _PlainLines | _WholeLines = _PlainLines(runtime, user_id, progress)
-    is_first = True
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        text = line.removeprefix(BOM_UTF8)
+        if not text.strip():
             continue
         try:
-            fields = _object(line)
-            if is_first and fields.get("format") == FORMAT:
-                work = _WholeLines(runtime, _checked_header(fields), progress)
+            fields = _object(text)
+            if fields.get("format") == FORMAT:
+                _check_header(fields)
+                # Files may be joined: what the next one repeats is known when it is read.
+                await work.end()
+                work = _WholeLines(runtime, progress, work)
             else:
-                await work.take(number, fields, len(line))
+                await work.take(number, fields, len(text))
         except InvalidInput as error:
             work.refuse(number, error)
             if isinstance(error, _NewerVersion):
                 break
-        is_first = False
     await work.end()
     work.errors.sort(key=lambda error: error.line)
     return ImportResult(imported=work.imported, duplicates=work.duplicates, errors=work.errors)
@@ -79,7 +82,7 @@ class _NewerVersion(InvalidInput):
     """The file is of a format that this version does not know."""
 
 
-def _checked_header(fields: Mapping[str, Any]) -> int:
+def _check_header(fields: Mapping[str, Any]) -> None:
     version = fields.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise InvalidInput("version", "of the format is not a whole number from 1")
@@ -87,9 +90,8 @@ def _checked_header(fields: Mapping[str, Any]) -> int:
         raise _NewerVersion(
             "version",
             f"the file was written by a newer mem-mcp (format {version}, this one knows "
-            f"{VERSION}); upgrade mem-mcp, nothing was imported",
+            f"{VERSION}); upgrade mem-mcp, nothing of it was imported",
         )
-    return version
 
 
 class _Lines:
@@ -187,8 +189,10 @@ class _PlainLines(_Lines):
 class _WholeLines(_Lines):
     """Lines behind a header: versions of memories, marks and recalls."""
 
-    def __init__(self, runtime: Runtime, _: int, progress: Callable[[int], None]) -> None:
+    def __init__(self, runtime: Runtime, progress: Callable[[int], None], before: _Lines) -> None:
         super().__init__(runtime, progress)
+        self.imported, self.duplicates = before.imported, before.duplicates
+        self.errors = before.errors
         self._chains: dict[str, Chain] = {}
         self._last = ""
         self._lines = 0
@@ -236,6 +240,12 @@ class _WholeLines(_Lines):
 def _memory(runtime: Runtime, fields: dict[str, Any], user_id: str) -> Memory:
     if unknown := [name for name in fields if name not in _FIELDS]:
         raise InvalidInput(unknown[0], f"no such field; allowed: {', '.join(_FIELDS)}")
+    if fields.get("superseded_at") is not None:
+        raise InvalidInput(
+            "superseded_at",
+            "is of an earlier version, which would be taken for a current one; put the first line "
+            "of its export, the header, before it",
+        )
     fields = {k: v for k, v in fields.items() if k not in _DERIVED and v is not None}
     most = runtime.settings.remember.max_characters
     text = checks.required_text(fields.pop("text", ""), "text", most)

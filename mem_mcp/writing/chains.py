@@ -12,7 +12,6 @@ from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.store import Store, Vector, Version, unbroken
 from mem_mcp.writing.memory_text import embedded_text
 
-
 _Place = tuple[str, str | None, int]
 """User, run and position of a message."""
 _PLACED = ("memory_id", "kind", "user_id", "run_id", "position", "status", "content_hash")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,28 @@ async def test_a_version_that_is_given_twice_counts_once(three: list[bytes], tmp
         result = await copy.import_lines([*three[:3], three[2], three[3]])
         assert (result.imported, [error.line for error in result.errors]) == (3, [4])
         assert len(await versions_of(copy)) == 3
+
+
+@pytest.mark.anyio
+async def test_joined_exports_are_imported_each_version_once(three: list[bytes], tmp_path: Path):
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        plain = json.dumps({"text": "of another program"}).encode()
+        marked = BOM_UTF8 + three[0]
+        assert counts(await copy.import_lines([marked, *three[1:], marked, *three[1:]])) == (3, 3)
+        assert counts(await copy.import_lines([plain, *three])) == (1, 3)
+        assert (await copy.list_memories()).total == 2
+
+
+@pytest.mark.anyio
+async def test_an_export_without_its_header_brings_no_earlier_version_back_as_a_current_one(
+    three: list[bytes], tmp_path: Path
+):
+    async with AsyncMemory.open(Settings(data_dir=tmp_path / "copy")) as copy:
+        result = await copy.import_lines(three[1:])
+        assert result.imported == 1
+        assert [error.line for error in result.errors] == [1, 2]
+        assert "header" in result.errors[0].error
+        assert await versions_of(copy) == [(1, "three", True)]
 
 
 @pytest.mark.anyio
