@@ -25,6 +25,8 @@ _COMPARED = 12
 """Best statements that are held against one another."""
 _LEAST_SHARE = 0.25
 """Of the older one's score that the newer one has: with less it answers another question."""
+_MOST_REPLACED = 2
+"""Older statements that one may replace: more are a crowd of the like, not a mind that changed."""
 _ASKS_FOR_PAST = re.compile(
     # German questions begin with "Was", too.
     r"\b(?:(?<!^)was|^was (?:the|it|he|she|i|my|our|his|her|there|this|that|an?)|"
@@ -70,11 +72,11 @@ def newer_first(
     ]
     rows = rows[:_COMPARED]
     pairs = _replaced(question, candidates, ranking.score, rows)
-    if not pairs:
-        return ranking
     later: dict[int, list[int]] = {}
     for new, old in pairs:
         later.setdefault(new, []).append(old)
+    if not later or max(map(len, later.values())) > _MOST_REPLACED:
+        return ranking
     ranking = replace(ranking, later=later)
     if _ASKS_FOR_PAST.search(question) or "period" in ranking.parts:
         return ranking

@@ -107,6 +107,11 @@ def test_of_three_the_newest_comes_first():
     assert after.order.tolist() == [2, 1, 0]
 
 
+def test_a_crowd_of_the_like_stays_in_the_order_of_the_scores():
+    before, after = ranked("Where is it?", *(f"It is now in {place}." for place in "ABCD"))
+    assert after is before
+
+
 @pytest.mark.anyio
 async def test_questions_about_now_get_the_newer_statement_before_the_older_one(
     memory: AsyncMemory,
