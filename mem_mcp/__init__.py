@@ -15,8 +15,8 @@ __all__ = ["AsyncMemory", "Memory", "Settings", "__version__"]
 
 # Nothing leaves the machine by itself, and nothing is written outside the data directory. ONNX
 # Runtime queues events below the home folder and sends them unless the first is set before its
-# import: its own switch comes too late. The others stop the like in what LiteLLM and the tokenizers
-# bring along. Here, since whatever of ours imports any of them comes after this file.
+# import: its own switch comes too late. The others stop the like in what LiteLLM brings along.
+# Here, since whatever of ours imports any of them comes after this file.
 for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ[_name] = os.environ.get(_name) or "1"
 

@@ -49,7 +49,7 @@ from mem_mcp.api.stats import Stats
 from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
-from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder
+from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
@@ -117,17 +117,17 @@ class AsyncMemory:
         """
         settings = settings or load_settings()
         embedder = BundledEmbedder() if settings.embedding.bundled else None
-        identity: str | None = settings.embedding.model
+        name: str | None = identity(settings.embedding.model, prefixes(settings.embedding))
         if embedder is not None:
             try:
-                identity = embedder.identity
+                name = embedder.identity
             except EmbedderUnavailable:  # each answer says so; words still find
-                identity = None
+                name = None
         try:
             async with open_store(
                 settings.storage_uri or settings.data_dir,
                 dimension=embedder.dimension if embedder else None,
-                embedder=identity,
+                embedder=name,
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
                 succeeds=FORMER if embedder else (),
@@ -343,7 +343,7 @@ class AsyncMemory:
             Why it cannot be used, as answers have it in `degraded`.
         """
         await asyncio.to_thread(give_back)  # what the imports took
-        degraded = (await self._runtime.embed(["warm"]))[1]
+        degraded = (await self._runtime.embed(["warm"], "query"))[1]
         await asyncio.to_thread(give_back)
         return degraded
 

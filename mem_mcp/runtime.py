@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mem_mcp.config import Settings
-from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder
+from mem_mcp.embedding import CachedEmbedder, Embedder, RemoteEmbedder, Role, prefixes
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.llm import Gateway, Ledger
 from mem_mcp.logs import feedback, llm_calls, recalls
@@ -106,12 +106,17 @@ class Runtime:
         calls = Calls(LogTable(store, "calls", llm_calls.SCHEMA, []))
         door = Gateway(settings.llm, Ledger(elsewhere=calls.elsewhere), on_call=calls.add)
         embedding, reranking = settings.embedding, settings.rerank
+        before = prefixes(embedding)
         embed = partial(door.embed, model=embedding.model, api_base=embedding.api_base)
         rerank = partial(door.rerank, model=reranking.model, api_base=reranking.api_base)
         return cls(
             settings=settings,
             store=store,
-            embedder=embedder or CachedEmbedder(RemoteEmbedder(embedding.model, embed)),
+            embedder=embedder
+            or CachedEmbedder(
+                RemoteEmbedder(embedding.model, embed, before),
+                by_role=before["query"] != before["passage"],
+            ),
             scopes=scopes,
             ratings=ratings,
             traces=Traces(LogTable(store, "traces", recalls.SCHEMA, ["recall_id"]), keep),
@@ -136,8 +141,10 @@ class Runtime:
         """Return the instructions for extraction: those of the settings, then those of the call."""
         return [text for text in (self.settings.llm.instructions, own) if text.strip()]
 
-    async def embed(self, texts: Sequence[str]) -> tuple[list[Vector | None], list[str]]:
-        """Embed texts.
+    async def embed(
+        self, texts: Sequence[str], role: Role
+    ) -> tuple[list[Vector | None], list[str]]:
+        """Embed texts; see `Embedder.embed`.
 
         Returns:
             A vector for each text, and notes for `degraded`. If the embedder does not work, each
@@ -145,7 +152,7 @@ class Runtime:
         """
         try:
             with span("embed"):
-                vectors = await self.embedder.embed(texts)
+                vectors = await self.embedder.embed(texts, role)
             if len(vectors):
                 await self.fit(vectors.shape[1])
             return list(vectors), []

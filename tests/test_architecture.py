@@ -68,9 +68,9 @@ def test_no_module_is_named_after_nothing():
     [
         (
             "mem_mcp.server.app",
-            {"lancedb", "pyarrow", "numpy", "onnxruntime", "litellm", "typer", "tokenizers"},
+            {"lancedb", "pyarrow", "numpy", "onnxruntime", "litellm", "typer"},
         ),
-        ("mem_mcp.memory", {"litellm", "onnxruntime", "tokenizers", "mcp", "typer"}),
+        ("mem_mcp.memory", {"litellm", "onnxruntime", "mcp", "typer"}),
         ("mem_mcp", {"lancedb", "pyarrow", "numpy", "onnxruntime", "litellm", "mcp", "pydantic"}),
     ],
 )

@@ -127,6 +127,8 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "archive.harm_ratio": "7.5",
         "embedding.model": "openai/embedding",
         "embedding.api_base": "http://127.0.0.1:1/v1",
+        "embedding.query_prefix": "q: ",
+        "embedding.passage_prefix": "p: ",
         "rerank.model": "cohere/rerank",
         "rerank.api_base": "http://127.0.0.1:1/v1",
         "rerank.candidates": "77",

@@ -30,7 +30,7 @@ from mem_mcp.errors import MemError, StoreError
 if TYPE_CHECKING:
     from mem_mcp.llm import Gateway, Usage
 
-PACKAGES = ("mcp", "lancedb", "pyarrow", "litellm", "onnxruntime", "tokenizers", "pydantic")
+PACKAGES = ("mcp", "lancedb", "pyarrow", "litellm", "onnxruntime", "pydantic")
 OLDEST_PYTHON = (3, 11)
 T = TypeVar("T")
 _PROBED_BYTES = 100_000
@@ -136,7 +136,7 @@ def embedder(settings: Settings) -> str | None:
     bundled = BundledEmbedder()
     try:
         bundled.load()
-        (vector,) = asyncio.run(bundled.embed([_PROBE]))
+        (vector,) = asyncio.run(bundled.embed([_PROBE], "passage"))
     finally:
         bundled.close()
     return f"{bundled.identity}, files intact, {len(vector)} dimensions, costs nothing"

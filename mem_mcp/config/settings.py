@@ -116,6 +116,11 @@ class EmbeddingSettings(Section):
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
 
+    query_prefix: str | None = Field(default=None, max_length=1000)
+    """What is put before questions for that model; null: what its family was taught, if known."""
+    passage_prefix: str | None = Field(default=None, max_length=1000)
+    """What is put before the texts that are stored, likewise."""
+
     @property
     def bundled(self) -> bool:
         """Whether it is the model in the package."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mem_mcp.embedding.embedder import Embedder, Vectors
+from mem_mcp.embedding.embedder import Embedder, Role, Vectors
 
 _MOST_BYTES = 8_000_000
 
@@ -18,10 +18,12 @@ class CachedEmbedder:
 
     Args:
         embedder: makes the vectors that are not in the cache.
+        by_role: whether it makes other vectors of a text in another role.
     """
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, *, by_role: bool = True) -> None:
         self._embedder = embedder
+        self._by_role = by_role
         self._cache: OrderedDict[bytes, Vectors] = OrderedDict()
 
     @property
@@ -34,17 +36,17 @@ class CachedEmbedder:
         """Length of a vector."""
         return self._embedder.dimension
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Embed texts; see `Embedder.embed`. A repeated text is embedded once."""
-        keys = [_key(text) for text in texts]
+        keys = [_key(text, role if self._by_role else "") for text in texts]
         cached = {key: self._cache[key] for key in keys if key in self._cache}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
         if new or not texts:
-            rows = await self._embedder.embed([*new.values()])
+            rows = await self._embedder.embed([*new.values()], role)
             if any(vector.shape != rows.shape[1:] for vector in cached.values()):
                 # Another model now has the same name.
                 new = dict(zip(keys, texts, strict=True))
-                cached, rows = {}, await self._embedder.embed([*new.values()])
+                cached, rows = {}, await self._embedder.embed([*new.values()], role)
             if len(new) == len(texts):
                 self._store(dict(zip(keys, rows, strict=True)))
                 return rows
@@ -63,6 +65,6 @@ class CachedEmbedder:
                 self._cache.popitem(last=False)
 
 
-def _key(text: str) -> bytes:
+def _key(text: str, role: str) -> bytes:
     # UTF-8 refuses lone surrogates.
-    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return hashlib.sha256(f"{role}:{text}".encode(errors="surrogatepass")).digest()

@@ -1,4 +1,4 @@
-"""The bundled embedder: all-MiniLM-L6-v2 in ONNX, run in a thread of its own.
+"""The bundled embedder: multilingual-e5-small in ONNX, run in a thread of its own.
 
 Importing this module and making a `BundledEmbedder` cost nothing. The first `embed`, or `load`,
 loads the runtime and the model.
@@ -9,29 +9,36 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from mem_mcp.embedding.embedder import Vectors
+from mem_mcp.embedding.embedder import Role, Vectors
+from mem_mcp.embedding.tokenizer import FIRST, LAST, Tokenizer
 from mem_mcp.errors import EmbedderUnavailable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
+
+T = TypeVar("T")
 
 MODEL_DIR = Path(__file__).parent / "model"
 DIMENSION = 384
-MAX_TOKENS = 256
+MAX_TOKENS = 512
+"""Tokens of a window; a longer text has several."""
+PREFIXES: dict[Role, str] = {"query": "query: ", "passage": "passage: "}
+"""What the model was taught to find before a text."""
+LEAST_KNOWN = 0.5
+"""Share of a text's characters that the model must know to be said to read it."""
 
-_MODEL, _TOKENIZER, _CHECKSUMS = "model.onnx", "tokenizer.json", "SHA256SUMS"
-# About ten windows of English. A mean over more would be less specific, and cost more time.
-_MAX_CHARACTERS = 10_240
+_MODEL, _TABLE, _TOKENIZER, _MEAN = "model.onnx", "table.bin", "tokenizer.bin", "mean.npy"
+_FILES = (_MODEL, _TABLE, _TOKENIZER, _MEAN)
+_CHECKSUMS = "SHA256SUMS"
 # Tokens in one run, including padding. Larger batches are slower on few cores (texts of 150 tokens:
 # 42 a second one by one, 25 in batches of 16), and ONNX Runtime never frees their memory.
 _BATCH_TOKENS = 640
@@ -44,9 +51,10 @@ class BundledEmbedder:
 
     Calls that arrive while the worker is busy are embedded together in its next turn. The vector of
     a text does not depend on the other texts in its batch, since the model quantises row by row.
+    A text in a script that the model does not know gets a row of zeros.
 
     Args:
-        model_dir: folder of the model, its tokenizer and their checksums.
+        model_dir: folder of the model's files and their checksums.
     """
 
     def __init__(self, model_dir: Path = MODEL_DIR) -> None:
@@ -59,23 +67,24 @@ class BundledEmbedder:
 
     @property
     def identity(self) -> str:
-        """Name of the model with the start of its checksum; reading it does not load the model.
+        """Name of the model with the start of a checksum of its files; it does not load the model.
 
         Raises:
             EmbedderUnavailable: the list of checksums is missing or damaged.
         """
-        return f"all-MiniLM-L6-v2-int8:{self._checksums[_MODEL][:12]}"
+        digests = "".join(self._checksums[name] for name in _FILES)
+        return f"multilingual-e5-small-q8:{hashlib.sha256(digests.encode()).hexdigest()[:12]}"
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
         return DIMENSION
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Embed texts; see `Embedder.embed`. Of a longer text the first 10,240 characters count."""
         rows = np.empty((len(texts), DIMENSION), np.float32)
         for start in range(0, len(texts), _TURN):
-            part = await asyncio.wrap_future(self._enqueue(texts[start : start + _TURN]))
+            part = await asyncio.wrap_future(self._enqueue(texts[start : start + _TURN], role))
             rows[start : start + _TURN] = part
         return rows
 
@@ -107,12 +116,12 @@ class BundledEmbedder:
         except OSError as error:
             raise _unreadable(path, error) from error
         sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-        if not {_MODEL, _TOKENIZER} <= sums.keys():
+        if not {*_FILES} <= sums.keys():
             raise _broken(path, "is damaged")
         return sums
 
-    def _enqueue(self, texts: Sequence[str]) -> Future[Vectors]:
-        call = _PendingCall(texts)
+    def _enqueue(self, texts: Sequence[str], role: Role) -> Future[Vectors]:
+        call = _PendingCall(texts, role)
         with self._queue:
             if self._closed:
                 raise _closed()
@@ -126,7 +135,8 @@ class BundledEmbedder:
         if not calls:
             return
         try:
-            rows = self._loaded_encoder().encode([text for call in calls for text in call.texts])
+            texts = [(text, call.role) for call in calls for text in call.texts]
+            rows = self._loaded_encoder().encode(texts)
         except BaseException as error:  # noqa: BLE001 - every error must reach the callers
             for call in calls:
                 call.result.set_exception(error)
@@ -154,11 +164,11 @@ class BundledEmbedder:
         return self._encoder
 
     def _load(self) -> "_SentenceEncoder":
-        model, tokenizer = self._verified(_MODEL), self._verified(_TOKENIZER)
-        try:
-            return _SentenceEncoder(model, tokenizer)
-        except Exception as error:
-            raise _broken(self._dir / _MODEL, f"cannot be loaded ({error})") from error
+        # All are checked before the first is opened: what is mapped must not be damaged.
+        model, _, tokenizer, mean = [self._verified(name) for name in _FILES]
+        return _SentenceEncoder(
+            _opened(_session, model), _opened(Tokenizer, tokenizer), _opened(_vector, mean)
+        )
 
     def _verified(self, name: str) -> Path:
         path = self._dir / name
@@ -173,32 +183,58 @@ class BundledEmbedder:
 
 
 class _PendingCall:
-    """The texts of one call, and the future of their vectors."""
+    """The texts of one call with their role, and the future of their vectors."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], role: Role) -> None:
         self.texts = list(texts)
+        self.role = role
         self.result: Future[Vectors] = Future()
 
 
 class _SentenceEncoder:
-    """The tokenizer with the ONNX session. Making one is slow; only workers use it."""
+    """The tokenizer with the ONNX session. Making one is slow; only workers use it.
 
-    def __init__(self, model: Path, tokenizer: Path) -> None:
-        self._session = _session(model)
-        self._tokenizer = _tokenizer(tokenizer)
+    Args:
+        session: from token ids to the mean of their states.
+        tokenizer: of the same model.
+        mean: (d,) mean vector of passages. The model's vectors lie close together, and what all
+            have in common tells no two texts apart.
+    """
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return a unit vector for each text: the mean over its windows, weighted by length."""
-        encodings = self._tokenizer.encode_batch([_clean(text) for text in texts])
-        windows = [[encoding, *encoding.overflowing] for encoding in encodings]
+    def __init__(self, session: "InferenceSession", tokenizer: Tokenizer, mean: Vectors) -> None:
+        self._session = session
+        self._tokenizer = tokenizer
+        self._mean = mean
+        self._prefixes = {
+            role: [FIRST, *tokenizer.tokens(prefix).ids] for role, prefix in PREFIXES.items()
+        }
+
+    def encode(self, texts: Sequence[tuple[str, Role]]) -> Vectors:
+        """Return a unit vector for each text: the mean over its windows, weighted by length.
+
+        A row of zeros stands for a text that the model cannot read.
+        """
+        windows = [self._windows(text, role) for text, role in texts]
         owners = np.repeat(np.arange(len(texts)), [len(each) for each in windows])
-        tokens = [window.ids for each in windows for window in each]
+        tokens = [window for each in windows for window in each]
         rows = self._encode_windows(tokens)
         if not np.isfinite(rows).all():
             raise EmbedderUnavailable("the bundled model gave no usable vector; report it")
         means = np.zeros((len(texts), DIMENSION), np.float32)
         np.add.at(means, owners, rows * np.array([len(each) for each in tokens])[:, None])
-        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
+        is_read = np.array([len(each) > 0 for each in windows], bool)
+        means[is_read] = _unit(_unit(means[is_read]) - self._mean)
+        return means
+
+    def _windows(self, text: str, role: Role) -> list[list[int]]:
+        """Return the token ids of each window of a text; none if the model cannot read it."""
+        tokens = self._tokenizer.tokens(text.strip())
+        if tokens.known < LEAST_KNOWN:
+            return []
+        prefix = self._prefixes[role]
+        size = MAX_TOKENS - len(prefix) - 1
+        starts = range(0, len(tokens.ids), size)
+        return [[*prefix, *tokens.ids[start : start + size], LAST] for start in starts]
 
     def _encode_windows(self, tokens: list[list[int]]) -> Vectors:
         # Sorted by length, so that a batch needs little padding.
@@ -244,18 +280,22 @@ def _session(model: Path) -> "InferenceSession":
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
-def _tokenizer(file: Path) -> "Tokenizer":
-    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy
-
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.enable_truncation(MAX_TOKENS)
-    tokenizer.no_padding()
-    return tokenizer
+def _vector(file: Path) -> Vectors:
+    vector = np.load(file, allow_pickle=False)
+    if vector.shape != (DIMENSION,) or not np.isfinite(vector).all():
+        raise ValueError(f"not {DIMENSION} numbers")
+    return np.asarray(vector, np.float32)
 
 
-def _clean(text: str) -> str:
-    # The tokenizer refuses lone surrogates.
-    return text.strip()[:_MAX_CHARACTERS].encode(errors="replace").decode()
+def _opened(open_file: Callable[[Path], T], path: Path) -> T:
+    try:
+        return open_file(path)
+    except Exception as error:
+        raise _broken(path, f"cannot be loaded ({error})") from error
+
+
+def _unit(rows: Vectors) -> Vectors:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def _unreadable(path: Path, error: OSError) -> EmbedderUnavailable:

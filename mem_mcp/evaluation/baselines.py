@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.api.models import Memory
-from mem_mcp.embedding import Embedder
+from mem_mcp.embedding import Embedder, Role
 from mem_mcp.ranking.bm25 import bm25, match
 from mem_mcp.ranking.dense import VectorSet, dense_scores
 from mem_mcp.ranking.text_analysis import TermTable, terms
@@ -33,7 +33,7 @@ class Baselines:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._vectors: dict[tuple[str, Role], NDArray[np.float32]] = {}
 
     async def orders(
         self, query: str, candidates: Sequence[Memory], limit: int
@@ -45,21 +45,23 @@ class Baselines:
             candidates: all that it may find; at least one.
             limit: how many ids each ranking returns at most.
         """
-        vectors = await self._embed([query, *map(embedded_text, candidates)])
+        (asked,) = await self._embed([query], "query")
+        stored = await self._embed([*map(embedded_text, candidates)], "passage")
         words = bm25(
             match(terms(query), TermTable.of([terms(memory.text) for memory in candidates]))
         )
-        rankings = every_ranking(words, dense_scores(vectors[0], VectorSet.of(vectors[1:])).cosines)
+        rankings = every_ranking(words, dense_scores(asked, VectorSet.of(stored)).cosines)
         return {
             name: [candidates[row].memory_id for row in _order(scores)[:limit]]
             for name, scores in rankings.items()
         }
 
-    async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+    async def _embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        new = [text for text in dict.fromkeys(texts) if (text, role) not in self._vectors]
         if new:
-            self._vectors |= zip(new, await self._embedder.embed(new), strict=True)
-        return np.stack([self._vectors[text] for text in texts])
+            rows = await self._embedder.embed(new, role)
+            self._vectors |= {(text, role): row for text, row in zip(new, rows, strict=True)}
+        return np.stack([self._vectors[text, role] for text in texts])
 
 
 def every_ranking(words: RankingScores, meaning: RankingScores) -> dict[str, RankingScores]:

@@ -62,7 +62,7 @@ async def apply_plan(
     embedded = [*drafts, *(kept if material.waited else [])]
     texts = [*(memory.text for memory in embedded), *written_anew]
     heard = [*map(embedded_text, embedded), *written_anew]
-    vectors: list[Vector | None] = (await runtime.embed(heard))[0] if heard else []
+    vectors: list[Vector | None] = (await runtime.embed(heard, "passage"))[0] if heard else []
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
     for attempt in range(WRITE_ATTEMPTS):

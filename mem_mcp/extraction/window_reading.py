@@ -168,7 +168,7 @@ async def _near(
     runtime: Runtime, scope: Scope, part: ConversationWindow, now: datetime
 ) -> list[Memory]:
     """Return the memories nearest to any of the new messages, nearest first."""
-    vectors, _ = await runtime.embed([said.text for said in part.new])
+    vectors, _ = await runtime.embed([said.text for said in part.new], "passage")
     present = [vector for vector in vectors if vector is not None]
     if not present:
         return []

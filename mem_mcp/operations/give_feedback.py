@@ -167,7 +167,7 @@ class _Questions:
         named = {mark.recall_id for mark in given} - {""}
         traces = await runtime.traces.find_all(sorted(named), scope.user_id)
         queries = [text for text in dict.fromkeys(mark.query for mark in given) if text.strip()]
-        vectors, _ = await runtime.embed(queries) if queries else ([], [])
+        vectors, _ = await runtime.embed(queries, "query") if queries else ([], [])
         days = runtime.settings.recall.trace_days
         return cls(traces, dict(zip(queries, vectors, strict=True)), days)
 

@@ -82,7 +82,7 @@ async def _searched(
     whole = runtime.settings.recall.whole
     if await runtime.scopes.whole(runtime.store, every_list, whole) is not None:
         return dict.fromkeys(rows, await search(runtime, task, scope, every_list))
-    await runtime.embed([task])  # once, and kept for those that follow
+    await runtime.embed([task], "query")  # once, and kept for those that follow
     results = await asyncio.gather(*(search(runtime, task, scope, one) for one in rows.values()))
     return dict(zip(rows, results, strict=True))
 

@@ -29,7 +29,7 @@ async def reembed(
     """
     store, embedder = runtime.store, runtime.embedder
     announce(await _to_embed(runtime))
-    (probe,) = await embedder.embed(["How long are your vectors?"])
+    (probe,) = await embedder.embed(["How long are your vectors?"], "passage")
     async with store.alone("reembed"):
         await adopt(store, embedder.identity, len(probe))
         await runtime.fit(len(probe))

@@ -11,42 +11,37 @@ from collections.abc import Sequence
 import numpy as np
 
 from mem_mcp.ranking.arrays import Floats
-from mem_mcp.ranking.text_analysis import STOP_WORDS, terms
+from mem_mcp.ranking.text_analysis import terms
 
-LEAST_LIKENESS = 0.46
-"""Of two statements of which one may replace the other."""
-LEAST_COSINE = 0.2
+LEAST_LIKENESS = 0.6
+"""Of two statements of which one may replace the other: names 10 of 12 of these, and no others."""
+LEAST_COSINE = 0.3
 """Below it no two statements are that like."""
-_SHARED_WORDS = 0.3
-_CHANGE = 0.15
-# Usual cosine of statements that have nothing to do with each other: the bundled embedder was
-# taught English, and puts texts of other languages, and more so of other scripts, close together.
-_UNRELATED_ENGLISH, _UNRELATED_LATIN, _UNRELATED_OTHER = 0.2, 0.42, 0.56
-_LATIN_UP_TO = "\u024f"
-# English stop words that other languages have, too.
-_SHARED = """
-a in an me no do was am so on will as des die he if by at all has had or once ours re s t d m ll too
-don up us who not its over
-"""
-_AMBIGUOUS = frozenset(_SHARED.split())
-_WORDS = re.compile(r"[a-z']+")
+_SHARED_WORDS = 0.2
+_CHANGE = 0.25
+# Usual cosine of statements in one language that have nothing to do with each other.
+_UNRELATED = 0.2
 _ENGLISH = (
     "now|moved|switched|migrated|changed|joined|no longer|any ?more|again|instead|new|replace[sd]?|"
-    "renamed|upgraded|sold|stopped|quit|gave up|given up|dropped|retired|cancelled|postponed|"
-    "became|handed|took over|takes over|raised|lowered|these days|since then|from today"
+    "renamed|upgraded|rewritten|rewrote|sold|stopped|quit|resigned|gave up|given up|dropped|"
+    "retired|cancelled|postponed|"
+    "became|handed|took over|taken over|takes over|raised|lowered|these days|since then|from today"
 )
 _GERMAN = (
     "jetzt|nun|nicht mehr|ab sofort|ab heute|seitdem|inzwischen|mittlerweile|umgestiegen|"
+    "umgestellt|umgeschrieben|abgelöst|"
     "(?:um)?gezogen|gewechselt|verlegt|verschoben|ersetzt|umbenannt|geändert|übernimmt|übernommen|"
     r"abgeschafft|aufgehört|gekündigt|erhöht|gesenkt|wieder|neue[rsnm]?|statt|kein\w* \w+ mehr"
 )
 _FRENCH = (
     r"maintenant|désormais|dorénavant|à présent|ne \w+ plus|n'\w+ plus|déménagé\w*|remplac\w+|"
-    r"nouve\w+|renommée?|déplacée?|reportée?|changé|arrêté|quitté|rejoint|repris|augmenté|baissé"
+    r"nouve\w+|renommée?|déplacée?|reportée?|changé|arrêté|quitté|rejoint|repris|augmenté|"
+    "baissé|réécrite?|démissionné"
 )
 _SPANISH = (
     r"ahora|ya no|nuev[oa]s?|mud(?:é|ó|amos)|traslad(?:é|ó|amos)|cambi(?:é|ó|amos)|pasó|dej(?:é|ó)|"
-    r"reemplaz\w+|sustituy\w+|subió|bajó|en vez de|en lugar de|desde hoy"
+    r"reemplaz\w+|sustituy\w+|subió|bajó|en vez de|en lugar de|desde hoy|"
+    "reescrit[oa]|renunci[éó]"
 )
 _RUSSIAN = (
     r"теперь|больше не|переехал\w*|перен[её]с\w*|переш[её]?л\w*|перев[её]л\w*|переписал\w*|"  # noqa: RUF001
@@ -55,7 +50,7 @@ _RUSSIAN = (
 )
 _CHINESE = (
     "现在|如今|不再|改到|改为|改成|改用|换成|换了|搬到|搬家|迁到|已经|不用再|"
-    "新的|取代|升级|取消|跳槽"
+    "新的|取代|升级|取消|跳槽|辞职|重写"
 )
 _SAYS_CHANGE = re.compile(
     rf"\b(?:{_ENGLISH}|{_GERMAN}|{_FRENCH}|{_SPANISH}|{_RUSSIAN})\b|{_CHINESE}", re.IGNORECASE
@@ -65,8 +60,8 @@ _SAYS_CHANGE = re.compile(
 def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
     """Return how much others look like what a new statement replaces.
 
-    It grows with how far the cosine is above that of unrelated statements in the same language,
-    with the share of words that both have, and where the new one speaks of a change.
+    It grows with how far the cosine is above that of unrelated statements, with the share of words
+    that both have, and where the new one speaks of a change.
 
     Args:
         new: the new statement.
@@ -76,8 +71,7 @@ def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
     Returns:
         (n,) compare with LEAST_LIKENESS.
     """
-    unrelated = _unrelated(new)
-    above = (np.asarray(cosines, np.float64) - unrelated) / (1 - unrelated)
+    above = (np.asarray(cosines, np.float64) - _UNRELATED) / (1 - _UNRELATED)
     mine = {*terms(new).ids.tolist()}
     shared = np.array([_overlap(mine, {*terms(other).ids.tolist()}) for other in others])
     return np.asarray(above + _SHARED_WORDS * shared + _CHANGE * says_change(new))
@@ -86,13 +80,6 @@ def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
 def says_change(text: str) -> bool:
     """Return whether a text speaks of a change, in one of six languages."""
     return _SAYS_CHANGE.search(text) is not None
-
-
-def _unrelated(text: str) -> float:
-    if text.isascii() and ({*_WORDS.findall(text.lower())} & STOP_WORDS) - _AMBIGUOUS:
-        return _UNRELATED_ENGLISH
-    is_latin = all(letter <= _LATIN_UP_TO for letter in text if letter.isalpha())
-    return _UNRELATED_LATIN if is_latin else _UNRELATED_OTHER
 
 
 def _overlap(some: set[int], others: set[int]) -> float:

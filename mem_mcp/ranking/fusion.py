@@ -5,6 +5,7 @@ import numpy as np
 from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.constants import (
     EPSILON,
+    LEVEL_BY_COSINE,
     LEXICAL_WEIGHT_MAX,
     LEXICAL_WEIGHT_MIN,
     QUERY_LENGTH_RAMP,
@@ -68,17 +69,15 @@ def scaled_dense(cosines: Floats, lexical: Floats) -> Floats:
 def absolute_level(cosines: Floats, coverage: Floats) -> float:
     """Return how well the best candidate answers at all: 0..1, comparable between queries.
 
-    It is the maximum of two thirds cosine and one third coverage of the same candidate. Of all
-    mixes that were tried this one separates best the questions of LoCoMo that were asked of their
-    own conversation from those asked of another one, with names as they are and with names replaced
-    by the right ones.
+    It is the maximum of a mix of cosine and coverage of the same candidate.
 
     Args:
         cosines: (n,) not centred; NaN for a candidate without a vector.
         coverage: (n,) share of the query's terms that each candidate contains, 0..1.
     """
     near = np.where(np.isnan(cosines), coverage, np.maximum(cosines, 0.0))
-    return float(np.clip((2 * near + coverage) / 3, 0.0, 1.0).max())
+    level = LEVEL_BY_COSINE * near + (1 - LEVEL_BY_COSINE) * coverage
+    return float(np.clip(level, 0.0, 1.0).max())
 
 
 def ramp(value: float, low: float, high: float) -> float:

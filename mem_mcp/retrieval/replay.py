@@ -14,6 +14,7 @@ from mem_mcp.api.call import read
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.api.recall import Recall
+from mem_mcp.embedding import Role
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.ranking import least_score
@@ -168,7 +169,7 @@ class _Then:
         self.identity = space.embedder if space else ""  # a trace's vector is one of the space
         self.dimension = 0 if vector is None else len(vector)
 
-    async def embed(self, texts: Sequence[str]) -> Vector:
+    async def embed(self, texts: Sequence[str], role: Role) -> Vector:  # noqa: ARG002 - a protocol's
         """Return the question's vector for each text."""
         if self._vector is None:
             raise EmbedderUnavailable("none worked then, or the store has those of another since")

@@ -51,7 +51,7 @@ async def search(
     """
     relevance: dict[str, float] = {}
     async with runtime.recalls:
-        embedding = asyncio.create_task(runtime.embed([query]))
+        embedding = asyncio.create_task(runtime.embed([query], "query"))
         if runtime.store.space is None:  # the first vector sets the dimension
             await embedding
         loading = asyncio.create_task(runtime.feedback_cache.of(scope, row_filter, as_of))
@@ -71,7 +71,9 @@ async def search(
         with span("rank"):
             candidates = table.candidates
             now = as_of or row_filter.now
-            embedded = Query(text=query, vector=vector, now=now.timestamp(), zone=runtime.zone)
+            # Zeros: the embedder cannot read the query, and words alone decide.
+            read = vector if vector is not None and vector.any() else None
+            embedded = Query(text=query, vector=read, now=now.timestamp(), zone=runtime.zone)
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
             ranking = newer_first(query, candidates, ranking, table.current(now), signals)

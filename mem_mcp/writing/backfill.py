@@ -7,6 +7,7 @@ from time import monotonic
 
 import numpy as np
 
+from mem_mcp.embedding import Role
 from mem_mcp.llm import BATCH
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, fill, from_arrow, unfilled
@@ -63,7 +64,7 @@ async def embed_versions(
         if not rows.num_rows:
             break
         texts = [embedded_text(row.memory) for row in from_arrow(rows)]
-        vectors, degraded = await _embed(runtime, texts, batch, _until_commit(goes_on))
+        vectors, degraded = await _embed(runtime, texts, "passage", batch, _until_commit(goes_on))
         if vectors:
             ids = rows["version_id"].to_pylist()[: len(vectors)]
             await fill(store, ids, np.stack(vectors))
@@ -85,7 +86,11 @@ def _until_commit(goes_on: GoOn) -> GoOn:
 
 
 async def _embed(
-    runtime: Runtime, texts: Sequence[str], batch: int = BATCH, goes_on: GoOn = _always
+    runtime: Runtime,
+    texts: Sequence[str],
+    role: Role,
+    batch: int = BATCH,
+    goes_on: GoOn = _always,
 ) -> tuple[list[Vector], list[str]]:
     """Return the vectors of the first texts, as far as it goes on, and why others failed.
 
@@ -95,7 +100,7 @@ async def _embed(
     for start in range(0, len(texts), batch):
         if not await goes_on():
             break
-        some, degraded = await runtime.embed(texts[start : start + batch])
+        some, degraded = await runtime.embed(texts[start : start + batch], role)
         if degraded:
             return vectors, degraded
         vectors += [vector for vector in some if vector is not None]
@@ -108,6 +113,6 @@ async def _embed_questions(runtime: Runtime) -> list[str]:
     queries = dict(zip(*(rows[name].to_pylist() for name in ("question", "query")), strict=True))
     if not queries:
         return []
-    vectors, degraded = await _embed(runtime, [*queries.values()])
+    vectors, degraded = await _embed(runtime, [*queries.values()], "query")
     await log.fill("question", [*queries][: len(vectors)], vectors)
     return degraded

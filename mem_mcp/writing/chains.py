@@ -216,4 +216,4 @@ async def _embed(
     texts = {embedded_text(one) for one in memories if one.status != "deleted"} - {*vectors}
     asked = sorted(texts, key=len)
     if asked:
-        vectors |= dict(zip(asked, (await runtime.embed(asked))[0], strict=True))
+        vectors |= dict(zip(asked, (await runtime.embed(asked, "passage"))[0], strict=True))

@@ -36,7 +36,9 @@ class IdempotencyKey:
 
 def start_embedding(runtime: Runtime, memories: Sequence[Memory]) -> Embedding:
     """Embed memories in a task of its own."""
-    return asyncio.create_task(runtime.embed([embedded_text(memory) for memory in memories]))
+    return asyncio.create_task(
+        runtime.embed([embedded_text(memory) for memory in memories], "passage")
+    )
 
 
 @unbroken

@@ -148,7 +148,7 @@ async def add_marks(runtime: Runtime, marks: Sequence[Rating]) -> None:
     if not new:
         return
     questions = sorted({one.query for one in new if one.question})
-    vectors = dict(zip(questions, (await runtime.embed(questions))[0], strict=True))
+    vectors = dict(zip(questions, (await runtime.embed(questions, "query"))[0], strict=True))
     await runtime.ratings.add([replace(one, vector=vectors.get(one.query)) for one in new])
 
 
@@ -159,7 +159,7 @@ async def add_traces(runtime: Runtime, traces: Sequence[Trace]) -> None:
     if not new:
         return
     questions = sorted({one.query for one in new if one.query})
-    vectors = dict(zip(questions, (await runtime.embed(questions))[0], strict=True))
+    vectors = dict(zip(questions, (await runtime.embed(questions, "query"))[0], strict=True))
     await runtime.traces.store([replace(one, vector=vectors.get(one.query)) for one in new])
 
 

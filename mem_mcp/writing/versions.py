@@ -72,6 +72,6 @@ async def with_embedding(
         return old.vector, fields
     text = fields["text"]
     (vector,), _ = await runtime.embed(
-        [embedded_text(old.memory.model_copy(update={"text": text}))]
+        [embedded_text(old.memory.model_copy(update={"text": text}))], "passage"
     )
     return vector, {**fields, "content_hash": content_hash(text)}

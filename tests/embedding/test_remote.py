@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.cli import reembed
 from mem_mcp.cli.app import app
-from mem_mcp.embedding import RemoteEmbedder
+from mem_mcp.config.settings import EmbeddingSettings
+from mem_mcp.embedding import RemoteEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, StoreError
 from mem_mcp.store import Store, open_store
 from mem_mcp.store.schema import active, spaces
@@ -191,8 +192,8 @@ async def test_long_and_empty_texts_are_sent_as_providers_take_them(
     server.answer = by_letters
     async with AsyncMemory.open(configured()) as memory:
         await memory.remember("é" * 9_000)
-    embedder = RemoteEmbedder(REMOTE, asked := Asked())
-    await embedder.embed(["", " \n", "\ud800 broken"])
+    embedder = RemoteEmbedder(REMOTE, asked := Asked(), {"query": "", "passage": ""})
+    await embedder.embed(["", " \n", "\ud800 broken"], "passage")
     assert texts_sent(server) == ["é" * 4_000]
     assert asked.texts == ["-", "-", "? broken"]
 
@@ -206,6 +207,71 @@ class Asked:
     async def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         self.texts += texts
         return [[1.0, 0.0] for _ in texts]
+
+
+# Prefixes.
+
+
+async def test_questions_and_texts_get_the_prefixes_that_the_family_was_taught(
+    configured: Callable[..., Settings], server: LLMServer
+):
+    server.answer = by_letters
+    async with AsyncMemory.open(configured("openai/nomic-embed-text")) as memory:
+        await memory.remember(TEXTS[0])
+        await memory.recall("who plays?")
+    assert texts_sent(server) == [f"search_document: {TEXTS[0]}", "search_query: who plays?"]
+
+
+async def test_prefixes_of_the_settings_win_and_tell_in_the_identity(
+    configured: Callable[..., Settings], server: LLMServer, opened: Callable[[], Any]
+):
+    server.answer = by_letters
+    given = {"model": "openai/nomic-embed-text", "api_base": server.url}
+    own = {**given, "query_prefix": "Q ", "passage_prefix": ""}
+    async with AsyncMemory.open(configured(embedding=own)) as memory:
+        await memory.remember(TEXTS[0])
+        await memory.recall("who plays?")
+    assert texts_sent(server) == [TEXTS[0], "Q who plays?"]
+    async with opened() as store:
+        assert await embedders(store) == {'openai/nomic-embed-text ["Q ", ""]'}
+    with pytest.raises(StoreError, match="mem-mcp reembed"):
+        await filled(configured("openai/nomic-embed-text"))
+
+
+@pytest.mark.parametrize(
+    ("model", "query", "passage"),
+    [
+        ("openai/text-embedding-3-small", "", ""),
+        ("ollama/all-minilm", "", ""),
+        ("huggingface/intfloat/multilingual-e5-large", "query: ", "passage: "),
+        ("ollama/jeffh/intfloat-e5-base-v2:f16", "query: ", "passage: "),
+        ("huggingface/intfloat/multilingual-e5-large-instruct", "Instruct: ", ""),
+        ("ollama/nomic-embed-text:v1.5", "search_query: ", "search_document: "),
+        ("ollama/mxbai-embed-large", "Represent this sentence", ""),
+        ("huggingface/BAAI/bge-small-en-v1.5", "Represent this sentence", ""),
+        ("huggingface/BAAI/bge-base-zh-v1.5", "为这个句子", ""),
+        ("ollama/bge-m3", "", ""),
+        ("ollama/snowflake-arctic-embed:33m", "Represent this sentence", ""),
+        ("ollama/snowflake-arctic-embed2", "query: ", ""),
+        ("huggingface/Snowflake/snowflake-arctic-embed-l-v2.0", "query: ", ""),
+        ("ollama/qwen3-embedding:0.6b", "Instruct: ", ""),
+        ("huggingface/Alibaba-NLP/gte-Qwen2-1.5B-instruct", "Instruct: ", ""),
+        ("huggingface/thenlper/gte-large", "", ""),
+        ("ollama/embeddinggemma", "task: search result | query: ", "title: none | text: "),
+    ],
+)
+async def test_the_family_is_known_by_its_name(model: str, query: str, passage: str):
+    before = prefixes(EmbeddingSettings(model=model))
+    assert before["query"].startswith(query)
+    assert bool(before["query"]) == bool(query)
+    assert before["passage"] == passage
+    assert (identity(model, before) == model) == (not query)
+
+
+async def test_the_empty_prefix_is_none_and_keeps_the_plain_name():
+    model = "ollama/nomic-embed-text"
+    before = prefixes(EmbeddingSettings(model=model, query_prefix="", passage_prefix=""))
+    assert identity(model, before) == model
 
 
 # From one to another.

@@ -19,7 +19,7 @@ from llm_server import LLMServer, Reply, Request, failing
 
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.config import LLMSettings
-from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, RemoteEmbedder
+from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, RemoteEmbedder, Role
 from mem_mcp.errors import EmbedderUnavailable, LLMError
 from mem_mcp.llm import Gateway
 from mem_mcp.store import Space, Store, adopt, open_store, schema
@@ -127,9 +127,13 @@ async def without_vector(settings: Settings) -> list[str]:
 )
 async def test_what_is_no_vector_is_refused(asked: Gateway, server: LLMServer, row: object):
     server.always(vectors([row]))
-    embedder = RemoteEmbedder(REMOTE, partial(asked.embed, model=REMOTE, api_base=server.url))
+    embedder = RemoteEmbedder(
+        REMOTE,
+        partial(asked.embed, model=REMOTE, api_base=server.url),
+        {"query": "", "passage": ""},
+    )
     with pytest.raises(EmbedderUnavailable):
-        await embedder.embed(TEXTS[:1])
+        await embedder.embed(TEXTS[:1], "passage")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ class _Numbers:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
-    async def embed(self, texts: Any) -> Any:
+    async def embed(self, texts: Any, role: Role) -> Any:
         self.asked.append([*texts])
         return np.array([[len(text), len(self.asked)] for text in texts], np.float32).reshape(-1, 2)
 
@@ -196,20 +200,27 @@ class _Numbers:
 async def test_kept_vectors_are_right_and_nobodys_to_change():
     embedder = CachedEmbedder(behind := _Numbers())
     for texts in (["a", "bb"], ["bb", "ccc", "bb"], ["a"], ["a", "bb", "ccc"]):
-        found = await embedder.embed(texts)
+        found = await embedder.embed(texts, "passage")
         assert found[:, 0].tolist() == [len(text) for text in texts]
         found[:] = -1
-    assert (await embedder.embed([])).shape == (0, 2)
+    assert (await embedder.embed([], "passage")).shape == (0, 2)
     assert behind.asked == [["a", "bb"], ["ccc"], []]
+
+
+async def test_what_is_kept_of_one_role_is_not_given_for_another():
+    embedder = CachedEmbedder(behind := _Numbers())
+    await embedder.embed(["a"], "passage")
+    await embedder.embed(["a"], "query")
+    assert behind.asked == [["a"], ["a"]]
 
 
 async def test_what_is_kept_stays_small(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mem_mcp.embedding.cached._MOST_BYTES", 16)
     embedder = CachedEmbedder(behind := _Numbers())
-    found = await embedder.embed(["a", "bb", "ccc"])
+    found = await embedder.embed(["a", "bb", "ccc"], "passage")
     assert found[:, 0].tolist() == [1, 2, 3]
-    await embedder.embed(["ccc", "bb"])
-    found = await embedder.embed(["dddd", "bb", "a"])
+    await embedder.embed(["ccc", "bb"], "passage")
+    found = await embedder.embed(["dddd", "bb", "a"], "passage")
     assert found[:, 0].tolist() == [4, 2, 1]
     assert behind.asked == [["a", "bb", "ccc"], ["dddd", "a"]]
 

@@ -114,7 +114,7 @@ def test_the_command_reads_a_folder(folder, tmp_path):
 
 @pytest.mark.anyio
 async def test_noise_is_the_same_for_the_same_text_and_has_no_other_likeness():
-    rows = await NoiseEmbedder().embed(["tea", "tea", *(f"text {n}" for n in range(50))])
+    rows = await NoiseEmbedder().embed(["tea", "tea", *(f"text {n}" for n in range(50))], "query")
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert (rows[0] == rows[1]).all()
     assert np.abs(rows[2:] @ rows[0]).max() < 0.3

@@ -50,9 +50,9 @@ MISLED = """text,category
 When will my new card arrive?,blue_form
 Where is my new card?,blue_form
 Has my new card arrived?,blue_form
-My new card has not arrived yet,blue_form
+Where has my new card gone?,blue_form
 When is my new card here?,blue_form
-"I want another PIN, please",red_form
+"A PIN for the app on my phone, please",red_form
 """
 
 
@@ -347,7 +347,7 @@ async def test_a_file_of_messages_that_cannot_be_used_is_named(misled, settings,
 
 @pytest.mark.anyio
 async def test_messages_in_another_encoding_are_named(misled, settings):
-    misled.write_bytes(MISLED.replace("yet", "yét").encode("latin-1"))
+    misled.write_bytes(MISLED.replace("gone", "goné").encode("latin-1"))
     await _refused("stream", misled, settings, "not UTF-8")
 
 

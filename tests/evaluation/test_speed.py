@@ -149,19 +149,19 @@ async def test_a_text_is_embedded_once_and_its_copies_are_near_but_not_equal():
         identity, dimension = "counting", 384
         asked = 0
 
-        async def embed(self, texts: Any) -> Any:
+        async def embed(self, texts: Any, role: str) -> Any:
             self.asked += len(texts)
             return np.eye(384, dtype=np.float32)[: len(texts)]
 
     inner = Counting()
     embedder = CopyingEmbedder(inner, seed=0)
-    first, second = await embedder.embed(["tea", "tea"])
-    (third,) = await embedder.embed(["tea"])
+    first, second = await embedder.embed(["tea", "tea"], "passage")
+    (third,) = await embedder.embed(["tea"], "passage")
     assert inner.asked == 1
     assert first @ first == pytest.approx(1)
     for copy in (second, third):
         assert 0.8 < first @ copy < 0.99
-    assert (await embedder.embed([])).shape == (0, 384)
+    assert (await embedder.embed([], "passage")).shape == (0, 384)
 
 
 def test_steps_that_run_together_leave_no_negative_rest():

@@ -63,7 +63,9 @@ async def status(memory: AsyncMemory, memory_id: str, **scope: Any) -> str:
     return (await memory.get_memory(memory_id, **scope)).memory.status
 
 
-async def without_vectors(_self: object, texts: list[str]) -> tuple[list[None], list[str]]:
+async def without_vectors(
+    _self: object, texts: list[str], _role: str
+) -> tuple[list[None], list[str]]:
     return [None] * len(texts), ["no embedder"]
 
 

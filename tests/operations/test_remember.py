@@ -721,7 +721,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "SHA256SUMS", "everything"])
+@pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.bin", "SHA256SUMS", "everything"])
 async def test_without_the_embedder_words_still_work_and_it_is_said(
     settings: Settings, model: Path, missing: str
 ):

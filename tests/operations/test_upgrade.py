@@ -17,7 +17,7 @@ from llm_server import LLMServer
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.cli import doctor_checks
 from mem_mcp.cli.stats_text import stats_lines
-from mem_mcp.embedding import BundledEmbedder
+from mem_mcp.embedding import BundledEmbedder, Role
 from mem_mcp.errors import EmbedderUnavailable, StoreError
 from mem_mcp.evaluation.harness import memory_with
 from mem_mcp.store import Store, Vector, open_store
@@ -38,8 +38,8 @@ class Former:
     def __init__(self, todays: BundledEmbedder) -> None:
         self._todays = todays
 
-    async def embed(self, texts: Sequence[str], *_: Any) -> Vector:
-        return np.roll(await self._todays.embed(texts), 7, axis=1)
+    async def embed(self, texts: Sequence[str], role: Role) -> Vector:
+        return np.roll(await self._todays.embed(texts, role), 7, axis=1)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ async def test_a_store_of_the_former_model_opens_as_before_and_is_embedded_again
         assert {name for _, name in await embedders(store)} == {TODAYS}
         with closing(BundledEmbedder()) as todays:
             for row in await store.read({}, columns=["text", "vector"]):
-                (expected,) = await todays.embed([row.memory.text])
+                (expected,) = await todays.embed([row.memory.text], "passage")
                 assert row.vector is not None
                 assert float(row.vector @ expected) > 0.999
 

@@ -30,7 +30,7 @@ def test_the_pairs_are_many_and_halved():
 async def test_what_may_be_replaced_is_told_from_what_has_nothing_to_do_with_it(half: str):
     texts = sorted({pair[side] for pair in PAIRS for side in ("old", "new")})
     embedder = BundledEmbedder()
-    vectors = dict(zip(texts, await embedder.embed(texts), strict=True))
+    vectors = dict(zip(texts, await embedder.embed(texts, "passage"), strict=True))
     embedder.close()
 
     def is_named(old: str, new: str) -> bool:

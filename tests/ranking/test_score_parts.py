@@ -147,7 +147,7 @@ def test_candidates_far_from_the_query_do_not_speak_for_each_other():
 
 def test_the_level_is_of_one_and_the_same_candidate():
     assert absolute_level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
-    assert absolute_level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.6)
+    assert absolute_level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.765)
     assert absolute_level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
 
 

@@ -66,8 +66,8 @@ async def embedded(texts: Sequence[str], truth: Sequence[str], actions: Sequence
         actions: the names of all actions.
     """
     with closing(BundledEmbedder()) as embedder:
-        vectors = await embedder.embed(texts)
-        names = await embedder.embed([name.replace("_", " ") for name in actions])
+        vectors = await embedder.embed(texts, "passage")
+        names = await embedder.embed([name.replace("_", " ") for name in actions], "passage")
     return Stream(
         texts=texts,
         truth=[actions.index(name) for name in truth],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.api.models import Model
-from mem_mcp.embedding import BundledEmbedder
+from mem_mcp.embedding import BundledEmbedder, Role
 from mem_mcp.evaluation.baselines import Baselines
 from mem_mcp.evaluation.datasets.dataset import Case
 from mem_mcp.evaluation.datasets.xquad import ENGLISH
@@ -30,7 +30,11 @@ class NoiseEmbedder:
     identity = "noise"
     dimension = 384
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        role: Role,  # noqa: ARG002 - a protocol's
+    ) -> NDArray[np.float32]:
         """Embed texts; equal texts get equal vectors."""
         rows = np.zeros((len(texts), self.dimension), np.float32)
         for place, text in enumerate(texts):

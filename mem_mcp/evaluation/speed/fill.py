@@ -20,7 +20,7 @@ import numpy as np
 
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.config import Settings
-from mem_mcp.embedding import BundledEmbedder, Embedder
+from mem_mcp.embedding import BundledEmbedder, Embedder, Role
 from mem_mcp.evaluation.datasets import locomo
 from mem_mcp.evaluation.harness import memory_with
 from mem_mcp.store import Vector, Version
@@ -183,7 +183,7 @@ class CopyingEmbedder:
     def __init__(self, embedder: Embedder, seed: int) -> None:
         self._embedder = embedder
         self._draw = np.random.default_rng(seed)
-        self._kept: dict[str, Vector] = {}
+        self._kept: dict[tuple[str, Role], Vector] = {}
 
     @property
     def identity(self) -> str:
@@ -195,17 +195,19 @@ class CopyingEmbedder:
         """The length of a vector."""
         return self._embedder.dimension
 
-    async def embed(self, texts: Sequence[str]) -> Vector:
+    async def embed(self, texts: Sequence[str], role: Role) -> Vector:
         """Embed texts; see `Embedder.embed`."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        if new:
-            self._kept |= zip(new, await self._embedder.embed(new), strict=True)
-        first = set(new)
+        first = {text for text in texts if (text, role) not in self._kept}
+        if first:
+            new = sorted(first)
+            rows = await self._embedder.embed(new, role)
+            self._kept |= {(text, role): row for text, row in zip(new, rows, strict=True)}
         vectors = []
         for text in texts:
-            vectors.append(self._kept[text] if text in first else self._noisy(self._kept[text]))
+            kept = self._kept[text, role]
+            vectors.append(kept if text in first else self._noisy(kept))
             first.discard(text)
-        return np.stack(vectors) if vectors else await self._embedder.embed([])
+        return np.stack(vectors) if vectors else await self._embedder.embed([], role)
 
     def _noisy(self, vector: Vector) -> Vector:
         noise = self._draw.standard_normal(vector.size, dtype=np.float32)
@@ -224,7 +226,9 @@ async def fill(settings: Settings, corpus: Corpus, size: int, seed: int, advance
                 advance(len(numbers))
             for numbers in _batches(by_calls, size, _BULK):
                 memories = [_memory(corpus, number, size) for number in numbers]
-                vectors = await embedder.embed([embedded_text(each) for each in memories])
+                vectors = await embedder.embed(
+                    [embedded_text(each) for each in memories], "passage"
+                )
                 await store.apply([Version(*row) for row in zip(memories, vectors, strict=True)])
                 advance(len(numbers))
             await memory.maintain()

@@ -117,7 +117,7 @@ async def batch_writes(rig: Rig) -> list[Figure]:
         lambda number: rig.memory.remember_many(
             [{"content": text, "user_id": _BATCH_USER} for text in batches[number]]
         ),
-        lambda number: rig.floor.embedder.embed(batches[number]),
+        lambda number: rig.floor.embedder.embed(batches[number], "passage"),
         rounds,
     )
     rates = [size / seconds for seconds in ours], [size / seconds for seconds in floor]
@@ -130,7 +130,7 @@ def _text(rig: Rig, number: int) -> str:
 
 async def planner_searches(rig: Rig) -> list[PlannerSearch]:
     """Search at every selectivity, once as the planner chooses and once exactly."""
-    vectors = await rig.floor.embedder.embed(rig.ask(rig.repetitions.searches))
+    vectors = await rig.floor.embedder.embed(rig.ask(rig.repetitions.searches), "query")
     rows = [await _planned(rig, "100 %", vectors, {}, "")]
     for name, one_in in _ONE_IN.items():
         tag = TAGS[one_in]

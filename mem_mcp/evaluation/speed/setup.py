@@ -67,7 +67,7 @@ class Floor:
 
     async def recall(self, question: str, where: str) -> None:
         """Embed a question, and search for it by meaning and by words."""
-        (vector,) = await self.embedder.embed([question])
+        (vector,) = await self.embedder.embed([question], "query")
         await self.exact(vector, where, ["memory_id", "text"])
         words = self._table.query().nearest_to_text(question).where(where).limit(LIMIT)
         await words.select(["memory_id", "text", "_score"]).to_arrow()
@@ -80,7 +80,7 @@ class Floor:
 
     async def remember(self, text: str, name: str) -> None:
         """Embed a text and add its row, whose id is made of `name`."""
-        (vector,) = await self.embedder.embed([text])
+        (vector,) = await self.embedder.embed([text], "passage")
         memory = new_memory(Scope(user_id="floor"), text, utc_now(), kind="fact")
         identity = {"memory_id": f"floor-{name}", "version_id": f"floor-{name}.1"}
         version = Version(memory.model_copy(update=identity), vector)
@@ -174,6 +174,6 @@ async def rigged(
         ):
             await memory.warm()
             await other.warm()
-            await embedder.embed(["warm"])
+            await embedder.embed(["warm"], "query")
             floor, questions = Floor(store, embedder), corpus.endless_questions()
             yield Rig(settings, size, repetitions, corpus, questions, memory, other, store, floor)
