@@ -384,9 +384,10 @@ async def _best(
         search: takes columns, the most rows to return, and what they must meet.
         rated: the column that the search adds, `_score` or `_distance`.
         filters: conditions that a row must meet.
-        columns: to return, version_id among them.
+        columns: to return beside version_id.
         limit: the most rows.
     """
+    columns = list(dict.fromkeys(["version_id", *columns]))
     rows = _in_order(await search(columns, limit + 1, filters), rated)
     if rows.num_rows <= limit or rows[rated][limit] != rows[rated][limit - 1]:
         return rows.slice(0, limit)
