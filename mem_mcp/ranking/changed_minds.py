@@ -11,13 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from mem_mcp.ranking.arrays import Floats
-from mem_mcp.ranking.text_analysis import STOP_WORDS, terms
+from mem_mcp.ranking.stop_words import ENGLISH
+from mem_mcp.ranking.text_analysis import terms
 
 LEAST_LIKENESS = 0.46
 """Of two statements of which one may replace the other."""
 LEAST_COSINE = 0.2
 """Below it no two statements are that like."""
 _SHARED_WORDS = 0.3
+_WORDS_ALONE = 0.11
+"""Where there is no cosine: two statements must share 35 % of the words of the shorter one."""
 _CHANGE = 0.15
 # Usual cosine of statements that have nothing to do with each other: the bundled embedder was
 # taught English, and puts texts of other languages, and more so of other scripts, close together.
@@ -62,21 +65,30 @@ def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
     Args:
         new: the new statement.
         others: (n) older ones.
-        cosines: (n,) of their vectors with the new one's.
+        cosines: (n,) of their vectors with the new one's; NaN where one of them has none, and then
+            words alone decide.
 
     Returns:
         (n,) compare with LEAST_LIKENESS.
     """
     unrelated = _unrelated(new)
     above = (np.asarray(cosines, np.float64) - unrelated) / (1 - unrelated)
-    mine = {*terms(new).ids.tolist()}
-    shared = np.array([_overlap(mine, {*terms(other).ids.tolist()}) for other in others])
-    says_change = float(_SAYS_CHANGE.search(new) is not None)
-    return np.asarray(above + _SHARED_WORDS * shared + _CHANGE * says_change)
+    shared = shared_words(new, others)
+    change = _CHANGE * (_SAYS_CHANGE.search(new) is not None)
+    by_words = shared + _WORDS_ALONE + change * (shared > 0)
+    return np.where(np.isnan(above), by_words, above + _SHARED_WORDS * shared + change)
+
+
+def shared_words(text: str, others: Sequence[str]) -> Floats:
+    """Return (n,) the share of the words of the shorter text, 0..1, that both texts have."""
+    mine = terms(text)
+    stems = {*mine.stems.tolist()}
+    theirs = ({*terms(other, mine.language).stems.tolist()} for other in others)
+    return np.array([_overlap(stems, each) for each in theirs])
 
 
 def _unrelated(text: str) -> float:
-    if text.isascii() and ({*_WORDS.findall(text.lower())} & STOP_WORDS) - _AMBIGUOUS:
+    if text.isascii() and ({*_WORDS.findall(text.lower())} & ENGLISH) - _AMBIGUOUS:
         return _UNRELATED_ENGLISH
     is_latin = all(letter <= _LATIN_UP_TO for letter in text if letter.isalpha())
     return _UNRELATED_LATIN if is_latin else _UNRELATED_OTHER
