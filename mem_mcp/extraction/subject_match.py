@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from mem_mcp.extraction.quotes import words
-from mem_mcp.ranking.text_analysis import STOP_WORDS
+from mem_mcp.ranking.stop_words import ENGLISH
 
 # What says nothing in the languages beside English that are most written to agents.
 _EMPTY = """
@@ -24,7 +24,7 @@ het een van en is niet ik mijn zijn op voor met dat
 في من على إلى أن عن هو هي أنا لا ما هذا هذه كان مع
 में मैं है हैं हूँ का की के को से ने पर और यह वह मेरा मेरी मेरे था थी नहीं
 """  # noqa: RUF001
-EMPTY_WORDS = STOP_WORDS | words(_EMPTY)
+EMPTY_WORDS = ENGLISH | words(_EMPTY)
 """Words that say nothing by themselves, in several languages."""
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"

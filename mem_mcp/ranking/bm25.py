@@ -1,16 +1,15 @@
 """Lexical scores: BM25, with the candidates as the collection."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from mem_mcp.ranking.arrays import Floats, Integers
-from mem_mcp.ranking.constants import BM25_B, BM25_K1, EPSILON, QUERY_TERMS_MAX
-from mem_mcp.ranking.text_analysis import Terms, TermTable
+from mem_mcp.ranking.arrays import Booleans, Floats, Integers
+from mem_mcp.ranking.constants import BM25_B, BM25_K1, EPSILON, EXACT_SHARE, QUERY_TERMS_MAX
+from mem_mcp.ranking.text_analysis import Terms, TermTable, is_exact
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(NamedTuple):
     """How often each of the query's q terms occurs in each of n texts."""
 
     counts: Floats
@@ -18,33 +17,36 @@ class Matches:
     lengths: Floats
     """(n,) terms of each text."""
     weights: Floats
-    """(q,) occurrences of each term in the query."""
+    """(q,) occurrences of each term in the query; an exact form counts `EXACT_SHARE`."""
+    exact: Booleans
+    """(q,) whether a term is the exact form of a word, beside its stem."""
     absent: int
-    """Distinct terms of the query that no text contains."""
+    """Distinct stems of the query that no text contains."""
+    known: float
+    """Share of the query's distinct stems that some text contains, 0..1."""
 
 
 def match(query: Terms, texts: TermTable) -> Matches:
     """Count the query's terms in each text.
 
-    The cost is one pass over the texts' distinct terms, however long the query is; of a very long
-    query only the `QUERY_TERMS_MAX` terms of the greatest weight are kept.
+    The cost grows with the places where they occur; of a very long query only the
+    `QUERY_TERMS_MAX` terms of the greatest weight are kept.
     """
-    order = np.argsort(query.ids)
-    wanted, weights = query.ids[order], query.counts[order]
+    exact = is_exact(query.ids)
+    weights = np.where(exact, EXACT_SHARE, 1.0) * query.counts
     size = texts.lengths.size
-    if not size or not wanted.size:
-        return Matches(np.zeros((size, 0)), texts.lengths, np.zeros(0), wanted.size)
-    column = np.minimum(np.searchsorted(wanted, texts.ids), wanted.size - 1)
-    hit = np.flatnonzero(wanted[column] == texts.ids)
-    row, column = texts.rows[hit], column[hit]
-    frequency = np.bincount(column, minlength=wanted.size)
+    places, column = texts.places(query.ids)
+    frequency = np.bincount(column, minlength=query.ids.size)
     kept = _weightiest(frequency, weights, size)
-    place = np.full(wanted.size, -1)
+    place = np.full(query.ids.size, -1)
     place[kept] = np.arange(kept.size)
     inside = place[column] >= 0
     counts = np.zeros((size, kept.size))
-    counts[row[inside], place[column[inside]]] = texts.counts[hit[inside]]
-    return Matches(counts, texts.lengths, weights[kept], int((frequency == 0).sum()))
+    counts[texts.rows[places[inside]], place[column[inside]]] = texts.counts[places[inside]]
+    stems = int((~exact).sum())
+    absent = int(((frequency == 0) & ~exact).sum())
+    known = (stems - absent) / max(stems, 1)
+    return Matches(counts, texts.lengths, weights[kept], exact[kept], absent, known)
 
 
 def bm25(matches: Matches) -> Floats:
@@ -66,8 +68,8 @@ def attainable(matches: Matches) -> float:
 
 
 def coverage(matches: Matches) -> Floats:
-    """Return (n,) the share of the query's terms, by idf, that each text contains: 0..1."""
-    idf = _term_idf(matches)
+    """Return (n,) the share of the query's stems, by idf, that each text contains: 0..1."""
+    idf = np.where(matches.exact, 0.0, _term_idf(matches))
     total = idf.sum() + _absent_idf(matches)
     return np.asarray((matches.counts > 0) @ idf / max(total, EPSILON))
 

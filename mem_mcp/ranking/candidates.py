@@ -11,6 +11,7 @@ from mem_mcp.ranking.arrays import Booleans, Floats, Integers, Vectors
 from mem_mcp.ranking.conversation_context import Neighbours, neighbours_in_runs
 from mem_mcp.ranking.dense import VectorSet
 from mem_mcp.ranking.entity_graph import Edge, EntityGraph
+from mem_mcp.ranking.language import prevailing
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
 _QUESTION_MARKS = ("?", "\uff1f", "\u061f")
@@ -22,7 +23,7 @@ class Query:
 
     text: str
     vector: Vectors | None
-    """(d,) its embedding, not 0 but of any length; None without an embedder."""
+    """(d,) its embedding, of any length; None, or zeros, where there is none."""
     now: float
     """Epoch seconds."""
     zone: tzinfo = UTC
@@ -39,7 +40,7 @@ class Candidates:
     memory_ids: Sequence[str]
     texts: Sequence[str]
     vectors: Vectors
-    """(n, d) from the same embedder as the query's; a row of NaN for a memory without a vector."""
+    """(n, d) from the same embedder as the query's; a row of NaN or zeros for none."""
     run_ids: Sequence[str | None]
     """Unique across users and agents: equal ids mean the same conversation."""
     positions: Integers
@@ -70,9 +71,17 @@ class Candidates:
         return {memory_id: row for row, memory_id in enumerate(self.memory_ids)}
 
     @cached_property
+    def language(self) -> str:
+        """The language of most of the texts, an ISO 639-1 code; empty where none is that of most.
+
+        It is taken for that of a text whose own words do not tell.
+        """
+        return prevailing(terms(text).language for text in self.texts)
+
+    @cached_property
     def terms(self) -> TermTable:
         """The terms of the texts."""
-        return TermTable.of([terms(text) for text in self.texts])
+        return TermTable.of([terms(text, self.language) for text in self.texts])
 
     @cached_property
     def vector_set(self) -> VectorSet:

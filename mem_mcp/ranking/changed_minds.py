@@ -19,6 +19,8 @@ LEAST_COSINE = 0.3
 """Below it no two statements are that like."""
 _SHARED_WORDS = 0.2
 _CHANGE = 0.25
+_WORDS_ALONE, _CHANGE_ALONE = 0.25, 0.15
+"""Where there is no cosine: two statements must share 35 % of the words of the shorter one."""
 # Usual cosine of statements in one language that have nothing to do with each other.
 _UNRELATED = 0.2
 _ENGLISH = (
@@ -66,15 +68,24 @@ def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
     Args:
         new: the new statement.
         others: (n) older ones.
-        cosines: (n,) of their vectors with the new one's.
+        cosines: (n,) of their vectors with the new one's; NaN where one of them has none, and then
+            words alone decide.
 
     Returns:
         (n,) compare with LEAST_LIKENESS.
     """
     above = (np.asarray(cosines, np.float64) - _UNRELATED) / (1 - _UNRELATED)
-    mine = {*terms(new).ids.tolist()}
-    shared = np.array([_overlap(mine, {*terms(other).ids.tolist()}) for other in others])
-    return np.asarray(above + _SHARED_WORDS * shared + _CHANGE * says_change(new))
+    shared, change = shared_words(new, others), float(says_change(new))
+    by_words = shared + _WORDS_ALONE + _CHANGE_ALONE * change * (shared > 0)
+    return np.where(np.isnan(above), by_words, above + _SHARED_WORDS * shared + _CHANGE * change)
+
+
+def shared_words(text: str, others: Sequence[str]) -> Floats:
+    """Return (n,) the share of the words of the shorter text, 0..1, that both texts have."""
+    mine = terms(text)
+    stems = {*mine.stems.tolist()}
+    theirs = ({*terms(other, mine.language).stems.tolist()} for other in others)
+    return np.array([_overlap(stems, each) for each in theirs])
 
 
 def says_change(text: str) -> bool:

@@ -15,6 +15,7 @@ from mem_mcp.ranking.constants import (
     EPSILON,
     NEIGHBOUR_COSINE,
 )
+from mem_mcp.ranking.dense import has_vector
 from mem_mcp.ranking.fusion import ramp
 
 WINDOWS: tuple[tuple[int, ...], ...] = ((-1,), (-1, 1), (-2, -1, 1, 2))
@@ -55,7 +56,7 @@ def neighbours_in_runs(
         run_ids: (n) None for no run.
         positions: (n,) -1 for none.
         lengths: (n,) in terms.
-        vectors: (n, d) a row of NaN for none.
+        vectors: (n, d) a row of NaN or zeros for none.
     """
     before, after = _adjacent(run_ids, positions)
     trust = _coherence(before, vectors)
@@ -96,7 +97,7 @@ def _coherence(before: Integers, vectors: Vectors) -> float:
     linked = np.flatnonzero(before >= 0)
     sample = linked[:: max(1, linked.size // COHERENCE_SAMPLE)]
     first, second = vectors[sample], vectors[before[sample]]
-    embedded = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    embedded = has_vector(first) & has_vector(second)
     if not embedded.any():
         return 1.0
     first, second = first[embedded], second[embedded]

@@ -43,9 +43,10 @@ class VectorSet:
         """Prepare vectors.
 
         Args:
-            vectors: (n, d) of any length; a row with a NaN or an infinity counts as no vector.
+            vectors: (n, d) of any length; a row with a NaN or an infinity counts as no vector, and
+                one of zeros, which an embedder gives for what it cannot read.
         """
-        present = np.asarray(np.isfinite(vectors).all(axis=1))
+        present = has_vector(vectors)
         rows = vectors if present.all() else vectors[present]
         lengths = np.maximum(np.linalg.norm(rows, axis=1), EPSILON)
         mean = (1 / lengths) @ rows / (len(rows) + CENTRING_PRIOR)
@@ -60,10 +61,10 @@ def dense_scores(query: Vectors | None, vectors: VectorSet) -> DenseScores:
     well made every data set worse).
 
     Args:
-        query: (d,) of any length; None if there is no vector.
+        query: (d,) of any length; None, or zeros, if there is no vector.
         vectors: The candidates'.
     """
-    if query is None or not np.isfinite(query).all() or not vectors.rows.size:
+    if query is None or not has_vector(query[None])[0] or not vectors.rows.size:
         nothing = np.full(vectors.present.size, np.nan)
         return DenseScores(nothing, nothing, 0.0, 0.0)
     mean, with_mean = vectors.mean, vectors.with_mean
@@ -82,6 +83,11 @@ def dense_scores(query: Vectors | None, vectors: VectorSet) -> DenseScores:
         min(float(cosines.max()), 1.0),
         (float(unit @ mean) - float(with_mean.mean())) / deviation,
     )
+
+
+def has_vector(vectors: Vectors) -> Booleans:
+    """Return (n,) which rows of (n, d) are vectors: those without NaN, infinity, or zeros alone."""
+    return np.asarray(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
 
 
 def _expanded(values: NDArray[np.floating], present: Booleans) -> Floats:

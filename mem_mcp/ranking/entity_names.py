@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mem_mcp.ranking.constants import NAME_WORDS_MAX, NAMING_WORDS_MAX
-from mem_mcp.ranking.text_analysis import STOP_WORDS
+from mem_mcp.ranking.stop_words import ENGLISH
 
 ALIASES = frozenset(
     {
@@ -98,4 +98,4 @@ def _spans(text: str) -> list[tuple[int, int]]:
 
 def _is_name(word: str) -> bool:
     """Return whether a single word may be a name: "US" and "IT" may, "us" and "it" may not."""
-    return word.casefold() not in STOP_WORDS or (len(word) > 1 and word.isupper())
+    return word.casefold() not in ENGLISH or (len(word) > 1 and word.isupper())

@@ -1,38 +1,80 @@
 """Fusion of lexical and dense scores: their common scale, their weights, and the absolute level."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.constants import (
     EPSILON,
+    KNOWN_RAMP,
     LEVEL_BY_COSINE,
     LEXICAL_WEIGHT_MAX,
     LEXICAL_WEIGHT_MIN,
     QUERY_LENGTH_RAMP,
     SAME_TEXT_RAMP,
+    TRUST_RAMP,
+    TRUSTED_CANDIDATES_MIN,
     TYPICALITY_RAMP,
 )
+from mem_mcp.ranking.dense import DenseScores
 
 
-def lexical_weight(query_terms: int, typicality: float, max_cosine: float) -> float:
-    """Return the weight of the lexical score, where the dense score has 1.
+class Weights(NamedTuple):
+    """What the two scores of a candidate count for."""
 
-    Three observations favour the dense score: a long query, whose words match many candidates while
-    its vector sums it up; a query of the same kind as the candidates, since embedders compare like
-    with like better than a question with its answer; and a candidate that says the same as the
-    query.
+    lexical: float
+    dense: float
+    """0..1: how far the embedder is believed."""
+
+
+def weights(query_words: float, scores: DenseScores, lexical: Floats, known: float) -> Weights:
+    """Return the weights of both scores for a query.
+
+    The dense score counts as far as it is shown to know something of this query and these texts
+    (`dense_trust`), or as the words know nothing: where the texts have few of the query's words
+    they are of another language, or say it in other words.
+
+    Three more observations favour it: a long query, whose words match many candidates while its
+    vector sums it up; a query of the same kind as the candidates, since embedders compare like with
+    like better than a question with its answer; and a candidate that says the same as the query.
 
     Args:
-        query_terms: Distinct terms of the query.
-        typicality: Of the query (see `DenseScores`).
-        max_cosine: Cosine of the nearest candidate.
+        query_words: Distinct words of the query.
+        scores: Of its vector.
+        lexical: (n,) BM25 scores of at least 0, n > 0.
+        known: Share of the query's words that some text has, 0..1.
     """
+    foreign = 1.0 - ramp(known, *KNOWN_RAMP)
+    believed = max(ramp(dense_trust(lexical, scores.centred), *TRUST_RAMP), foreign)
     evidence = (
-        ramp(query_terms, *QUERY_LENGTH_RAMP)
-        + ramp(typicality, *TYPICALITY_RAMP)
-        + ramp(max_cosine, *SAME_TEXT_RAMP)
+        foreign
+        + ramp(query_words, *QUERY_LENGTH_RAMP)
+        + ramp(scores.typicality, *TYPICALITY_RAMP)
+        + ramp(scores.max_cosine, *SAME_TEXT_RAMP)
     )
-    return LEXICAL_WEIGHT_MAX - (LEXICAL_WEIGHT_MAX - LEXICAL_WEIGHT_MIN) * min(evidence, 1.0)
+    less = (LEXICAL_WEIGHT_MAX - LEXICAL_WEIGHT_MIN) * min(evidence, 1.0)
+    return Weights(LEXICAL_WEIGHT_MAX - believed * less, believed)
+
+
+def dense_trust(lexical: Floats, cosines: Floats) -> float:
+    """Return by how much candidates with the query's words are closer to it than chance has it.
+
+    The mean of the cosines, weighted by the words, in standard deviations of what it would be if
+    cosines were dealt out at random. An embedder that knows nothing of a language gets about 0,
+    give or take 1, whatever the scale of its cosines is.
+
+    Args:
+        lexical: (n,) scores of at least 0.
+        cosines: (n,) NaN for a candidate without a vector.
+    """
+    present = ~np.isnan(cosines)
+    if present.sum() < TRUSTED_CANDIDATES_MIN:
+        return np.inf
+    by_words = lexical[present] - lexical[present].mean()
+    by_vectors = cosines[present] - cosines[present].mean()
+    chance = float(np.linalg.norm(by_words)) * float(by_vectors.std())
+    return float(by_words @ by_vectors) / chance if chance > EPSILON else 0.0
 
 
 def scaled_lexical(scores: Floats, attainable: float) -> Floats:
@@ -66,7 +108,7 @@ def scaled_dense(cosines: Floats, lexical: Floats) -> Floats:
     return np.where(np.isnan(dense), estimate, dense)
 
 
-def absolute_level(cosines: Floats, coverage: Floats) -> float:
+def absolute_level(cosines: Floats, coverage: Floats, believed: float = 1.0) -> float:
     """Return how well the best candidate answers at all: 0..1, comparable between queries.
 
     It is the maximum of a mix of cosine and coverage of the same candidate.
@@ -74,8 +116,12 @@ def absolute_level(cosines: Floats, coverage: Floats) -> float:
     Args:
         cosines: (n,) not centred; NaN for a candidate without a vector.
         coverage: (n,) share of the query's terms that each candidate contains, 0..1.
+        believed: How far the cosines are believed, 0..1; coverage takes the place of the rest. Its
+            root counts: off-topic questions are told apart better with a little too much belief.
     """
     near = np.where(np.isnan(cosines), coverage, np.maximum(cosines, 0.0))
+    share = believed**0.5
+    near = share * near + (1.0 - share) * coverage
     level = LEVEL_BY_COSINE * near + (1 - LEVEL_BY_COSINE) * coverage
     return float(np.clip(level, 0.0, 1.0).max())
 

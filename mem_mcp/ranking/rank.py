@@ -26,7 +26,13 @@ from mem_mcp.ranking.constants import (
 from mem_mcp.ranking.conversation_context import WINDOWS, Neighbours, window, window_cosines
 from mem_mcp.ranking.dense import dense_scores
 from mem_mcp.ranking.feedback_boost import FeedbackSignals, usefulness
-from mem_mcp.ranking.fusion import absolute_level, lexical_weight, scaled_dense, scaled_lexical
+from mem_mcp.ranking.fusion import (
+    Weights,
+    absolute_level,
+    scaled_dense,
+    scaled_lexical,
+    weights,
+)
 from mem_mcp.ranking.name_boosts import (
     about_named_entity,
     by_named_speaker,
@@ -66,13 +72,15 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     if not len(candidates):
         return Ranking(np.zeros(0, np.int64), np.zeros(0), {})
     speakers = named_speakers(query.text, candidates.actor_ids)
-    query_terms = terms(query.text, without=frozenset().union(*map(name_words, speakers)))
+    without = frozenset().union(*map(name_words, speakers))
+    query_terms = terms(query.text, candidates.language, without, asked=True)
     matches = match(query_terms, candidates.terms)
     dense = dense_scores(query.vector, candidates.vector_set)
-    weight = lexical_weight(query_terms.ids.size, dense.typicality, dense.max_cosine)
+    weight = weights(query_terms.words, dense, bm25(matches), matches.known)
     parts = _content(weight, matches, dense.centred, candidates.neighbours)
     parts["reply"] = _reply_transfer(_sum(parts), candidates)
-    parts["alike"] = smoothing(_sum(parts), dense.cosines, candidates.vectors)
+    alike = smoothing(_sum(parts), dense.cosines, candidates.vectors)
+    parts["alike"] = weight.dense * alike
     content = _sum(parts)
     best, positive = content.max(), np.maximum(content, 0.0)
     if asks_for_time(query.text):
@@ -94,7 +102,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     parts["people"] = NAME_BOOST * best * named
     parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
     # The best candidate gets the absolute level as its score, unless feedback moves it.
-    level = absolute_level(dense.cosines, coverage(matches))
+    level = absolute_level(dense.cosines, coverage(matches), weight.dense)
     scale = level / max(float(_sum(parts).max()), EPSILON)
     if signals is not None and signals.rows.size:
         general, here = usefulness(signals, len(candidates), query.vector)
@@ -131,26 +139,26 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     return Ranking(_best_first(score, ranking.order), score, parts, ranking.later)
 
 
-def _content(weight: float, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:
+def _content(weight: Weights, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:
     """Mix lexical and dense scores; the context part averages over the message and its windows."""
     best = attainable(matches)
     lexical = scaled_lexical(bm25(matches), best)
     dense = scaled_dense(cosines, lexical)
-    mixes = [weight * lexical + dense]
+    mixes = [weight.lexical * lexical + weight.dense * dense]
     filled = np.nan_to_num(cosines)
     has_context = any(neighbour.weight.any() for neighbour in neighbours.values())
     for distances in WINDOWS if has_context else ():
         counts, lengths = (
             window(values, distances, neighbours) for values in (matches.counts, matches.lengths)
         )
-        widened = Matches(counts, lengths, matches.weights, matches.absent)
+        widened = matches._replace(counts=counts, lengths=lengths)
         near_lexical = scaled_lexical(bm25(widened), best)
         near_cosines = window_cosines(filled, distances, neighbours)
         near_dense = scaled_dense(np.where(np.isnan(cosines), np.nan, near_cosines), near_lexical)
-        mixes.append(weight * near_lexical + near_dense)
+        mixes.append(weight.lexical * near_lexical + weight.dense * near_dense)
     return {
-        "words": weight * lexical,
-        "meaning": dense,
+        "words": weight.lexical * lexical,
+        "meaning": weight.dense * dense,
         "context": np.mean(mixes, axis=0) - mixes[0],
     }
 

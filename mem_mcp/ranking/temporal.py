@@ -35,8 +35,10 @@ def asks_for_time(question: str) -> bool:
 
 def mentions_time(texts: TermTable) -> Floats:
     """Return 1 for each text that contains an English time expression, else 0."""
-    is_time = np.isin(texts.ids, _TIME_TERMS)
-    return (np.bincount(texts.rows[is_time], minlength=texts.lengths.size) > 0).astype(np.float64)
+    places, _ = texts.places(_TIME_TERMS)
+    found = np.zeros(texts.lengths.size)
+    found[texts.rows[places]] = 1.0
+    return found
 
 
 def day_of(seconds: float, zone: tzinfo) -> date:

@@ -81,7 +81,7 @@ async def _hybrid_search(
     """
     words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
     legs = [store.matching(words, visible, COLUMNS, limit=limit)]
-    if vector is not None:
+    if vector is not None and vector.any():  # zeros: the embedder cannot read the query
         legs.append(store.closest(vector, visible, COLUMNS, limit=limit, at_least=at_least))
     if helpful:
         legs.append(store.scan(every(visible, {"memory_id": {"in": [*helpful]}}), COLUMNS))

@@ -11,7 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mem_mcp.api.models import Scope, Similar
-from mem_mcp.ranking.changed_minds import LEAST_COSINE, LEAST_LIKENESS, likeness
+from mem_mcp.ranking import Candidates
+from mem_mcp.ranking.arrays import Booleans
+from mem_mcp.ranking.changed_minds import (
+    LEAST_COSINE,
+    LEAST_LIKENESS,
+    likeness,
+    shared_words,
+)
+from mem_mcp.ranking.dense import has_vector
+from mem_mcp.ranking.text_analysis import terms
 from mem_mcp.retrieval.row_filters import every, owned, recallable, view
 from mem_mcp.retrieval.scope_cache import Parts
 from mem_mcp.runtime import Runtime
@@ -26,6 +35,7 @@ class _Near:
     memory_id: str
     text: str
     cosine: float
+    """NaN where one of the two has no vector."""
 
 
 async def similar(
@@ -62,9 +72,9 @@ async def similar(
         return found
     asked = np.stack([vector for _, vector in present])
     if known is not None:
-        near = _among(known, user_id, asked, moment)
+        near = _among(known, user_id, [texts[index] for index, _ in present], asked, moment)
     else:
-        rows = await store.nearest(
+        rows = await store.nearest(  # zeros are near nothing
             asked,
             every(owned(scope), recallable(moment)),
             ["memory_id", "text", "recorded_at"],
@@ -90,46 +100,72 @@ def _chosen(text: str, near: Sequence[_Near], least: float, most: int) -> list[S
     """Return what is close or may be replaced, of the likest, nearest first."""
     if not near:
         return []
-    like = likeness(text, [one.text for one in near], np.array([one.cosine for one in near]))
+    texts, cosines = [one.text for one in near], np.array([one.cosine for one in near])
+    like = likeness(text, texts, cosines).tolist()
+    close = np.where(np.isnan(cosines), shared_words(text, texts), cosines).tolist()
     rated = [
-        (one, rating)
-        for one, rating in zip(near, like.tolist(), strict=True)
+        (one, rating, score)
+        for one, rating, score in zip(near, like, close, strict=True)
         if one.cosine >= least or rating >= LEAST_LIKENESS
     ]
-    best = sorted(rated, key=lambda pair: (pair[0].cosine < least, -pair[1]))[:most]
+    best = sorted(rated, key=lambda each: (not each[0].cosine >= least, -each[1]))[:most]
     return [
-        Similar(memory_id=one.memory_id, text=one.text, score=round(one.cosine, 4))
-        for one, _ in sorted(best, key=lambda pair: -pair[0].cosine)
+        Similar(memory_id=one.memory_id, text=one.text, score=round(score, 4))
+        for one, _, score in sorted(best, key=lambda each: -each[2])
     ]
 
 
-def _among(known: Parts, user_id: str, asked: Vector, moment: datetime) -> list[list[_Near]]:
+def _among(
+    known: Parts, user_id: str, texts: Sequence[str], asked: Vector, moment: datetime
+) -> list[list[_Near]]:
     found = [
         [*read, *written]
         for read, written in zip(
-            _of_read(known, user_id, asked, moment),
+            _of_read(known, user_id, texts, asked, moment),
             _of_written(known.written, user_id, asked, moment),
             strict=True,
         )
     ]
-    return [sorted(some, key=lambda one: -one.cosine)[:_LOOKED_AT] for some in found]
+    return [
+        [*sorted(some, key=lambda one: (np.isnan(one.cosine), -one.cosine))[: 2 * _LOOKED_AT]]
+        for some in found
+    ]
 
 
-def _of_read(known: Parts, user_id: str, asked: Vector, moment: datetime) -> list[list[_Near]]:
+def _of_read(
+    known: Parts, user_id: str, texts: Sequence[str], asked: Vector, moment: datetime
+) -> list[list[_Near]]:
     candidates = known.read.candidates
     own = np.asarray(pc.equal(known.read.rows["user_id"], pa.scalar(user_id)))
     eligible = own & (candidates.recorded_at < moment.timestamp())
     if known.stale:
         eligible &= np.array([one not in known.stale for one in candidates.memory_ids], bool)
+    embedded = candidates.vector_set.present
     cosines = np.nan_to_num(asked @ candidates.vectors.T, nan=-1.0)
-    cosines[:, ~eligible] = -1.0
-    return [
+    cosines[:, ~(eligible & embedded)] = -1.0
+    found = [
         [
             _Near(candidates.memory_ids[row], candidates.texts[row], float(scores[row]))
             for row in np.argsort(-scores, kind="stable")[:_LOOKED_AT].tolist()
             if scores[row] >= LEAST_COSINE
         ]
         for scores in cosines
+    ]
+    unread = [eligible & ~embedded if one else eligible for one in has_vector(asked)]
+    return [
+        [*some, *(_by_words(candidates, text, rows) if rows.any() else ())]
+        for some, text, rows in zip(found, texts, unread, strict=True)
+    ]
+
+
+def _by_words(candidates: Candidates, text: str, among: Booleans) -> list[_Near]:
+    """Return the candidates that share most words with a text."""
+    places, _ = candidates.terms.places(terms(text, candidates.language).stems)
+    shared = np.bincount(candidates.terms.rows[places], minlength=len(candidates)) * among
+    return [
+        _Near(candidates.memory_ids[row], candidates.texts[row], np.nan)
+        for row in np.argsort(-shared, kind="stable")[:_LOOKED_AT].tolist()
+        if shared[row]
     ]
 
 

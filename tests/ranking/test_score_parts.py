@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 
 from mem_mcp.ranking.constants import RECENCY_HALF_LIFE
 from mem_mcp.ranking.conversation_context import neighbours_in_runs, window, window_cosines
-from mem_mcp.ranking.dense import VectorSet, dense_scores
-from mem_mcp.ranking.fusion import absolute_level, lexical_weight, scaled_dense, scaled_lexical
+from mem_mcp.ranking.dense import DenseScores, VectorSet, dense_scores
+from mem_mcp.ranking.fusion import (
+    absolute_level,
+    dense_trust,
+    scaled_dense,
+    scaled_lexical,
+    weights,
+)
 from mem_mcp.ranking.name_boosts import (
     about_named_entity,
     by_named_speaker,
@@ -109,10 +115,43 @@ def test_a_memory_about_a_named_entity_is_told_from_the_others():
 
 
 def test_words_weigh_less_in_long_queries_and_in_those_that_are_like_the_candidates():
-    asked = lexical_weight(4, -3.0, 0.5)
-    assert lexical_weight(80, -3.0, 0.5) < asked
-    assert lexical_weight(4, 0.5, 0.5) < asked
-    assert lexical_weight(4, -3.0, 1.0) < asked
+    words = np.array([3.0, 0.0, 0.0, 0.0, 0.0])
+
+    def lexical(query_words, typicality, max_cosine):
+        scores = DenseScores(words / 5, words / 5, max_cosine, typicality)
+        return weights(query_words, scores, words, 1.0).lexical
+
+    asked = lexical(4, -3.0, 0.5)
+    assert lexical(80, -3.0, 0.5) < asked
+    assert lexical(4, 0.5, 0.5) < asked
+    assert lexical(4, -3.0, 1.0) < asked
+
+
+def test_an_embedder_is_believed_as_far_as_it_finds_what_the_words_find():
+    words = np.array([9.0, 5.0, 1.0, *[0.0] * 17])
+
+    def believed(cosines, known=1.0):
+        return weights(4, DenseScores(cosines, cosines, 0.5, -3.0), words, known).dense
+
+    assert believed(words / 20) == 1.0
+    assert believed(-words) == 0.0
+    assert 0.0 < believed(np.roll(words, 1) / 20) < 1.0
+    assert believed(-words, known=0.0) == 1.0
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 100), st.floats(-1, 1))
+def test_trust_knows_no_scale_of_cosines(seed, scale, shift):
+    draw = np.random.default_rng(seed)
+    words, cosines = draw.exponential(size=30), draw.normal(size=30)
+    found = dense_trust(words, scale * cosines + shift)
+    assert found == pytest.approx(dense_trust(words, cosines), abs=1e-6)
+
+
+def test_random_cosines_deserve_no_trust():
+    draw = np.random.default_rng(0)
+    found = [dense_trust(draw.exponential(size=50), draw.normal(size=50)) for _ in range(500)]
+    assert abs(np.mean(found)) < 0.2
+    assert 0.8 < np.std(found) < 1.2
 
 
 @given(st.lists(st.floats(0, 50), min_size=1, max_size=9), st.floats(0, 100))
@@ -149,6 +188,7 @@ def test_the_level_is_of_one_and_the_same_candidate():
     assert absolute_level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
     assert absolute_level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.765)
     assert absolute_level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
+    assert absolute_level(np.array([1.0]), np.array([0.0]), 0.0) == pytest.approx(0.0)
 
 
 def test_questions_for_a_time_and_texts_that_tell_one_are_known():
