@@ -31,16 +31,18 @@ _SYMBOL = re.compile(
 
 
 # A number with its inner signs, and letters that are written before it, as in "v1.5".
-_NUMBER = re.compile(r"(?<![\w.,])([^\W\d_]*)(\d+(?:[.,]\d+)+)(?![.,]?\d)")
+_NUMBER = re.compile(r"(?<![\w.,])([^\W\d_]*+)(\d++(?:[.,]\d++)++)")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _THOUSANDS_BY_POINT = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
 # Where a point stands between thousands, and a comma before a fraction.
 _POINT_LANGUAGES = frozenset(
     {"ca", "da", "de", "es", "eu", "id", "it", "nl", "no", "pt", "ro", "tr", "vi"}
 )
-_VERSION_PARTS = 3
+_VERSION_PARTS = range(2, 4)
+"""Of a version, how many parts from its beginning are a term, too: 4.9 of 4.9.2."""
 # What is written as one, though it has signs in it: paths, addresses, tags and flags, C++ and F#.
-_JOINED = re.compile(r"\w+(?:[-./:#@+&\\]+\w+)+|(?<!\w)[^\W\d_]\w*[+#]+(?!\w)")
+# Nothing is given back, so that a long text takes no longer than its length.
+_JOINED = re.compile(r"(?<!\w)(?:\w++(?:[-./:#@+&\\]++\w++)++|[^\W\d_]\w*+[+#]++(?!\w))")
 _SENTENCE_ENDS = '.!?:;\u3002\uff01\uff1f\n"(\u201c\u00ab\u00bf\u00a1-*\u2022#>'
 _LOOKED_BACK = 4
 _CHARACTERS_OF_WORD = 2
@@ -191,12 +193,10 @@ def _without_numbers(text: str, language: str) -> tuple[str, list[int]]:
     ids: list[int] = []
 
     def taken(match: re.Match[str]) -> str:
-        number = _plain(match[2], language)
+        number = _plain(match[2], language)[:WORD_CHARACTERS_MAX]
         ids.extend((_stem_id(number), _exact_id(number)))
         parts = number.split(".")
-        ids.extend(
-            _stem_id(".".join(parts[:size])) for size in range(_VERSION_PARTS - 1, len(parts))
-        )
+        ids.extend(_stem_id(".".join(parts[:size])) for size in _VERSION_PARTS if size < len(parts))
         return f"{match[1]} " if len(match[1]) > 1 else " "
 
     return _NUMBER.sub(taken, text), ids

@@ -156,6 +156,13 @@ def test_what_is_written_exactly_so_comes_first(question, right, wrong):
     assert first(question, None, [wrong, right], none) == right
 
 
+@pytest.mark.parametrize(
+    "piece", ["x", "1.", "1,", "a-", "-", "+", "a#", "aA", "1", "🙂", "字", "a1."]
+)
+def test_a_long_text_of_one_kind_has_terms(piece):
+    assert terms(piece * 100_000).length >= 0
+
+
 @given(st.text(max_size=80), st.sampled_from(["", *NOTES, "xx"]))
 def test_any_text_has_terms_in_any_language(text, language):
     for asked in (False, True):
