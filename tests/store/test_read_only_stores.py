@@ -62,7 +62,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         one = memory.remember("Server a runs in Oslo.").results[0].memory_id
         memory.remember("Server b runs in Graz.")
         memory.give_feedback(one, "POSITIVE", query="Where is server a?")
-        memory.record_outcome("Move server b", "success", used_memory_ids=[one])
+        memory.record_outcome(
+            "Move server b", "success", lesson="Unplug it first.", used_memory_ids=[one]
+        )
     return folder
 
 
