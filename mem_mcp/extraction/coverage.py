@@ -25,8 +25,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mem_mcp.extraction.clauses import sentences_in, sentences_of
 from mem_mcp.extraction.quotes import comparable, words
-from mem_mcp.extraction.statement_check import sentences_of
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, share_a_subject
 from mem_mcp.prompts import describe
 from mem_mcp.prompts.conversation import Utterance
@@ -44,8 +44,7 @@ olá obrigado obrigada bom boa dia tarde noite sim não
 complain can't cannot couldn't don't didn't i'm i'll i've it's that's let's
 """
 _SMALL_TALK = words(_TALK)
-_SENTENCES = re.compile(r"(?<=[.!?…;])\s+|(?<=[。！？；])|\n+")  # noqa: RUF001
-_QUOTED = re.compile(r"['\"“„«「‘][^'\"“”„«»」’]{25,}['\"”»」’]")  # noqa: RUF001
+_QUOTED = re.compile(r"(?<!\w)['\"“„«「‘][^'\"“”„«»」’]{25,}['\"”»」’]")  # noqa: RUF001
 _SUPPOSITION = re.compile(
     r"^\W*(?:if|suppose|imagine|let's say|what if|assume|pretend|wenn|angenommen|stell dir vor|si "
     r"|supón|imagina|imagine|supposons|se |immagina|supponi|suponha|如果|假如|要是|假设)\b",
@@ -124,7 +123,7 @@ def messages_to_keep(
     for place, said in enumerate(new):
         if said.speaker == "setup":
             continue
-        left = [one for one in sentences(said) if not _is_covered(one, reading.heard)]
+        left = [one for one in sentences_in(said.text) if not _is_covered(one, reading.heard)]
         if any(_touches(said, quote) for quote in reading.secret):
             kept.append(place)
         elif reading.faults or small:
@@ -193,11 +192,6 @@ def tells_deed(sentence: str) -> bool:
 
 def _counts(said: Utterance, sentence: str) -> bool:
     return said.speaker == "person" or tells_deed(sentence)
-
-
-def sentences(said: Utterance) -> list[str]:
-    """Return the sentences of a message."""
-    return [one.strip() for one in _SENTENCES.split(said.text) if one and one.strip()]
 
 
 def _is_covered(sentence: str, heard: Sequence[Heard]) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 
 from mem_mcp.api.models import Memory
 from mem_mcp.dates import dates_in
+from mem_mcp.extraction.clauses import sentences_of
 from mem_mcp.extraction.coverage import has_content, tells_deed
 from mem_mcp.extraction.field_parsing import fraction_of, moment_of, shortened
 from mem_mcp.extraction.grounding import Evidence
 from mem_mcp.extraction.plan import PlanContext
 from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.secrets import Secrets
-from mem_mcp.extraction.statement_check import Support, is_named, sentences_of
+from mem_mcp.extraction.statement_check import Support, is_named
 from mem_mcp.extraction.statement_check import difference as differs
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, share_a_subject
 from mem_mcp.prompts.conversation import Utterance

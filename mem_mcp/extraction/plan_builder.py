@@ -18,6 +18,7 @@ from typing import Any
 
 from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory
+from mem_mcp.extraction.clauses import sentences_of
 from mem_mcp.extraction.coverage import Heard, Reading, has_content, messages_to_keep
 from mem_mcp.extraction.field_parsing import details, reason_of, shortened, text_of
 from mem_mcp.extraction.grounding import NoEvidence
@@ -30,7 +31,6 @@ from mem_mcp.extraction.operation_checks import (
 )
 from mem_mcp.extraction.plan import Added, Change, Plan, PlanContext
 from mem_mcp.extraction.quotes import same, words
-from mem_mcp.extraction.statement_check import sentences_of
 from mem_mcp.extraction.subject_match import EMPTY_WORDS
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
