@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mem_mcp.api.models import Memory
+from mem_mcp.api.models import Memory, Relation
 from mem_mcp.dates import dates_in
 from mem_mcp.extraction.clauses import sentences_of
 from mem_mcp.extraction.coverage import has_content, tells_deed
@@ -157,14 +157,19 @@ class OperationChecks:
     def unnamed(
         self, operation: Operation, said: Sequence[Utterance], fields: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return the entities and relations that somebody named, and notes about the others."""
+        """Return the entities and relations that somebody named, and notes about the others.
+
+        A relation must also say what the quote says: it is held against it as a sentence.
+        """
         support = self._support(operation, said)
         kept: dict[str, Any] = {
             "entities": [each for each in fields["entities"] if is_named(each, support)],
             "relations": [
                 each
                 for each in fields["relations"]
-                if is_named(each.source, support) and is_named(each.target, support)
+                if is_named(each.source, support)
+                and is_named(each.target, support)
+                and not differs(sentence_of(each), support)
             ],
         }
         notes = [
@@ -243,6 +248,11 @@ def called(said: Utterance, user_id: str) -> Sequence[str]:
     if said.name:
         return [said.name]
     return ["agent"] if said.speaker == "machine" else [user_id, *THE_USER]
+
+
+def sentence_of(edge: Relation) -> str:
+    """Return a relation as a sentence: "Ana lives in Rome"."""
+    return f"{edge.source} {edge.relation.replace('_', ' ')} {edge.target}"
 
 
 def parts_of(memory: Memory) -> list[str]:

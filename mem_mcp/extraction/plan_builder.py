@@ -31,7 +31,7 @@ from mem_mcp.extraction.operation_checks import (
 )
 from mem_mcp.extraction.plan import Added, Change, Plan, PlanContext
 from mem_mcp.extraction.quotes import same, words
-from mem_mcp.extraction.subject_match import EMPTY_WORDS
+from mem_mcp.extraction.subject_match import EMPTY_WORDS, shared
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 
@@ -201,7 +201,8 @@ class _PlanBuilder:
         self._name_only_what_is_said(operation, said, fields)
         fields["text"] = text
         fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
-        fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
+        still = _still_true(memory, text)
+        fields["evidence"] = list(dict.fromkeys([*still, operation.quote]))[-MAX_ITEMS:]
         self._change(self.plan.update, _change(operation, memory, fields))
         self._covers(operation, text)
 
@@ -338,6 +339,12 @@ class _PlanBuilder:
     def _change(self, changes: list[Change], change: Change) -> None:
         self._changed.add(change.memory.memory_id)
         changes.append(change)
+
+
+def _still_true(memory: Memory, text: str) -> list[str]:
+    """Return the quotes of a memory that have no word of what its new text leaves out."""
+    left_out = [word for word in words(memory.text) if not shared(word, text)]
+    return [one for one in memory.evidence if not any(shared(word, one) for word in left_out)]
 
 
 def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> Change:
