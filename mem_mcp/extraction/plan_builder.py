@@ -60,6 +60,7 @@ class _PlanBuilder:
         self._changed: set[str] = set()
         self._succeeded: dict[str, Change] = {}
         self._unused: list[str] = []
+        self._named_nothing = 0
         self._read = Reading(faults=["the answer was cut"] if asked.cut else [])
 
     def take(self, operation: Operation) -> None:
@@ -88,7 +89,7 @@ class _PlanBuilder:
 
     def finish(self, operations: int) -> Plan:
         """Return the plan, with the messages that the answer did not read."""
-        self._read.operations = operations
+        self._read.operations = operations - self._named_nothing
         known = [memory.text for memory in self._asked.known]
         self.plan.keep[:] = messages_to_keep(
             self._asked.new,
@@ -248,6 +249,7 @@ class _PlanBuilder:
 
     def _is_known(self, memory: Memory | None, operation: Operation) -> None:
         self._unused = []
+        self._named_nothing += memory is None
         self.plan.none.append(memory)
         self._covers(operation, *([memory.text] if memory else []))
 
@@ -268,6 +270,7 @@ class _PlanBuilder:
         if text and quoted and not any(map(has_content, quoted)):
             raise NotSaid(why)
         self._unused.append(f"its text ({why})")
+        self._read.faults.append(why)
         own = text_of(self._checks.own_words(operation, said), self._asked.most_characters)
         if own is None or self._checks.secrets.held_by([own]):
             raise HoldsSecret(why)

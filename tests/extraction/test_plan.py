@@ -745,7 +745,9 @@ def test_what_only_an_agent_says_of_its_listener_is_doubted(given: float | None,
 
 def test_none_needs_no_quote_but_a_memory_that_was_shown():
     assert planned(operation("NONE", target=2)) == Plan(none=[TEA])
-    assert planned(operation("none")) == Plan(none=[None])
+    assert planned(operation("none"), new=[user("Hi there!")]) == Plan(none=[None])
+    # It passes over what was said as an answer without operations does.
+    assert planned(operation("none")) == Plan(none=[None], keep=[0])
     assert only_dropped(planned(operation("NONE", target=7)), "no memory '7'")
 
 
