@@ -51,7 +51,7 @@ def clauses_of(text: str, quote: str) -> list[str]:
         for clause in _CLAUSES.split(sentence)
         if clause and clause.strip()
     ]
-    return _touched(parts, quote)
+    return _touched([*dict.fromkeys(parts)], quote)
 
 
 def _touched(parts: Sequence[str], quote: str) -> list[str]:

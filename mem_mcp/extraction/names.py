@@ -13,6 +13,7 @@ from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, shared
 
 _NAME = re.compile(r"(?<![\w'’])[^\W\d_][\w'’-]*")  # noqa: RUF001
 _LEAST_STEM = 4
+_MOST_CLAUSES = 50
 _LEAST_COMPOUND = 5
 _CHINESE = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+")
@@ -84,13 +85,17 @@ def _instead_of_capitals(text: str, clause: str) -> Iterator[str]:
 
 
 def _strange_replacement(text: str, texts: Sequence[str], clauses: Sequence[str]) -> str:
+    if not any(sign.isalpha() and sign.lower() == sign.upper() for sign in text):
+        return ""
     whole = " ".join(texts)
     told = words(whole)
     # "I" is a letter before an Arabic verb.
     first = [one[1:] for one in told if one[0] == "أ"]
     known = {*map(key, (*told, *first)), *(one[:ROOT_LETTERS] for one in first)}
     found = (
-        _replaces(one, text, whole, known) for each in clauses for one in replacements(text, each)
+        _replaces(one, text, whole, known)
+        for each in clauses[:_MOST_CLAUSES]
+        for one in replacements(text, each)
     )
     return next(filter(None, found), "")
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mem_mcp.extraction.quotes import comparable
 
@@ -100,13 +101,14 @@ class NamedNumber:
     end: int
 
 
-def numbers_in(text: str) -> list[NamedNumber]:
+@lru_cache(maxsize=256)
+def numbers_in(text: str) -> tuple[NamedNumber, ...]:
     """Return the numbers that a text names, in order.
 
     Args:
         text: as `comparable` returns it.
     """
-    return [*_found(text)]
+    return (*_found(text),)
 
 
 def _found(text: str) -> Iterator[NamedNumber]:

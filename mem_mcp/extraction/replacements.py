@@ -26,6 +26,10 @@ _LEAST_ANCHOR = 2
 """Letters that both have in a row, of a script without spaces, to be the same word."""
 
 
+_MOST_TOKENS = 400
+"""Of a clause or a statement: comparing takes their product in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """What stands in a statement, and what of its quote it stands for."""
@@ -39,9 +43,12 @@ class Replacement:
 def replacements(text: str, clause: str) -> Iterator[Replacement]:
     """Yield what a statement puts in the place of other words of a clause.
 
-    In a script without spaces, signs or letters with their marks stand for words.
+    In a script without spaces, signs or letters with their marks stand for words. Very long ones
+    are not compared.
     """
     old, new = [*_tokens(clause)], [*_tokens(text)]
+    if max(len(old), len(new)) > _MOST_TOKENS:
+        return
     keys = [key(token) for token, _ in old], [key(token) for token, _ in new]
     matcher = SequenceMatcher(None, *keys, autojunk=False)
     at = None
