@@ -131,9 +131,7 @@ def _is_replaced(readings: frozenset[str], text: str, clauses: Sequence[str]) ->
 def _agree(one: NamedDate, other: NamedDate) -> bool:
     """Whether two dates are the same as far as both are named."""
     days, others = one.iso, other.iso
-    if one.has_year != other.has_year and (
-        abs(int(days[:4]) - int(others[:4])) <= 1
-    ):
+    if one.has_year != other.has_year and abs(int(days[:4]) - int(others[:4])) <= 1:
         days, others = days[5:], others[5:]
     return days.startswith(others) or others.startswith(days)
 
