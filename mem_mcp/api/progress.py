@@ -34,10 +34,24 @@ class PartsReport:
         """Tell that a part ends, whether it went well or not."""
         await self._step()
 
+    def in_parts(self) -> Progress:
+        """Begin a part that tells of parts of its own; its end is told by `end`."""
+        done = self._steps / 2
+        self._steps += 1
+
+        async def told(part: float, parts: int) -> None:
+            if part < parts:
+                await self._tell(done + part / parts)
+
+        return told
+
     async def _step(self) -> None:
         self._steps += 1
+        await self._tell(self._steps / 2)
+
+    async def _tell(self, done: float) -> None:
         if self._on_progress is None:
             return
-        answer = self._on_progress(self._steps / 2, self._parts)
+        answer = self._on_progress(done, self._parts)
         if isawaitable(answer):
             await answer

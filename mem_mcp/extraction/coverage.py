@@ -8,7 +8,8 @@ recall, and waits for a better answer. `messages_to_keep` decides, in this order
 2. A sentence is *covered* if an operation that counts quotes it or names its words: what it adds,
    changes, ends, deletes or knows already. So is what was refused because nobody said it: guesses
    of the agent, and what it repeats from memory.
-3. An answer is *sound* if none of its operations was left out or said twice, and it was not cut.
+3. An answer is *sound* if none of its operations was left out, said twice or gave its quote
+   another meaning, and it was not cut.
    What a sound answer of a large model passed over, it passed over rightly. But a sound answer
    without any operation is not trusted with plain statements (`is_plain_statement`): people who say
    "I have two cats" or correct a memory that the model was shown say something; it is trusted
@@ -25,9 +26,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mem_mcp.extraction.clauses import sentences_in, sentences_of
 from mem_mcp.extraction.quotes import comparable, words
-from mem_mcp.extraction.statement_check import sentences_of
-from mem_mcp.extraction.subject_match import EMPTY_WORDS, share_a_subject
+from mem_mcp.extraction.subject_match import EMPTY_WORDS, share_a_subject, shared
 from mem_mcp.prompts import describe
 from mem_mcp.prompts.conversation import Utterance
 
@@ -40,12 +41,17 @@ hola gracias buenos buenas días tardes noches vale bien claro adiós
 bonjour salut merci bonsoir oui non bien d'accord super
 ciao grazie buongiorno buonasera bene sì prego
 olá obrigado obrigada bom boa dia tarde noite sim não
-你好 谢谢 早上好 再见 好的 好
+привет здравствуйте спасибо пожалуйста хорошо да нет ладно пока ясно
+merhaba selam teşekkürler teşekkür ederim evet tamam dzień dobry dzięki dziękuję tak
+مرحبا شكرا نعم حسنا أهلا السلام عليكم صباح الخير
 complain can't cannot couldn't don't didn't i'm i'll i've it's that's let's
 """
 _SMALL_TALK = words(_TALK)
-_SENTENCES = re.compile(r"(?<=[.!?…;])\s+|(?<=[。！？；])|\n+")  # noqa: RUF001
-_QUOTED = re.compile(r"['\"“„«「‘][^'\"“”„«»」’]{25,}['\"”»」’]")  # noqa: RUF001
+_UNSPACED_TALK = re.compile(
+    "你好|您好|谢谢|早上好|晚上好|再见|好的|好吧|是的|สวัสดี|ขอบคุณ|มากๆ|มาก|ครับผม|ครับ|ค่ะ|คะ|โอเค|ใช่|ได้เลย"
+    "|こんにちは|おはよう|ありがとう|ございます|はい"
+)
+_QUOTED = re.compile(r"(?<!\w)['\"“„«「‘][^'\"“”„«»」’]{25,}['\"”»」’]")  # noqa: RUF001
 _SUPPOSITION = re.compile(
     r"^\W*(?:if|suppose|imagine|let's say|what if|assume|pretend|wenn|angenommen|stell dir vor|si "
     r"|supón|imagina|imagine|supposons|se |immagina|supponi|suponha|如果|假如|要是|假设)\b",
@@ -66,16 +72,21 @@ _FIRST_PERSON = re.compile(
     r"\b(?:i|i'm|i've|i'd|i'll|my|me|mine|we|we're|we've|our|us|ich|mein\w*|mir|mich|wir"
     r"|unser\w*|uns"
     r"|yo|mi|mis|me|nosotros|nuestr\w+|tengo|soy|estoy|vivo|je|j'\w+|mon|ma|mes|moi|nous|notre|io"
-    r"|mio|mia|ho|sono|abito|noi|eu|meu|minha|tenho|sou|moro|nós)\b|[我咱]"
+    r"|mio|mia|ho|sono|abito|noi|eu|meu|minha|tenho|sou|moro|nós"
+    r"|ik|mijn|jag|jeg|min|mitt|я|мой|моя|мои|моё|мне|меня|мы|наш\w*|أنا|لدي|عندي|نحن|मैं|मेर\w|मुझे|είμαι|μου"
+    r"|tôi|saya|aku|ben|benim)\b|[我咱]|ฉัน|ผม|เรา|私|僕|저는|나는|내"
 )
 _DEED = re.compile(
     r"\b(?:i(?:'ve| have)? (?!will|would|think|thought|can|could|am|do|know|mean|see|hope|guess)\w+"
     r"(?:ed|id|nt|nd|ught|ade|ot|ew|an)|ich habe|j'ai|he \w+do|ho \w+to)\b|我(?:已经|已|把|帮)"
 )
 _NAME_OR_NUMBER = re.compile(r"\d+|(?<=[\w,] )[A-ZÀ-ÖØ-Þ]\w+")
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_SIGNS = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LEAST_SIGNS = 4
-"""Signs of a sentence with content, in scripts without spaces."""
+"""Signs or letters of a sentence with content, in scripts without spaces."""
+_LEAST_LETTERS = 6
+"""Pairs of letters that are left over of one that is not covered, in such a script."""
 _LEAST_WORDS = 2
 """Content words of a sentence with content, or left over of one that is not covered."""
 
@@ -98,7 +109,7 @@ class Reading:
     secret: list[str] = field(default_factory=list)
     """Quotes of what was left out because of a secret."""
     operations: int = 0
-    """Of the answer."""
+    """Of the answer, without those that say of no memory that it is known."""
     faults: list[str] = field(default_factory=list)
     """Why the answer is not sound: operations left out or repeated, or the answer cut."""
 
@@ -124,7 +135,7 @@ def messages_to_keep(
     for place, said in enumerate(new):
         if said.speaker == "setup":
             continue
-        left = [one for one in sentences(said) if not _is_covered(one, reading.heard)]
+        left = [one for one in sentences_in(said.text) if not _is_covered(one, reading.heard)]
         if any(_touches(said, quote) for quote in reading.secret):
             kept.append(place)
         elif reading.faults or small:
@@ -157,8 +168,14 @@ def is_plain_statement(sentence: str, known: Sequence[str] = ()) -> bool:
         (_FIRST_PERSON.search(comparable(clause)) and _content_words(clause))
         or (_is_full(clause) and share_a_subject([clause], known))
         or (_is_full(clause) and _NAME_OR_NUMBER.search(clause))
+        or (_is_full(clause) and _is_of_unknown_language(clause))
         for clause in _stated(sentence)
     )
+
+
+def _is_of_unknown_language(clause: str) -> bool:
+    """Whether a clause has no common word of a language whose words for "I" are known."""
+    return not words(clause) & (EMPTY_WORDS | _SMALL_TALK)
 
 
 def _stated(sentence: str) -> list[str]:
@@ -174,7 +191,7 @@ def _stated(sentence: str) -> list[str]:
 
 def _is_full(clause: str) -> bool:
     found = _content_words(clause)
-    signs = sum(len(word) for word in found if _CJK.search(word))
+    signs = sum(len(word) for word in found if _UNSPACED.search(word))
     return (
         len(found) >= _LEAST_WORDS or signs >= _LEAST_SIGNS or bool(_NAME_OR_NUMBER.search(clause))
     )
@@ -182,7 +199,9 @@ def _is_full(clause: str) -> bool:
 
 def _content_words(text: str) -> set[str]:
     return {
-        word for word in words(text) - EMPTY_WORDS - _SMALL_TALK if len(word) > 1 or word.isdigit()
+        word
+        for word in words(_UNSPACED_TALK.sub(" ", text)) - EMPTY_WORDS - _SMALL_TALK
+        if len(word) > 1 or word.isdigit()
     }
 
 
@@ -195,20 +214,18 @@ def _counts(said: Utterance, sentence: str) -> bool:
     return said.speaker == "person" or tells_deed(sentence)
 
 
-def sentences(said: Utterance) -> list[str]:
-    """Return the sentences of a message."""
-    return [one.strip() for one in _SENTENCES.split(said.text) if one and one.strip()]
-
-
 def _is_covered(sentence: str, heard: Sequence[Heard]) -> bool:
     touching = [one for one in heard if sentences_of(sentence, one.quote)]
     if not touching:
         return False
     named = words(" ".join(text for one in touching for text in one.says))
     left = {word for word in _content_words(sentence) if not _is_among(word, named)}
-    if _CJK.search(sentence):
+    if _SIGNS.search(sentence):
         signs = {sign for one in touching for text in one.says for sign in text}
-        return sum(sign not in signs for sign in sentence if _CJK.match(sign)) < _LEAST_SIGNS
+        return sum(sign not in signs for sign in sentence if _SIGNS.match(sign)) < _LEAST_SIGNS
+    if _UNSPACED.search(sentence):
+        says = " ".join(text for one in touching for text in one.says)
+        return shared(sentence, sentence) - shared(sentence, says) < _LEAST_LETTERS
     names = {word for name in _NAME_OR_NUMBER.findall(sentence) for word in words(name)}
     return len(left) < _LEAST_WORDS and not left & names
 

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mem_mcp.api.models import Memory
+from mem_mcp.api.models import Memory, Relation
 from mem_mcp.dates import dates_in
+from mem_mcp.extraction.clauses import sentences_of
 from mem_mcp.extraction.coverage import has_content, tells_deed
 from mem_mcp.extraction.field_parsing import fraction_of, moment_of, shortened
 from mem_mcp.extraction.grounding import Evidence
 from mem_mcp.extraction.plan import PlanContext
 from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.secrets import Secrets
-from mem_mcp.extraction.statement_check import Support, is_named, sentences_of
+from mem_mcp.extraction.statement_check import Support, is_named
 from mem_mcp.extraction.statement_check import difference as differs
 from mem_mcp.extraction.subject_match import EMPTY_WORDS, THE_USER, share_a_subject
 from mem_mcp.prompts.conversation import Utterance
@@ -156,14 +157,19 @@ class OperationChecks:
     def unnamed(
         self, operation: Operation, said: Sequence[Utterance], fields: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return the entities and relations that somebody named, and notes about the others."""
+        """Return the entities and relations that somebody named, and notes about the others.
+
+        A relation must also say what the quote says: it is held against it as a sentence.
+        """
         support = self._support(operation, said)
         kept: dict[str, Any] = {
             "entities": [each for each in fields["entities"] if is_named(each, support)],
             "relations": [
                 each
                 for each in fields["relations"]
-                if is_named(each.source, support) and is_named(each.target, support)
+                if is_named(each.source, support)
+                and is_named(each.target, support)
+                and not differs(sentence_of(each), support)
             ],
         }
         notes = [
@@ -242,6 +248,11 @@ def called(said: Utterance, user_id: str) -> Sequence[str]:
     if said.name:
         return [said.name]
     return ["agent"] if said.speaker == "machine" else [user_id, *THE_USER]
+
+
+def sentence_of(edge: Relation) -> str:
+    """Return a relation as a sentence: "Ana lives in Rome"."""
+    return f"{edge.source} {edge.relation.replace('_', ' ')} {edge.target}"
 
 
 def parts_of(memory: Memory) -> list[str]:

@@ -19,7 +19,7 @@ from mem_mcp.extraction.secrets import Secrets
 from mem_mcp.extraction.subject_match import EMPTY_WORDS
 from mem_mcp.extraction.text_splitter import log_excerpt
 from mem_mcp.llm import Gateway
-from mem_mcp.prompts.judge import Judgement, ShortJudgement, messages
+from mem_mcp.prompts.judge import Judgement, messages, short_form
 from mem_mcp.runtime import Runtime
 from mem_mcp.telemetry import span
 from mem_mcp.text import content_hash
@@ -80,7 +80,7 @@ async def judge(
     with span("model"):
         done = await gateway.complete(
             asked,
-            ShortJudgement if small else Judgement,
+            short_form(shown.passages) if small else Judgement,
             max_output_tokens=_SMALL_ANSWER_TOKENS if small else None,
         )
     most = runtime.settings.remember.max_characters

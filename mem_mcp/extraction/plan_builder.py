@@ -18,6 +18,7 @@ from typing import Any
 
 from mem_mcp.api.checks import MAX_ITEMS, MAX_NAME
 from mem_mcp.api.models import Memory
+from mem_mcp.extraction.clauses import sentences_of
 from mem_mcp.extraction.coverage import Heard, Reading, has_content, messages_to_keep
 from mem_mcp.extraction.field_parsing import details, reason_of, shortened, text_of
 from mem_mcp.extraction.grounding import NoEvidence
@@ -30,8 +31,7 @@ from mem_mcp.extraction.operation_checks import (
 )
 from mem_mcp.extraction.plan import Added, Change, Plan, PlanContext
 from mem_mcp.extraction.quotes import same, words
-from mem_mcp.extraction.statement_check import sentences_of
-from mem_mcp.extraction.subject_match import EMPTY_WORDS
+from mem_mcp.extraction.subject_match import EMPTY_WORDS, shared
 from mem_mcp.prompts.conversation import Utterance
 from mem_mcp.prompts.extract import Extraction, Operation, is_shown_whole
 
@@ -60,6 +60,7 @@ class _PlanBuilder:
         self._changed: set[str] = set()
         self._succeeded: dict[str, Change] = {}
         self._unused: list[str] = []
+        self._named_nothing = 0
         self._read = Reading(faults=["the answer was cut"] if asked.cut else [])
 
     def take(self, operation: Operation) -> None:
@@ -88,7 +89,7 @@ class _PlanBuilder:
 
     def finish(self, operations: int) -> Plan:
         """Return the plan, with the messages that the answer did not read."""
-        self._read.operations = operations
+        self._read.operations = operations - self._named_nothing
         known = [memory.text for memory in self._asked.known]
         self.plan.keep[:] = messages_to_keep(
             self._asked.new,
@@ -201,7 +202,8 @@ class _PlanBuilder:
         self._name_only_what_is_said(operation, said, fields)
         fields["text"] = text
         fields["tags"] = list(dict.fromkeys([*memory.tags, *fields["tags"]]))[:MAX_ITEMS]
-        fields["evidence"] = list(dict.fromkeys([*memory.evidence, operation.quote]))[-MAX_ITEMS:]
+        still = _still_true(memory, text)
+        fields["evidence"] = list(dict.fromkeys([*still, operation.quote]))[-MAX_ITEMS:]
         self._change(self.plan.update, _change(operation, memory, fields))
         self._covers(operation, text)
 
@@ -247,6 +249,7 @@ class _PlanBuilder:
 
     def _is_known(self, memory: Memory | None, operation: Operation) -> None:
         self._unused = []
+        self._named_nothing += memory is None
         self.plan.none.append(memory)
         self._covers(operation, *([memory.text] if memory else []))
 
@@ -267,6 +270,7 @@ class _PlanBuilder:
         if text and quoted and not any(map(has_content, quoted)):
             raise NotSaid(why)
         self._unused.append(f"its text ({why})")
+        self._read.faults.append(why)
         own = text_of(self._checks.own_words(operation, said), self._asked.most_characters)
         if own is None or self._checks.secrets.held_by([own]):
             raise HoldsSecret(why)
@@ -338,6 +342,12 @@ class _PlanBuilder:
     def _change(self, changes: list[Change], change: Change) -> None:
         self._changed.add(change.memory.memory_id)
         changes.append(change)
+
+
+def _still_true(memory: Memory, text: str) -> list[str]:
+    """Return the quotes of a memory that have no word of what its new text leaves out."""
+    left_out = [word for word in words(memory.text) if not shared(word, text)]
+    return [one for one in memory.evidence if not any(shared(word, one) for word in left_out)]
 
 
 def _change(operation: Operation, memory: Memory, fields: Mapping[str, Any]) -> Change:

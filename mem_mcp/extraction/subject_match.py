@@ -59,15 +59,24 @@ def share_a_subject(
         without: words that do not count.
     """
     left_out = _subjects(without)
-    one, other = _subjects(some) - left_out, _subjects(others) - left_out
-    if one & other:
-        return True
+    return bool(_common(_subjects(some) - left_out, _subjects(others) - left_out))
+
+
+def shared(text: str, other: str) -> int:
+    """Return how many content words of a text stand, perhaps in another form, in another text."""
+    return len(_common(_subjects([text]), _subjects([other])))
+
+
+def _common(some: set[str], others: set[str]) -> set[str]:
     alike: dict[str, list[str]] = {}
-    for word in other:
+    for word in others:
         alike.setdefault(word[:_LEAST_STEM], []).append(word)
-    return any(
-        _is_one_word(word, like) for word in one for like in alike.get(word[:_LEAST_STEM], ())
-    )
+    return {
+        word
+        for word in some
+        if word in others
+        or any(_is_one_word(word, like) for like in alike.get(word[:_LEAST_STEM], ()))
+    }
 
 
 def _subjects(texts: Iterable[str]) -> set[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.config import LLMSettings
 from mem_mcp.errors import LLMContextTooLong, LLMCut, LLMError
-from mem_mcp.extraction.coverage import sentences
+from mem_mcp.extraction.clauses import sentences_in
 from mem_mcp.extraction.material import ExtractionInput
 from mem_mcp.extraction.plan import Plan, PlanContext, statements, verified
 from mem_mcp.extraction.plan_builder import plan
@@ -136,7 +136,7 @@ async def _asked(
         short=small,
     )
     # A bound on its operations keeps a small model from repeating itself.
-    most = 1 + sum(len(sentences(said)) for said in part.new)
+    most = 1 + sum(len(sentences_in(said.text)) for said in part.new)
     form = extract.short_form(len(known), most) if small else extract.Extraction
     with span("model"):
         done = await gateway.complete(

@@ -32,6 +32,8 @@ from mem_mcp.writing.insert import IdempotencyKey
 from mem_mcp.writing.versions import next_version, with_embedding
 
 _AT_ONCE = 1_000
+_WHOLE = ("outcome", "procedure")
+"""Kinds that the model is asked about once."""
 # Failures of the model in a row after which it is left alone until the next time.
 _MOST_FAILURES = 3
 
@@ -55,7 +57,8 @@ async def reprocess(
             None for none.
         unasked: whether nobody asked for it: then what a model read and passed over is left
             alone, and what it failed at, until it is due.
-        on_progress: is told when each request and outcome begins and ends.
+        on_progress: is told when each request and outcome begins and ends; of a conversation also
+            when each of its parts does.
 
     Raises:
         LLMUnavailable: no model is configured.
@@ -72,13 +75,13 @@ async def reprocess(
         for ids in waiting:
             if work.given_up:
                 break
-            await report.begin()
             if rows := await rows_waiting(runtime.store, ids):
-                await work.do(rows)
+                await work.do(rows, report)
+            else:
+                await report.begin()
             await report.end()
         for row in judged:
-            await report.begin()
-            await work.do([row])
+            await work.do([row], report)
             await report.end()
     return Reprocessed(
         processed=work.processed,
@@ -116,15 +119,20 @@ class _Work:
         """Whether the model failed too often."""
         return self._failures >= _MOST_FAILURES
 
-    async def do(self, rows: Sequence[Version]) -> None:
-        """Read one request."""
+    async def do(self, rows: Sequence[Version], report: PartsReport) -> None:
+        """Read one request, and tell that it begins."""
+        parts = report.in_parts() if rows[0].memory.kind not in _WHOLE else None
+        if parts is None:
+            await report.begin()
         contents = [content_of_row(row.memory) for row in rows]
         pictured = any(content.pictures for content in contents)
         if self.given_up or (pictured and await self._is_hidden(rows, contents)):
             return
         with self._gateway.turn() as turn:
             try:
-                failure: MemError | None = await self._read(rows, contents if pictured else ())
+                failure: MemError | None = await self._read(
+                    rows, contents if pictured else (), parts
+                )
             except (LLMError, WriteConflict) as error:
                 if isinstance(error, LLMError) and error.of_request:
                     waiting = [row for row in rows if row.memory.status == "pending"]
@@ -137,7 +145,9 @@ class _Work:
         failed = isinstance(failure, LLMError) and not failure.of_request
         self._failures = self._failures + 1 if failed else 0
 
-    async def _read(self, rows: Sequence[Version], contents: Sequence[Content]) -> LLMError | None:
+    async def _read(
+        self, rows: Sequence[Version], contents: Sequence[Content], on_progress: Progress | None
+    ) -> LLMError | None:
         """Read a request; return why some of it was not read, or raise that where none was."""
         row, runtime = rows[0], self._runtime
         instructions = str(request_of(row.memory).get("instructions") or "")
@@ -152,7 +162,7 @@ class _Work:
         scope = Scope(user_id=first.user_id, agent_id=first.agent_id, run_id=first.run_id)
         learnt = await read_messages(
             runtime, self._gateway, scope, rows, contents, {},
-            instructions=instructions, request=_keyed(first, scope), on_progress=None,
+            instructions=instructions, request=_keyed(first, scope), on_progress=on_progress,
         )  # fmt: skip
         self.degraded += learnt.degraded
         return learnt.failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Annotated, Any
 
 from mem_mcp.prompts.delimiters import IS_DATA, asked_for, block
@@ -53,27 +54,42 @@ class Judgement(Response):
 
 _LONGEST = 200
 """Characters of a bounded text."""
+_MOST_LINES = 100
+"""Lines of a log that can be quoted, its last ones."""
 
 
-class ShortJudgement(Judgement):
-    """The answer of a small model: bounded, so that it can neither ramble nor repeat itself."""
+def short_form(log: Sequence[str]) -> type[Judgement]:
+    """Return the form of a small model's judgement, bounded so that it cannot ramble.
 
-    @classmethod
-    def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Return a schema that servers on one's own machine compile to a grammar."""
-        text = {"type": "string", "maxLength": _LONGEST}
-        fields: dict[str, Any] = {
-            "evidence": {"type": "array", "maxItems": 3, "items": text},
-            "outcome": {"type": "string", "enum": ["success", "failure", "partial", "unknown"]},
-            "summary": text,
-            "lesson": {"anyOf": [text, {"type": "null"}]},
-        }
-        return {
-            "type": "object",
-            "properties": fields,
-            "required": [*fields],
-            "additionalProperties": False,
-        }
+    Servers on one's own machine compile it to a grammar. Its evidence can only be lines of the log:
+    left free, a small model explains where it should copy.
+
+    Args:
+        log: the parts of the log that the model is shown.
+    """
+    lines = dict.fromkeys(line.strip() for part in log for line in part.splitlines())
+    quotable = [line for line in lines if line and len(line) <= _LONGEST][-_MOST_LINES:]
+    text = {"type": "string", "maxLength": _LONGEST}
+    quote = {"type": "string", "enum": quotable} if quotable else text
+    fields: dict[str, Any] = {
+        "evidence": {"type": "array", "maxItems": 3, "items": quote},
+        "outcome": {"type": "string", "enum": ["success", "failure", "partial", "unknown"]},
+        "summary": text,
+        "lesson": {"anyOf": [text, {"type": "null"}]},
+    }
+    schema = {
+        "type": "object",
+        "properties": fields,
+        "required": [*fields],
+        "additionalProperties": False,
+    }
+
+    class ShortJudgement(Judgement):
+        @classmethod
+        def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+            return deepcopy(schema)
+
+    return ShortJudgement
 
 
 def messages(

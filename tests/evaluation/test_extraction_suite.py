@@ -25,6 +25,8 @@ pytestmark = pytest.mark.anyio
 DATA = Path(__file__).parents[1] / "data" / "extraction.jsonl"
 ANSWERS = DATA.with_name("extraction_answers.jsonl")
 """Their targets are the numbers under which the bundled embedder has memories shown."""
+SMALL_ANSWERS = DATA.with_name("extraction_answers_qwen2.5-coder-1.5b.jsonl")
+"""Of a real model of 1.5 billion parameters."""
 
 # The recorded answers are right but in these cases, and wrong there in these ways.
 WRONG = {
@@ -124,6 +126,17 @@ async def test_the_recorded_answers_score_exactly_as_they_are_wrong(settings: Se
     assert report.asked.cost_usd is None
     assert report.asked.dropped == 15.0
     assert report.asked.p50_seconds is not None
+
+
+@pytest.mark.usefixtures("in_memory")
+async def test_of_what_a_small_model_heard_nothing_is_lost_and_most_is_right(settings: Settings):
+    report = await run_extraction(DATA, SMALL_ANSWERS, settings=settings)
+    assert (report.overall.failed, report.overall.lost) == (0, 0)
+    assert report.overall.recall is not None
+    assert report.overall.precision is not None
+    assert report.overall.recall >= 55
+    assert report.overall.precision >= 60
+    assert report.overall.dates == 100
 
 
 def test_the_cases_are_many_and_varied():

@@ -22,6 +22,8 @@ FACTS = {
     "My sister Ines lives in Graz.": ("The user's sister Ines lives in Graz", "Ines"),
     "I started at Hollis in May 2024.": ("The user started at Hollis in May 2024", "Hollis"),
     "I do not eat fish anymore.": ("The user does not eat fish anymore", "fish"),
+    "ฉันไม่กินปลา": ("ผู้ใช้ไม่กินปลา", "ปลา"),
+    "Jestem wegetarianką": ("The user jest wegetarianką", "wegetariank"),
 }
 KNOWN = Memory(
     version_id="m.1", memory_id="m", version=1, event="ADD", text="The user plays chess",
@@ -49,6 +51,7 @@ def answers(said: str, text: str) -> dict[str, str]:
         "target as a list": dumped({**good, "op": "UPDATE", "target": [1, 2]}),
         "a memory of something else": dumped({**good, "op": "UPDATE", "target": 1}),
         "known already, it says": dumped({**good, "op": "NONE", "target": 1}),
+        "known already, of a memory without a number": dumped({**good, "op": "NONE"}),
         "known already, without a quote": dumped(op(None, None, op="NONE", target=7)),
         "deletes what was not shown": dumped(op(said, None, op="DELETE", target=7)),
         "no operation": dumped(),
@@ -110,6 +113,9 @@ def test_a_fact_survives_any_answer(said: str, bad: str, small: bool):
         "How are you?",
         "Good to meet you.",
         "Ja, gern.",
+        "สวัสดีครับ ขอบคุณมากครับ",
+        "Merhaba!",
+        "Спасибо!",
     ],
 )
 def test_small_talk_has_no_content(text: str):
@@ -132,7 +138,16 @@ def test_what_is_only_asked_supposed_or_quoted_is_no_statement(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    [*FACTS, "Ich habe zwei Katzen.", "Tengo dos gatos.", "我有两只猫。", "J'ai deux chats."],
+    [
+        *FACTS,
+        "Ich habe zwei Katzen.",
+        "Tengo dos gatos.",
+        "我有两只猫。",
+        "J'ai deux chats.",
+        "Мы живём в Твери.",
+        "عندي قطتان.",
+        "Mam dwa koty.",
+    ],
 )
 def test_what_people_say_of_themselves_is_a_plain_statement(text: str):
     assert is_plain_statement(text)
@@ -146,6 +161,15 @@ def test_a_sound_answer_is_trusted_in_what_it_passes_over():
     answer = Extraction.model_validate({"operations": [op("I have 2 cats", "The user has 2 cats")]})
     context = PlanContext(Scope(user_id="u"), new, [], AT, 1_000)
     assert plan(answer, context).keep == []
+
+
+def test_an_answer_that_joins_messages_in_one_text_is_not_trusted_in_the_others():
+    new = [Utterance(one, "user", at=AT) for one in FACTS]
+    joined = " and ".join(text for text, _ in FACTS.values())
+    answer = Extraction.model_validate({"operations": [op(new[0].text, joined)]})
+    made = plan(answer, PlanContext(Scope(user_id="u"), new, [], AT, 1_000))
+    assert [added.text for added in made.add] == ["user: I have 2 cats."]
+    assert made.keep == [*range(1, len(FACTS))]
 
 
 def test_a_message_with_a_secret_is_kept_for_what_else_it_says():

@@ -322,8 +322,42 @@ def test_a_correction_replaces_the_text_and_keeps_what_it_does_not_tell():
         "text": "Ana lives in Oslo",
         "tags": ["home", "city"],
         "confidence": 0.9,
-        "evidence": ["I live in Rome", "moved"],
+        "evidence": ["moved"],
     }
+
+
+def test_the_quotes_of_a_corrected_memory_stay_where_they_are_not_what_was_wrong():
+    dog = known("Ana has a dog", evidence=["I have a dog"])
+    change = operation("UPDATE", "Ana has a dog called Rex", target=1, quote="he is called Rex")
+    made = planned(change, new=[user("My dog, he is called Rex.")], memories=[dog])
+    assert made.update[0].fields["evidence"] == ["I have a dog", "he is called Rex"]
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "relation"),
+    [
+        ("I no longer work at Hollis.", "Ana no longer works at Hollis", "works_at"),
+        ("I want to move to Oslo.", "Ana wants to move to Oslo", "moved to"),
+        ("I do not like Rex.", "Ana does not like Rex", "likes"),
+    ],
+)
+def test_a_relation_that_says_something_else_than_its_quote_is_left_out(
+    said: str, text: str, relation: str
+):
+    target = text.rsplit(maxsplit=1)[-1]
+    true = {"works_at": "left", "moved to": "wants to move to", "likes": "does not like"}[relation]
+    made = planned(
+        operation(
+            text=text,
+            quote=said,
+            relations=[
+                Edge(source="Ana", relation=each, target=target) for each in (relation, true)
+            ],
+        ),
+        new=[user(said)],
+    )
+    assert [edge.relation for edge in made.add[0].fields["relations"]] == [true]
+    assert "1 of its relations" in made.trimmed[0]
 
 
 def test_a_correction_without_text_ends_the_memory():
@@ -711,7 +745,9 @@ def test_what_only_an_agent_says_of_its_listener_is_doubted(given: float | None,
 
 def test_none_needs_no_quote_but_a_memory_that_was_shown():
     assert planned(operation("NONE", target=2)) == Plan(none=[TEA])
-    assert planned(operation("none")) == Plan(none=[None])
+    assert planned(operation("none"), new=[user("Hi there!")]) == Plan(none=[None])
+    # It passes over what was said as an answer without operations does.
+    assert planned(operation("none")) == Plan(none=[None], keep=[0])
     assert only_dropped(planned(operation("NONE", target=7)), "no memory '7'")
 
 

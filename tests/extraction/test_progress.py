@@ -117,6 +117,23 @@ def test_the_blocking_memory_tells_it_too(settings: Settings):
     assert heard == steps(1)
 
 
+async def test_a_conversation_that_waited_is_told_of_by_its_parts(
+    settings: Settings, server: LLMServer
+):
+    heard: list[tuple[float, int]] = []
+    async with AsyncMemory.open(settings) as memory:
+        server.always(failing(400))
+        await memory.remember(messages=TALK)
+        await memory.remember(messages=TALK[:1])
+        server.always(NOTHING)
+        server.requests.clear()
+        await memory.reprocess(on_progress=lambda *told: heard.append(told))
+        parts = len(server.requests) - 1
+    assert parts > 2
+    first = [(step / 2 / parts, 2) for step in range(1, 2 * parts)]
+    assert heard == [*first, (1, 2), (1.5, 2), (2, 2)]
+
+
 async def test_pictures_logs_and_what_waits_are_told_of_too(settings: Settings, server: LLMServer):
     heard: list[tuple[float, int]] = []
 

@@ -7,17 +7,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mem_mcp.extraction.statement_check import Support, difference, is_named
 from mem_mcp.prompts.conversation import Utterance
 
-STATEMENTS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "statements.jsonl")
-    .read_text("utf-8")
-    .splitlines()
-]
-FALSE = [row for row in STATEMENTS if row["differs"]]
-HONEST = [row for row in STATEMENTS if not row["differs"]]
+DATA = Path(__file__).parents[1] / "data"
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text("utf-8").splitlines()]
+
+
+HELD_OUT = read("statements_held_out.jsonl")
+STATEMENTS = {
+    "the checks were written beside": read("statements.jsonl"),
+    **{
+        f"written before, to {half}": [row for row in HELD_OUT if row["half"] == half]
+        for half in ("choose", "measure")
+    },
+}
+SETS = pytest.mark.parametrize("statements", STATEMENTS.values(), ids=STATEMENTS.keys())
 
 
 def checked(row: dict[str, Any]) -> str:
@@ -27,23 +37,33 @@ def checked(row: dict[str, Any]) -> str:
     return difference(row["text"], Support([said], row["quote"], people=people))
 
 
-def test_the_statements_are_many_and_varied():
-    assert len(FALSE) >= 60
-    assert len(HONEST) >= 120
-    assert len({row["language"] for row in FALSE}) == 6
-    kinds = {row["differs"] for row in FALSE}
+def false(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in statements if row["differs"]]
+
+
+def honest(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in statements if not row["differs"]]
+
+
+@SETS
+def test_the_statements_are_many_and_varied(statements: list[dict[str, Any]]):
+    assert len(false(statements)) >= 60
+    assert len(honest(statements)) >= 120
+    assert len({row["language"] for row in false(statements)}) >= 6
+    kinds = {row["differs"] for row in false(statements)}
     assert kinds == {"number", "name", "date", "negation", "mood", "speaker"}
 
 
-def test_statements_that_differ_from_their_quote_are_not_believed():
-    believed = [row["text"] for row in FALSE if not checked(row)]
-    assert len(FALSE) - len(believed) >= 55, believed
-    assert len(believed) <= 5, believed
+@SETS
+def test_statements_that_differ_from_their_quote_are_not_believed(statements: list[dict[str, Any]]):
+    believed = [row["text"] for row in false(statements) if not checked(row)]
+    assert len(believed) <= len(false(statements)) / 12, believed
 
 
-def test_honest_rewordings_are_believed():
-    refused = [(row["text"], why) for row in HONEST if (why := checked(row))]
-    assert len(refused) <= 4, refused
+@SETS
+def test_honest_rewordings_are_believed(statements: list[dict[str, Any]]):
+    refused = [(row["text"], why) for row in honest(statements) if (why := checked(row))]
+    assert len(refused) <= len(honest(statements)) / 30, refused
 
 
 NAMED = [

@@ -171,6 +171,14 @@ def test_the_words_that_may_be_answered_are_in_the_schema():
     assert outcome["enum"] == ["success", "failure", "partial", "unknown"]
 
 
+def test_a_small_model_can_only_quote_lines_that_it_is_shown():
+    schema = judge.short_form(["$ make\n\n  3 passed  \n" + "x" * 201, "3 passed"])
+    evidence = schema.model_json_schema()["properties"]["evidence"]
+    assert evidence["items"]["enum"] == ["$ make", "3 passed"]
+    nothing = judge.short_form([" \n"]).model_json_schema()["properties"]["evidence"]
+    assert "enum" not in nothing["items"]
+
+
 def test_what_may_be_absent_is_read_as_nothing_and_what_was_not_asked_for_is_ignored():
     text = '{"operations": [{"op": "add", "tags": null, "mood": "good", "confidence": "0.5"}]}'
     (operation,) = extract.Extraction.model_validate_json(text).operations
