@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from mem_mcp.cli.failure import report
@@ -32,14 +32,23 @@ def main(arguments: Sequence[str]) -> int:
         arguments: the command line after `serve`.
     """
     options = _parser().parse_args(arguments)
+    # Until the transport handles signals, exit at once: no call has been answered yet.
+    exit_codes = {signal.SIGTERM: 0, signal.SIGINT: 128 + signal.SIGINT}
+    before = {number: signal.signal(number, _exiting(code)) for number, code in exit_codes.items()}
     if options.transport == "stdio" and sys.stdin.isatty():
         print(_BY_HAND, file=sys.stderr)
-    # Until the transport handles SIGTERM, exit at once: no call has been answered yet.
-    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         return _serve(options)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exiting(code: int) -> Callable[[int, object], None]:
+    def exit_at_once(_number: int, _frame: object) -> None:
+        os._exit(code)
+
+    return exit_at_once
 
 
 def _serve(options: argparse.Namespace) -> int:
