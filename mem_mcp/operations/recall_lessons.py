@@ -81,9 +81,11 @@ async def _searched(
     """Rank what each list may show: at once where all of it is small, else each by itself."""
     whole = runtime.settings.recall.whole
     if await runtime.scopes.whole(runtime.store, every_list, whole) is not None:
-        return dict.fromkeys(rows, await search(runtime, task, scope, every_list))
-    await runtime.embed([task], "query")  # once, and kept for those that follow
-    results = await asyncio.gather(*(search(runtime, task, scope, one) for one in rows.values()))
+        return dict.fromkeys(rows, await search(runtime, task, scope, every_list, role="passage"))
+    await runtime.embed([task], "passage")  # once, and kept for those that follow
+    results = await asyncio.gather(
+        *(search(runtime, task, scope, one, role="passage") for one in rows.values())
+    )
     return dict(zip(rows, results, strict=True))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mem_mcp.api.models import Scope
+from mem_mcp.embedding import Role
 from mem_mcp.errors import LLMError
 from mem_mcp.ranking import Candidates, Query, Ranking, newer_first, rank, reranked
 from mem_mcp.retrieval.candidate_rows import CandidateTable
@@ -38,7 +39,12 @@ class SearchResult:
 
 
 async def search(
-    runtime: Runtime, query: str, scope: Scope, row_filter: RowFilter, as_of: datetime | None = None
+    runtime: Runtime,
+    query: str,
+    scope: Scope,
+    row_filter: RowFilter,
+    as_of: datetime | None = None,
+    role: Role = "query",
 ) -> SearchResult:
     """Find and rank the memories for a query.
 
@@ -48,10 +54,11 @@ async def search(
         scope: the caller.
         row_filter: the rows that the caller may see.
         as_of: search as of this time, with the feedback given by then; None for now.
+        role: "passage" for a query that is of the same kind as what it is compared with.
     """
     relevance: dict[str, float] = {}
     async with runtime.recalls:
-        embedding = asyncio.create_task(runtime.embed([query], "query"))
+        embedding = asyncio.create_task(runtime.embed([query], role))
         if runtime.store.space is None:  # the first vector sets the dimension
             await embedding
         loading = asyncio.create_task(runtime.feedback_cache.of(scope, row_filter, as_of))
