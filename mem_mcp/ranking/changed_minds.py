@@ -20,7 +20,7 @@ LEAST_COSINE = 0.3
 _SHARED_WORDS = 0.2
 _CHANGE = 0.25
 _WORDS_ALONE, _CHANGE_ALONE = 0.25, 0.15
-"""Where there is no cosine: two statements must share 35 % of the words of the shorter one."""
+"""Where there is no cosine: 35 % of the words of the shorter statement, or 20 % and a change."""
 # Usual cosine of statements in one language that have nothing to do with each other.
 _UNRELATED = 0.2
 _ENGLISH = (

@@ -153,7 +153,7 @@ class _Statement:
         return cls(
             text=text,
             all_words=frozenset(word.lower() for word in words),
-            words=frozenset(terms(" ".join(long)).ids.tolist()),
+            words=frozenset(terms(" ".join(long)).stems.tolist()),
             numbers=frozenset(re.findall(r"\d+", text)),
             codes=frozenset(word for word in words if _CODE.search(word)),
             names=frozenset(word.lower() for word in words[1:] if word[0].isupper()),
