@@ -108,7 +108,7 @@ def scaled_dense(cosines: Floats, lexical: Floats) -> Floats:
     return np.where(np.isnan(dense), estimate, dense)
 
 
-def absolute_level(cosines: Floats, coverage: Floats, believed: float = 1.0) -> float:
+def absolute_level(cosines: Floats, coverage: Floats) -> float:
     """Return how well the best candidate answers at all: 0..1, comparable between queries.
 
     It is the maximum of a mix of cosine and coverage of the same candidate.
@@ -116,12 +116,8 @@ def absolute_level(cosines: Floats, coverage: Floats, believed: float = 1.0) -> 
     Args:
         cosines: (n,) not centred; NaN for a candidate without a vector.
         coverage: (n,) share of the query's terms that each candidate contains, 0..1.
-        believed: How far the cosines are believed, 0..1; coverage takes the place of the rest. Its
-            root counts: off-topic questions are told apart better with a little too much belief.
     """
     near = np.where(np.isnan(cosines), coverage, np.maximum(cosines, 0.0))
-    share = believed**0.5
-    near = share * near + (1.0 - share) * coverage
     level = LEVEL_BY_COSINE * near + (1 - LEVEL_BY_COSINE) * coverage
     return float(np.clip(level, 0.0, 1.0).max())
 

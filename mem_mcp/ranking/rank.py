@@ -102,7 +102,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     parts["people"] = NAME_BOOST * best * named
     parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
     # The best candidate gets the absolute level as its score, unless feedback moves it.
-    level = absolute_level(dense.cosines, coverage(matches), weight.dense)
+    level = absolute_level(dense.cosines, coverage(matches))
     scale = level / max(float(_sum(parts).max()), EPSILON)
     if signals is not None and signals.rows.size:
         general, here = usefulness(signals, len(candidates), query.vector)

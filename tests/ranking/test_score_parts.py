@@ -135,7 +135,7 @@ def test_an_embedder_is_believed_as_far_as_it_finds_what_the_words_find():
 
     assert believed(words / 20) == 1.0
     assert believed(-words) == 0.0
-    assert 0.0 < believed(np.roll(words, 1) / 20) < 1.0
+    assert 0.0 < believed(np.roll(words, 10) / 20) < 1.0
     assert believed(-words, known=0.0) == 1.0
 
 
@@ -188,7 +188,6 @@ def test_the_level_is_of_one_and_the_same_candidate():
     assert absolute_level(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(1.0)
     assert absolute_level(np.array([0.9, 0.0]), np.array([0.0, 1.0])) == pytest.approx(0.765)
     assert absolute_level(np.array([np.nan]), np.array([0.5])) == pytest.approx(0.5)
-    assert absolute_level(np.array([1.0]), np.array([0.0]), 0.0) == pytest.approx(0.0)
 
 
 def test_questions_for_a_time_and_texts_that_tell_one_are_known():
