@@ -179,13 +179,13 @@ BEFORE_MONTH = (
 """Words before an ambiguous month."""
 
 SINCE = (
-    "since after from seit ab nach desde después depuis après dal da dopo depois sinds vanaf na"
-    " sedan efter od po din după с со после από μετά sejak setelah từ sau منذ بعد ตั้งแต่ หลัง 自 从"
+    "since after from seit ab nach desde después depuis après dal dopo depois sinds vanaf"
+    " sedan efter od din după с со после από μετά sejak setelah từ sau منذ بعد ตั้งแต่ หลัง 自 从"
 )
 SINCE_AFTER = "以来 之后 以后 から 以降 부터 이후 से के बाद 'den beri den beri dan beri"
 BEFORE = (
     "before until till by vor bis antes hasta avant jusqu'à jusqu'en prima fino até voor tot före"
-    " till przed do înainte până до перед πριν μέχρι sebelum sampai trước قبل حتى ก่อน จนถึง"
+    " till przed înainte până до перед πριν μέχρι sebelum sampai trước قبل حتى ก่อน จนถึง"
 )
 BEFORE_AFTER = "之前 以前 まで より前 까지 이전 तक से पहले"
 TO = "to and until till through bis und y a et à e a en och i do și по и και ile dan sampai đến إلى و ถึง และ 到 至 から 부터 से - – —"  # noqa: E501

@@ -94,6 +94,21 @@ def test_a_question_asks_for_the_time_that_it_names(question: str, period: str):
     assert period in asked(question)
 
 
+@pytest.mark.parametrize(
+    ("question", "period"),
+    [
+        ("What did I do yesterday?", "2026-11-17..2026-11-17"),
+        ("and what did we do last month", "2026-10-01..2026-10-31"),
+        ("war sie da gestern", "2026-11-17..2026-11-17"),
+        ("o que fiz na semana passada", "2026-11-08..2026-11-15"),
+    ],
+)
+def test_a_word_before_a_time_that_another_language_has_for_until_or_since_means_neither(
+    question: str, period: str
+):
+    assert asked(question) == [period]
+
+
 def test_a_month_without_a_year_may_be_of_another_year_but_the_nearest_fits_best():
     august, before, after = periods_in("dinner in August", date(2026, 11, 18))
     assert (august.first, august.fit) == (date(2026, 8, 1), 1.0)
