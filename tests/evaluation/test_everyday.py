@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -51,19 +49,6 @@ SMALL = """
   questions:
     "How often is the fern watered?": fern
 """
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    given = {"data_dir": tmp_path / "memory", "store": {"durability": "os"}}
-    return Settings.model_validate(given)
-
-
-@pytest.fixture
-def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the stores off the disk, where the system has a place: there is one for each group."""
-    if os.access("/dev/shm", os.W_OK):
-        monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,19 +61,6 @@ DROPPED = {
     "supposed", "api key", "forged rules",
     "garage", "guessed taste",
 }  # fmt: skip
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    given = {"data_dir": tmp_path / "memory", "store": {"durability": "os"}}
-    return Settings.model_validate(given)
-
-
-@pytest.fixture
-def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the stores off the disk, where the system has a place: there is one for each case."""
-    if os.access("/dev/shm", os.W_OK):
-        monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
 
 
 @pytest.fixture

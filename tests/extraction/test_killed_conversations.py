@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,6 @@ with Memory.open(Settings.model_validate(settings)) as memory:
     memory.remember(messages=talk, run_id="r", idempotency_key="k")
     print("done", flush=True)
 """
-
-
-@pytest.fixture
-def server() -> Iterator[LLMServer]:
-    with LLMServer() as running:
-        yield running
 
 
 def settings(folder: Path, server: LLMServer) -> dict[str, Any]:
