@@ -67,8 +67,11 @@ def newer_first(
         is_current: (n,) whether a memory still holds.
         signals: feedback on the candidates.
     """
+    embedded = candidates.vector_set.present
     rows = [
-        row for row in ranking.order.tolist() if is_current[row] and _is_statement(candidates, row)
+        row
+        for row in ranking.order.tolist()
+        if is_current[row] and embedded[row] and _is_statement(candidates, row)
     ]
     rows = rows[:_COMPARED]
     pairs = _replaced(question, candidates, ranking.score, rows)
@@ -99,11 +102,7 @@ def newer_first(
 
 
 def _is_statement(candidates: Candidates, row: int) -> bool:
-    return (
-        candidates.kinds[row] in _STATEMENTS
-        and len(candidates.texts[row]) <= _LONGEST
-        and bool(np.isfinite(candidates.vectors[row, 0]))
-    )
+    return candidates.kinds[row] in _STATEMENTS and len(candidates.texts[row]) <= _LONGEST
 
 
 def _replaced(

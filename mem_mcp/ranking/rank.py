@@ -76,8 +76,9 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     query_terms = terms(query.text, candidates.language, without, asked=True)
     matches = match(query_terms, candidates.terms)
     dense = dense_scores(query.vector, candidates.vector_set)
-    weight = weights(query_terms.words, dense, bm25(matches), matches.known)
-    parts = _content(weight, matches, dense.centred, candidates.neighbours)
+    by_words = bm25(matches)
+    weight = weights(query_terms.words, dense, by_words, matches.known)
+    parts = _content(weight, matches, by_words, dense.centred, candidates.neighbours)
     parts["reply"] = _reply_transfer(_sum(parts), candidates)
     alike = smoothing(_sum(parts), dense.cosines, candidates.vectors)
     parts["alike"] = weight.dense * alike
@@ -89,8 +90,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
         read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
         fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, query.zone)
         parts["period"] = PERIOD_BOOST * max(float(best), 0.0) * fits
-    is_record = np.array([kind == "outcome" for kind in candidates.kinds])
     if not set(candidates.kinds) <= _RECORDS:
+        is_record = np.array([kind == "outcome" for kind in candidates.kinds])
         parts["record"] = -RECORD_LOSS * positive * is_record
     entities = named_entities(query.text, candidates.entities)
     named = np.maximum(
@@ -139,10 +140,12 @@ def reranked(ranking: Ranking, rows: Sequence[int], relevance: Sequence[float]) 
     return Ranking(_best_first(score, ranking.order), score, parts, ranking.later)
 
 
-def _content(weight: Weights, matches: Matches, cosines: Floats, neighbours: Neighbours) -> Parts:
+def _content(
+    weight: Weights, matches: Matches, by_words: Floats, cosines: Floats, neighbours: Neighbours
+) -> Parts:
     """Mix lexical and dense scores; the context part averages over the message and its windows."""
     best = attainable(matches)
-    lexical = scaled_lexical(bm25(matches), best)
+    lexical = scaled_lexical(by_words, best)
     dense = scaled_dense(cosines, lexical)
     mixes = [weight.lexical * lexical + weight.dense * dense]
     filled = np.nan_to_num(cosines)

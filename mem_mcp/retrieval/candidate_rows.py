@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mem_mcp.ranking import Candidates
-from mem_mcp.store import Vector, matrix
+from mem_mcp.store import matrix
 
 COLUMNS = (
     "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
@@ -90,7 +90,7 @@ def _for_ranking(rows: pa.Table) -> Candidates:
     return Candidates(
         memory_ids=columns["memory_id"],
         texts=columns["text"],
-        vectors=_readable(matrix(rows)),
+        vectors=matrix(rows),
         run_ids=run_ids,
         positions=np.asarray(positions, dtype=np.int64),
         actor_ids=columns["actor_id"],
@@ -104,12 +104,6 @@ def _for_ranking(rows: pa.Table) -> Candidates:
         recorded_at=_seconds(rows["recorded_at"]),
         relations=edges(rows["relations"]),
     )
-
-
-def _readable(vectors: Vector) -> Vector:
-    """Return vectors with NaN for zeros: of a text that the embedder cannot read."""
-    vectors[~vectors.any(axis=1)] = np.nan
-    return vectors
 
 
 def edges(relations: pa.ChunkedArray) -> list[Sequence[tuple[str, str, str]]]:

@@ -78,9 +78,7 @@ async def search(
         with span("rank"):
             candidates = table.candidates
             now = as_of or row_filter.now
-            # Zeros: the embedder cannot read the query, and words alone decide.
-            read = vector if vector is not None and vector.any() else None
-            embedded = Query(text=query, vector=read, now=now.timestamp(), zone=runtime.zone)
+            embedded = Query(text=query, vector=vector, now=now.timestamp(), zone=runtime.zone)
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
             ranking = newer_first(query, candidates, ranking, table.current(now), signals)
