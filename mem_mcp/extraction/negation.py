@@ -5,29 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mem_mcp.denial import DENIAL, denies, without_doubt
 from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.subject_match import shared
 
-_DENIES = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|\w+n't|dont|doesnt|cant"
-    r"|kein\w*|nicht|nie|niemals|niemand|nichts|ohne|weder"
-    r"|nunca|jamás|nadie|ningun[oa]?|ningún|sin|tampoco"
-    r"|ne|pas|jamais|aucune?|rien|personne ne|sans"
-    r"|non|mai(?=\s)(?!\s\d)|nessun\w*|niente|senza|não|nem|nenhum\w*|ninguém|sem"
-    r"|niet|geen|nooit|zonder|inte|aldrig|ikke|aldri|не|ни|нет|нельзя|никогда|без|nie|nigdy|bez"
-    r"|değil|yok|không|chưa|tidak|bukan|belum|नहीं|मत|बिना|לא|אין|בלי|δεν|μην|χωρίς"
-    r"|[وف]?(?:لا|لم|لن|ليس\w*|لست|غير|بدون|دون))\b"
-    r"|\bn'|(?<!不)[不没無无未别](?!不|但|仅)|ไม่|มิได้|ห้าม|ない|ません|なかった|않|못|없|아니"
-)
-_CHOICE = re.compile(
-    r"(.)[不没]\1|不仅|不但|没问题|ไหม|หรือไม่|ไม่ใช่แค่|ไม่เพียง"
-    r"|还?没有?(?:决定|想好)|ยังไม่(?:ได้)?(?:ตัดสินใจ|แน่ใจ)|لم [يتنأ]قرر"
-    r"|\b(?:(?:has|have|is|am|are)(?:n't| not) (?:yet )?(?:decided|sure)|not (?:yet )?(?:decided"
-    r"|sure)"
-    r"|(?:do|does)(?:n't| not) (?:yet )?know (?:if|whether)|noch nicht (?:entschieden|sicher)"
-    r"|weiß (?:noch )?nicht|no (?:ha|he) decidido|no sabe si|не решил\w*|не знает)\b"
-)
-"""Asks whether, is undecided, or affirms twice."""
 _ANSWER = re.compile(
     r"^\W*(?:no|nope|nein|non|não|нет|لا)(?:[.,!:;،]+\s*|\W*$)|^ไม่ใช่\s|^不[是对]?[,、]"
 )
@@ -49,12 +30,6 @@ _SOFTLY = re.compile(
 )
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 _PREFIXED = re.compile(r"\b(?:un|dis|in|im|il|ir|des)(\w{4,})")
-_DOUBLE = re.compile(
-    r"not only|no need|not that|can't wait|never (?:been )?(?:better|more)|no problem"
-    r"|why not|n't forget|not just|nicht nur|no sólo|no solo|pas seulement|non solo|não só"
-    r"|не только|ليس فقط"
-)
-"""Denies something only to affirm it."""
 
 
 def misdenied(text: str, clauses: Sequence[str], around: Sequence[str]) -> str:
@@ -67,8 +42,8 @@ def misdenied(text: str, clauses: Sequence[str], around: Sequence[str]) -> str:
     """
     mine = _plain(text)
     said = [_ANSWER.sub("", _ANSWER.sub("", _plain(one))) for one in clauses]
-    denying = [one for one in said if _DENIES.search(one)]
-    denial = _DENIES.search(mine)
+    denying = [one for one in said if DENIAL.search(one)]
+    denial = DENIAL.search(mine)
     if denial is None:
         is_soft = _SOFTLY.search(mine) or any(_is_opposite(mine, one) for one in said)
         is_affirmed = any(_says(mine, one) for one in denying) and not is_soft
@@ -84,18 +59,13 @@ def misdenied(text: str, clauses: Sequence[str], around: Sequence[str]) -> str:
     return "" if is_denied else "what it quotes is not denied"
 
 
-def denies(text: str) -> bool:
-    """Whether a text denies something."""
-    return _DENIES.search(_plain(text)) is not None
-
-
 def _plain(text: str) -> str:
-    return _DOUBLE.sub(" ", _CHOICE.sub(" ", comparable(text)))
+    return without_doubt(comparable(text))
 
 
 def _says(text: str, clause: str) -> bool:
     """Whether a text says what a clause denies: "it's Bob, not Bill" denies nothing of Bob."""
-    denial = _DENIES.search(clause)
+    denial = DENIAL.search(clause)
     denied = clause[denial.end() :] if denial else ""
     # Letters and signs of scripts without spaces meet by chance.
     least = 2 if _UNSPACED.search(denied) and shared(denied, denied) > 1 else 1

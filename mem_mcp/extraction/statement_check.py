@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from mem_mcp.dates import NamedDate, dates_in
+from mem_mcp.denial import denies
 from mem_mcp.extraction.clauses import clauses_of, sentences_of
 from mem_mcp.extraction.mood import overstated
 from mem_mcp.extraction.names import is_known, strange_name
-from mem_mcp.extraction.negation import denies, misdenied
+from mem_mcp.extraction.negation import misdenied
 from mem_mcp.extraction.numbers import numbers_in
 from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.replacements import replacements

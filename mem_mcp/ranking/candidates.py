@@ -55,6 +55,8 @@ class Candidates:
     """Epoch seconds."""
     recorded_at: Floats
     """Epoch seconds."""
+    ends_at: Floats
+    """Epoch seconds at which each memory stops being true; infinity where no end is known."""
     relations: Sequence[Sequence[Edge]] = ()
     """The relations that each memory states; left out for none."""
 

@@ -5,12 +5,12 @@ Measured on tests/data/changed_minds.jsonl, in six languages; the constants are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from mem_mcp.ranking.arrays import Floats
+from mem_mcp.ranking.change_words import says_change
 from mem_mcp.ranking.text_analysis import terms
 
 LEAST_LIKENESS = 0.6
@@ -23,40 +23,6 @@ _WORDS_ALONE, _CHANGE_ALONE = 0.25, 0.15
 """Where there is no cosine: 35 % of the words of the shorter statement, or 20 % and a change."""
 # Usual cosine of statements in one language that have nothing to do with each other.
 _UNRELATED = 0.2
-_ENGLISH = (
-    "now|moved|switched|migrated|changed|joined|no longer|any ?more|again|instead|new|replace[sd]?|"
-    "renamed|upgraded|rewritten|rewrote|sold|stopped|quit|resigned|gave up|given up|dropped|"
-    "retired|cancelled|postponed|"
-    "became|handed|took over|taken over|takes over|raised|lowered|these days|since then|from today"
-)
-_GERMAN = (
-    "jetzt|nun|nicht mehr|ab sofort|ab heute|seitdem|inzwischen|mittlerweile|umgestiegen|"
-    "umgestellt|umgeschrieben|abgelöst|"
-    "(?:um)?gezogen|gewechselt|verlegt|verschoben|ersetzt|umbenannt|geändert|übernimmt|übernommen|"
-    r"abgeschafft|aufgehört|gekündigt|erhöht|gesenkt|wieder|neue[rsnm]?|statt|kein\w* \w+ mehr"
-)
-_FRENCH = (
-    r"maintenant|désormais|dorénavant|à présent|ne \w+ plus|n'\w+ plus|déménagé\w*|remplac\w+|"
-    r"nouve\w+|renommée?|déplacée?|reportée?|changé|arrêté|quitté|rejoint|repris|augmenté|"
-    "baissé|réécrite?|démissionné"
-)
-_SPANISH = (
-    r"ahora|ya no|nuev[oa]s?|mud(?:é|ó|amos)|traslad(?:é|ó|amos)|cambi(?:é|ó|amos)|pasó|dej(?:é|ó)|"
-    r"reemplaz\w+|sustituy\w+|subió|bajó|en vez de|en lugar de|desde hoy|"
-    "reescrit[oa]|renunci[éó]"
-)
-_RUSSIAN = (
-    r"теперь|больше не|переехал\w*|перен[её]с\w*|переш[её]?л\w*|перев[её]л\w*|переписал\w*|"  # noqa: RUF001
-    r"переименовал\w*|нов(?:ый|ая|ую|ое)|смен(?:ил|ён)\w*|замен(?:ил|ён)\w*|вместо|бросил\w*|"  # noqa: RUF001
-    r"уволил\w*|повысил\w*|снизил\w*"
-)
-_CHINESE = (
-    "现在|如今|不再|改到|改为|改成|改用|换成|换了|搬到|搬家|迁到|已经|不用再|"
-    "新的|取代|升级|取消|跳槽|辞职|重写"
-)
-_SAYS_CHANGE = re.compile(
-    rf"\b(?:{_ENGLISH}|{_GERMAN}|{_FRENCH}|{_SPANISH}|{_RUSSIAN})\b|{_CHINESE}", re.IGNORECASE
-)
 
 
 def likeness(new: str, others: Sequence[str], cosines: Floats) -> Floats:
@@ -86,11 +52,6 @@ def shared_words(text: str, others: Sequence[str]) -> Floats:
     stems = {*mine.stems.tolist()}
     theirs = ({*terms(other, mine.language).stems.tolist()} for other in others)
     return np.array([_overlap(stems, each) for each in theirs])
-
-
-def says_change(text: str) -> bool:
-    """Return whether a text speaks of a change, in one of six languages."""
-    return _SAYS_CHANGE.search(text) is not None
 
 
 def _overlap(some: set[int], others: set[int]) -> float:

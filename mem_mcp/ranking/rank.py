@@ -14,6 +14,7 @@ from mem_mcp.ranking.constants import (
     FEEDBACK_BOOST_HERE,
     GRAPH_BOOST,
     NAME_BOOST,
+    OVER_LOSS,
     PERIOD_BOOST,
     PERIOD_READ,
     RECENCY_BOOST,
@@ -41,9 +42,11 @@ from mem_mcp.ranking.name_boosts import (
 )
 from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.temporal import (
+    asks_for_past,
     asks_for_time,
     day_of,
     fits_periods,
+    is_over,
     mentions_time,
     recency,
 )
@@ -86,7 +89,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     best, positive = content.max(), np.maximum(content, 0.0)
     if asks_for_time(query.text):
         parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
-    if periods := periods_in(query.text, day_of(query.now, query.zone)):
+    periods = periods_in(query.text, day_of(query.now, query.zone))
+    if periods:
         read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
         fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, query.zone)
         parts["period"] = PERIOD_BOOST * max(float(best), 0.0) * fits
@@ -105,6 +109,9 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     # The best candidate gets the absolute level as its score, unless feedback moves it.
     level = absolute_level(dense.cosines, coverage(matches))
     scale = level / max(float(_sum(parts).max()), EPSILON)
+    over = is_over(candidates.ends_at, query.now, periods, query.zone)
+    if over.any() and not asks_for_past(query.text):
+        parts["over"] = -OVER_LOSS * np.maximum(_sum(parts), 0.0) * over
     if signals is not None and signals.rows.size:
         general, here = usefulness(signals, len(candidates), query.vector)
         boosts = {

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from mem_mcp.dates import Period, dates_in
-from mem_mcp.ranking.arrays import Floats, Integers
+from mem_mcp.ranking.arrays import Booleans, Floats, Integers
 from mem_mcp.ranking.constants import COARSE_DATE_FIT, KIND_HALF_LIVES, RECENCY_HALF_LIFE
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
@@ -25,12 +25,45 @@ afternoon evening night spring summer autumn fall winter monday tuesday wednesda
 saturday sunday january february march april june july august september october november december
 """
 _TIME_TERMS = terms(_TIME_WORDS + " ".join(str(year) for year in range(1950, 2050))).ids
+_PAST = re.compile(
+    # German questions begin with "Was", too.
+    r"\b(?:(?<!^)was|^was (?:the|it|he|she|i|my|our|his|her|there|this|that|an?)|"
+    r"were|did|had|used to|before|formerly|previous\w*|old|original\w*|first|last|ago|until|"
+    r"yesterday|war|waren|hatten?|früher|vorher|damals|zuvor|gestern|letzte[nrsm]?|alte[nrsm]?|"
+    r"bisher\w*|étai\w+|avai\w+|avant|ancien\w*|autrefois|hier|derni[eè]re?s?|era|eran|fue|"
+    r"había|antes|anterior\w*|antigu\w+|ayer|pasad[oa]|был\w*|раньше|прежн\w+|прошл\w+|вчера|"
+    r"erano|ieri|scors[oaie]|precedent\w*|prima|vecchi[oa]|foi|foram|eram|ontem|passad[oa]|"
+    r"antig[oa]s?|vroeger|eerder|vorige|waren|gisteren|wcześniej|kiedyś|był[aoy]?|poprzedni\w*|"
+    r"dawniej|wczoraj|önce|eski|dün|idi|dulu|sebelumnya|kemarin|trước|đã|cũ|hôm qua|"
+    r"كان\w*|سابقا|السابقة?|القديمة?|قبل|أمس)\b|(?<!\w)(?:पहले|था|थी|थे|पुरान[ािीे])|"
+    r"以前|之前|原来|过去|曾|昨天|去年|上次|かつて|昨日|だった|でした|昔|前の|เคย|ก่อนหน้า|"
+    r"เมื่อก่อน|แต่ก่อน|เมื่อวาน|예전|이전|전에는|었|였",
+    re.IGNORECASE,
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def asks_for_time(question: str) -> bool:
     """Return whether an English question asks when or how long."""
     return _TIME_QUESTION.match(question) is not None
+
+
+def asks_for_past(question: str) -> bool:
+    """Return whether a question asks how things were, in one of many languages."""
+    return _PAST.search(question) is not None
+
+
+def is_over(ends_at: Floats, now: float, periods: Sequence[Period], zone: tzinfo) -> Booleans:
+    """Return which memories no longer hold, and held at none of the times that a question names.
+
+    Args:
+        ends_at: (n,) epoch seconds; infinity where no end is known.
+        now: epoch seconds of the question.
+        periods: the times that it names.
+        zone: in which a day begins.
+    """
+    asked = min([now, *(_moment(period.first, zone) for period in periods)])
+    return np.asarray(ends_at <= asked)
 
 
 def mentions_time(texts: TermTable) -> Floats:

@@ -102,6 +102,7 @@ def _for_ranking(rows: pa.Table) -> Candidates:
         ],
         occurred_at=_seconds(rows["occurred_at"]),
         recorded_at=_seconds(rows["recorded_at"]),
+        ends_at=np.nan_to_num(_seconds(rows["valid_until"]), nan=np.inf),
         relations=edges(rows["relations"]),
     )
 

@@ -19,6 +19,7 @@ def build(texts, vectors=None, times=None, positions=None, **columns):
         "kinds": ["fact"] * n,
         "entities": [()] * n,
         "labels": [""] * n,
+        "ends_at": np.full(n, np.inf),
     }
     return Candidates(
         texts=texts,

@@ -1,5 +1,6 @@
 """Newer first: which of two statements on the same thing comes first."""
 
+# ruff: noqa: RUF001 - letters of other alphabets look like Latin ones
 from __future__ import annotations
 
 import json
@@ -11,6 +12,8 @@ import pytest
 from candidate_builder import build
 
 from mem_mcp import AsyncMemory
+from mem_mcp.evaluation.datasets.everyday import Half
+from mem_mcp.evaluation.retrieval.everyday import HALVES, run_everyday
 from mem_mcp.ranking import FeedbackSignals, Ranking, newer_first
 
 DATA = Path(__file__).parents[1] / "data" / "changed_minds.jsonl"
@@ -38,6 +41,10 @@ REPLACED = [
     ("When is the stand-up?", "The stand-up is at 9:30.", "The stand-up is at 10:15."),
     ("Was trinke ich?", "Ich trinke Tee.", "Ich trinke jetzt Kaffee."),
     ("Где я живу?", "Я живу в Казани.", "Я переехал в Томск."),
+    ("Is the lift broken?", "The lift is broken.", "The lift runs again."),
+    ("Is the shop open?", "The shop is open.", "The shop is not open."),
+    ("متى الاجتماع؟", "الاجتماع يوم الأحد.", "الاجتماع أصبح يوم الثلاثاء."),
+    ("会議はいつですか?", "会議は月曜日です。", "会議は水曜日に変更になりました。"),
     (
         "what does max_retry do",
         "max_retry is read at start.",
@@ -54,6 +61,11 @@ KEPT = [
     ("Where is the office?", "The office is in Rome.", "The office in Rome is on floor 2."),
     ("Which service uses Redis?", "Service a uses Redis.", "Service b does not use Redis."),
     ("Who waters the plants?", "Tom waters the plants.", "The plants are green now. " * 20),
+    ("What is billing written in?", "The billing app is in Go.", "The search app moved to Rust."),
+    ("У кого ключ от склада?", "Ключ от склада у Павла.", "Ключ от офиса теперь у Дины."),
+    ("上海办公室有多少人?", "上海办公室有二十人。", "深圳办公室现在有三十人。"),
+    ("what does 🚲 mean?", "🚲 in the calendar means away.", "🐢 in the calendar means slow."),
+    ("How does Liv like her steak?", "Liv likes her steak rare.", "Liv bought steak knives."),
 ]
 PAST = [
     ("Where did the CI run before?", "The CI runs on Jenkins.", "The CI was moved to GitLab."),
@@ -134,3 +146,14 @@ async def test_questions_about_now_get_the_newer_statement_before_the_older_one(
         assert sum(first.scores.values()) == pytest.approx(first.score, abs=1e-4)
     assert len(newer) == 36
     assert np.mean(newer) >= 9 / 12
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(("kind", "least"), [("changed", 70), ("unchanged", 97)])
+async def test_in_stores_of_thirteen_languages_the_newer_comes_first_only_on_the_same_thing(
+    kind: str, least: int, half: Half
+):
+    report = await run_everyday(DATA.parent / "newer_first" / f"{kind}.yaml", half)
+    assert {row.error for row in report.rows} == {None}
+    assert report.figure("hit@1", half) >= least

@@ -187,3 +187,29 @@ def test_a_question_for_a_time_prefers_who_tells_one():
     assert asked.order[0] == 1
     assert asked.parts["time"][0] == 0
     assert "time" not in rank(Query("Did the zeppelin land?", None, NOW), candidates).parts
+
+
+def test_what_is_over_comes_after_what_holds_unless_the_question_asks_for_then():
+    texts = ["Lars is on holiday in Rome.", "Lars is not on holiday in Rome."]
+    candidates = build(texts, ends_at=np.array([NOW - 1, np.inf]))
+
+    def first(question: str, now: float = NOW) -> str:
+        return texts[rank(Query(question, None, now), candidates).order[0]]
+
+    assert first("Is Lars on holiday in Rome?") == texts[1]
+    assert first("Was Lars on holiday in Rome last year?") == texts[0]
+    assert first("Is Lars on holiday in Rome?", NOW - 2) == texts[0]
+
+
+def test_what_is_over_alone_scores_less_than_it_did():
+    text = "Lars is on holiday."
+    over, holds = (build([text], ends_at=np.array([end])) for end in (NOW, np.inf))
+    now = rank(Query(text, None, NOW), over)
+    assert now.score[0] < rank(Query(text, None, NOW), holds).score[0] / 2
+    assert np.isclose(sum(part[0] for part in now.parts.values()), now.score[0])
+
+
+def test_what_held_at_a_time_that_the_question_names_is_not_over():
+    candidates = build(["The desk of Ann is red."], ends_at=np.array([NOW - 1]))
+    question = "Which desk has Ann in 1969?"
+    assert "over" not in rank(Query(question, None, NOW), candidates).parts
