@@ -11,8 +11,10 @@ DENIAL = re.compile(
     r"|ne|pas|jamais|aucune?|rien|personne ne|sans"
     r"|non|mai(?=\s)(?!\s\d)|nessun\w*|niente|senza|não|nem|nenhum\w*|ninguém|sem"
     r"|niet|geen|nooit|zonder|inte|aldrig|ikke|aldri|не|ни|нет|нельзя|никогда|без|nie|nigdy|bez"
-    r"|değil|yok|không|chưa|tidak|bukan|belum|नहीं|मत|बिना|לא|אין|בלי|δεν|μην|χωρίς"
+    r"|değil|yok|không|chưa|tidak|bukan|belum|לא|אין|בלי|δεν|μην|χωρίς"
     r"|[وف]?(?:لا|لم|لن|ليس\w*|لست|غير|بدون|دون))\b"
+    # \b does not end a word behind a vowel sign.
+    r"|नहीं|(?<!\w)(?:मत|बिना)(?![\w\u093e-\u094d])"
     r"|\bn'|(?<!不)[不没無无未别](?!不|但|仅)|ไม่|มิได้|ห้าม|ない|ません|なかった|않|못|없|아니"
 )
 """The first words that deny; of a text as `without_doubt` returns it."""

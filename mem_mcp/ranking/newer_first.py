@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from mem_mcp.ranking.arrays import Booleans, Floats
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.changed_minds import likeness
 from mem_mcp.ranking.feedback_boost import FeedbackSignals
+from mem_mcp.ranking.reordering import is_statement, marks_of, put_before
 from mem_mcp.ranking.same_subject import Statement, least_share
 from mem_mcp.ranking.temporal import asks_for_past
 
-_STATEMENTS = ("fact", "procedure")
-_LONGEST = 200
-"""Characters of a statement: a longer text says more than one thing."""
 _COMPARED = 12
 """Best statements that are held against one another."""
 _LEAST_OF_BEST = 0.2
@@ -54,7 +50,7 @@ def newer_first(
     rows = [
         row
         for row in ranking.order.tolist()
-        if is_current[row] and embedded[row] and _is_statement(candidates, row)
+        if is_current[row] and embedded[row] and is_statement(candidates, row)
     ]
     rows = rows[:_COMPARED]
     best = max((ranking.score[row] for row in rows), default=0.0)
@@ -65,26 +61,7 @@ def newer_first(
     ranking = replace(ranking, later=later)
     if asks_for_past(question) or "period" in ranking.parts:
         return ranking
-    marks = np.zeros(len(candidates))
-    if signals is not None:
-        np.add.at(marks, signals.rows, signals.weights)
-    order, score = ranking.order.tolist(), ranking.score.copy()
-    for new, olds in later.items():
-        behind = [order.index(old) for old in olds if marks[old] == marks[new]]
-        first = min(behind, default=len(order))
-        if first < order.index(new):
-            score[new] = score[order[first]]
-            order.remove(new)
-            order.insert(first, new)
-    if not (gain := score - ranking.score).any():
-        return ranking
-    return replace(
-        ranking, order=np.array(order), score=score, parts={**ranking.parts, "newer": gain}
-    )
-
-
-def _is_statement(candidates: Candidates, row: int) -> bool:
-    return candidates.kinds[row] in _STATEMENTS and len(candidates.texts[row]) <= _LONGEST
+    return put_before(ranking, later, marks_of(candidates, signals), "newer")
 
 
 def _without_crowds(pairs: Sequence[tuple[int, int]]) -> dict[int, list[int]]:

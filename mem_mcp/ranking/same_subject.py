@@ -21,15 +21,16 @@ from mem_mcp.ranking.text_analysis import terms
 
 _SIGNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _TOKEN = re.compile(
-    rf"[{_SIGNS}]|(?:[^\W{_SIGNS}]|[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u097f])+"
+    rf"[{_SIGNS}]|(?:[^\W{_SIGNS}]|[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u097f])+"
     "|[\U0001f1e6-\U0001f1ff]{2}|[\u2190-\u2bff\U0001f000-\U0001faff]"
 )
 _IS_SIGN = re.compile(f"[{_SIGNS}]")
 _JOINING_SIGN = re.compile("[\u3040-\u309f的了在是和与我你他她它们有也很吗呢个]")
 _WORD = re.compile(r"\w+(?:[.,:/\\@-]\w+)*")
 _CODE = re.compile(r"[\d_./\\@]|.[A-Z]")
-_LEAST_LETTERS = 3
-"""Of a word that a question is about; shorter ones join words in most languages."""
+_LEAST_LETTERS, _LEAST_OF_OTHERS, _LAST_CYRILLIC = 3, 2, "\u052f"
+"""Of a word that a question is about in Latin, Greek and Cyrillic letters, where shorter ones join
+words, and in scripts that leave vowels out."""
 _LEAST_COMMON = 2
 """Signs of a script without spaces that two texts have in a row: one alone meets by chance."""
 _SURE, _PERHAPS, _LIKELY = 0.25, 0.5, 0.7
@@ -129,7 +130,7 @@ def least_share(asked: Statement, older: Statement, newer: Statement) -> float |
     missing = about - newer.content
     differences = _differences(older, newer)
     if newer.says_change:
-        if older.content <= asked.content and differences:
+        if older.content <= asked.content and differences and _ends(differences[-1], older):
             del differences[-1]  # of a question to be affirmed or denied it is the answer
         if any(_is_swap(one, missing, newer) for one in differences):
             return _LIKELY
@@ -159,9 +160,9 @@ def _token(match: re.Match[str], language: str) -> _Token:
     if _IS_SIGN.match(word):
         return _Token(word, not _JOINING_SIGN.match(word), match.start())
     lower = word.casefold()
-    is_word = word[0].isalpha()
-    joins = is_word and (
-        len(word) < _LEAST_LETTERS or is_stop_word(fold(lower), language) or is_at_present(word)
+    is_short = len(word) < (_LEAST_LETTERS if word[0] <= _LAST_CYRILLIC else _LEAST_OF_OTHERS)
+    joins = word[0].isalpha() and (
+        is_short or is_stop_word(fold(lower), language) or is_at_present(word)
     )
     return _Token(stem(lower, language), not joins, match.start())
 
@@ -195,6 +196,13 @@ def _differences(older: Statement, newer: Statement) -> list[_Difference]:
             found.append(_Difference(old, new))
         i, j = block.a + block.size, block.b + block.size
     return found
+
+
+def _ends(difference: _Difference, older: Statement) -> bool:
+    """Whether a difference is in the last word that says something."""
+    return [one for one in difference.old if one.says][-1] == [
+        one for one in older.tokens if one.says
+    ][-1]
 
 
 def _is_swap(difference: _Difference, missing: frozenset[str], newer: Statement) -> bool:

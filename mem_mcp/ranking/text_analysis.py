@@ -16,8 +16,11 @@ from mem_mcp.ranking.constants import CACHED_CHARACTERS_MAX, CACHED_TEXTS_MAX, W
 from mem_mcp.ranking.folding import compatible, fold
 from mem_mcp.ranking.language import WORDS_READ, is_stop_word, language_of, stem
 
-# Combining marks of Indic, Thai and Arabic scripts are part of a word, but \w excludes them.
-_WORD = re.compile("[\\w\u0610-\u061a\u064b-\u065f\u0900-\u0eff\u1000-\u109f\u1780-\u17ff]+")
+# Combining marks of Indic, Thai and Arabic scripts are part of a word, but \w excludes them. The
+# strokes that end a sentence in Hindi are none.
+_WORD = re.compile(
+    "[\\w\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0eff\u1000-\u109f\u1780-\u17ff]+"
+)
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff]+)"

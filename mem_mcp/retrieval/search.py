@@ -10,7 +10,15 @@ from datetime import datetime
 from mem_mcp.api.models import Scope
 from mem_mcp.embedding import Role
 from mem_mcp.errors import LLMError
-from mem_mcp.ranking import Candidates, Query, Ranking, newer_first, rank, reranked
+from mem_mcp.ranking import (
+    Candidates,
+    Query,
+    Ranking,
+    newer_first,
+    rank,
+    reranked,
+    same_polarity_first,
+)
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.candidate_search import find_candidates
 from mem_mcp.retrieval.feedback_signals import FeedbackHistory
@@ -82,6 +90,7 @@ async def search(
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
             ranking = newer_first(query, candidates, ranking, table.current(now), signals)
+            ranking = same_polarity_first(query, candidates, ranking, signals)
     if runtime.reranker is not None and len(candidates):
         relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]

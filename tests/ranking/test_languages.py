@@ -169,3 +169,7 @@ def test_any_text_has_terms_in_any_language(text, language):
         found = terms(text, language, asked=asked)
         assert found.length == found.counts[~is_exact(found.ids)].sum()
         assert 0 <= found.words <= max(found.stems.size, len(text))
+
+
+def test_the_stroke_that_ends_a_sentence_in_hindi_is_no_letter():
+    assert set(terms("चाय").ids.tolist()) <= set(terms("मीना को चाय।").ids.tolist())
