@@ -22,7 +22,7 @@ _LEAST_OF_BEST = 0.2
 """Of the best statement's score that those have which are held against one another."""
 _ABOUT = 0.5
 """Of it that one of two has: else neither is what the question is about."""
-_LEAST_LIKENESS = 0.5
+_LEAST_LIKENESS = 0.4
 _MOST_REPLACED = 2
 """Older statements that one may replace: more are a crowd of the like, not a mind that changed."""
 

@@ -17,6 +17,7 @@ from mem_mcp.denial import denies
 from mem_mcp.ranking.change_words import is_at_present, names_change, says_change
 from mem_mcp.ranking.folding import fold
 from mem_mcp.ranking.language import is_stop_word, stem
+from mem_mcp.ranking.question_verbs import question_verbs
 from mem_mcp.ranking.text_analysis import terms
 
 _SIGNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
@@ -31,9 +32,12 @@ _CODE = re.compile(r"[\d_./\\@]|.[A-Z]")
 _LEAST_LETTERS, _LEAST_OF_OTHERS, _LAST_CYRILLIC = 3, 2, "\u052f"
 """Of a word that a question is about in Latin, Greek and Cyrillic letters, where shorter ones join
 words, and in scripts that leave vowels out."""
-_LEAST_COMMON = 2
-"""Signs of a script without spaces that two texts have in a row: one alone meets by chance."""
-_SURE, _PERHAPS, _LIKELY = 0.25, 0.5, 0.7
+_LEAST_ENDED, _LONGEST_ENDING = 5, 3
+"""Letters of a word that may have an ending which its stemmer does not know, and of the ending."""
+_LEAST_SIGNS, _LEAST_UNSPACED, _FIRST_SIGN = 2, 3, "\u3040"
+"""Signs of Chinese and Japanese, and letters of Thai and its kin, that two texts have in a row:
+fewer meet by chance."""
+_SURE, _PERHAPS, _PROBABLY, _LIKELY = 0.25, 0.5, 0.6, 0.7
 """Of the older one's score that the newer one must have: with less it answers another question."""
 
 
@@ -93,6 +97,11 @@ class Statement:
         return frozenset(word.lower() for word in words if word[0].isupper())
 
     @cached_property
+    def verbs(self) -> frozenset[str]:
+        """Of a question, the words that are its verb."""
+        return frozenset(stem(word, self.language) for word in question_verbs(self.text))
+
+    @cached_property
     def lower(self) -> str:
         """The text in lower case."""
         return self.text.lower()
@@ -112,8 +121,9 @@ def least_share(asked: Statement, older: Statement, newer: Statement) -> float |
     """Return how well a newer statement must fit to be a later word on what is asked.
 
     It must have every number of the question, and its names and codes that the older one has. It
-    says that something changed, or has another value than the older one in one place and every
-    word of the question that the older one has, and affirms or denies as that one does.
+    says that something changed; or it differs from the older one in one place, where that has what
+    the question does not have itself; or it denies the same. The less of the question's words it
+    has, the better it must fit.
 
     Args:
         asked: the question.
@@ -127,16 +137,31 @@ def least_share(asked: Statement, older: Statement, newer: Statement) -> float |
     if not _has_all_names(asked, older, newer):
         return None
     about = asked.content & older.content
-    missing = about - newer.content
+    missing = frozenset(word for word in about if not _is_in(word, newer.content))
     differences = _differences(older, newer)
+    is_one = len(differences) == 1
     if newer.says_change:
+        missing -= asked.verbs
         if older.content <= asked.content and differences and _ends(differences[-1], older):
             del differences[-1]  # of a question to be affirmed or denied it is the answer
         if any(_is_swap(one, missing, newer) for one in differences):
-            return _LIKELY
+            return _PROBABLY if is_one else _LIKELY
         return _SURE if about else _PERHAPS
-    is_later = bool(about) and not missing and _says_otherwise(older, newer, differences)
-    return _SURE if is_later else None
+    if not missing <= asked.verbs or not _says_otherwise(asked, older, newer, differences):
+        return None
+    return _PERHAPS if missing else _SURE
+
+
+def _is_in(word: str, others: frozenset[str]) -> bool:
+    """Whether a word is among others, be it with another ending."""
+    if word in others or len(word) < _LEAST_ENDED:
+        return word in others
+    return any(
+        abs(len(other) - len(word)) <= _LONGEST_ENDING
+        and len(other) >= _LEAST_ENDED
+        and (other.startswith(word) or word.startswith(other))
+        for other in others
+    )
 
 
 def _has_all_names(asked: Statement, older: Statement, newer: Statement) -> bool:
@@ -148,11 +173,16 @@ def _has_all_names(asked: Statement, older: Statement, newer: Statement) -> bool
     )
 
 
-def _says_otherwise(older: Statement, newer: Statement, differences: Sequence[_Difference]) -> bool:
-    """Whether one has another value in one place, or denies what the other says."""
+def _says_otherwise(
+    asked: Statement, older: Statement, newer: Statement, differences: Sequence[_Difference]
+) -> bool:
+    """Whether one has another answer in one place, or denies what the other says."""
     if older.denies != newer.denies:
         return _is_opposite(older, newer)
-    return len(differences) == 1 and not older.all_words <= newer.all_words
+    if len(differences) != 1 or older.all_words <= newer.all_words:
+        return False
+    given = {one.key for one in differences[0].old if one.says}
+    return not given <= asked.all_words
 
 
 def _token(match: re.Match[str], language: str) -> _Token:
@@ -188,9 +218,10 @@ def _differences(older: Statement, newer: Statement) -> list[_Difference]:
     found, i, j = list[_Difference](), 0, 0
     for block in matcher.get_matching_blocks():
         is_end = block.size == 0
-        by_chance = block.size < _LEAST_COMMON and not is_end and _IS_SIGN.match(a[block.a])
-        if by_chance:
-            continue
+        if not is_end and _IS_SIGN.match(a[block.a]):
+            least = _LEAST_SIGNS if a[block.a] >= _FIRST_SIGN else _LEAST_UNSPACED
+            if block.size < least:
+                continue
         old, new = older.tokens[i : block.a], newer.tokens[j : block.b]
         if any(one.says for one in old) and any(one.says for one in new):
             found.append(_Difference(old, new))

@@ -43,6 +43,8 @@ REPLACED = [
     ("Где я живу?", "Я живу в Казани.", "Я переехал в Томск."),
     ("Is the lift broken?", "The lift is broken.", "The lift runs again."),
     ("Is the shop open?", "The shop is open.", "The shop is not open."),
+    ("Where does Ben sit?", "Ben sits at the window.", "Ben got the desk by the door."),
+    ("Wo kaufen wir Brot?", "Wir kaufen Brot bei Hansen.", "Brot holen wir beim Hofladen."),
     ("متى الاجتماع؟", "الاجتماع يوم الأحد.", "الاجتماع أصبح يوم الثلاثاء."),
     ("会議はいつですか?", "会議は月曜日です。", "会議は水曜日に変更になりました。"),
     (
@@ -61,6 +63,9 @@ KEPT = [
     ("Where is the office?", "The office is in Rome.", "The office in Rome is on floor 2."),
     ("Which service uses Redis?", "Service a uses Redis.", "Service b does not use Redis."),
     ("Who waters the plants?", "Tom waters the plants.", "The plants are green now. " * 20),
+    ("Who waters the plants?", "Tom waters the plants.", "Tom waters the lawn."),
+    ("How does Nils like pears?", "Nils eats pears when peeled.", "Nils is fond of trains."),
+    ("What does Anna review?", "Anna reviews the site.", "Anna plans to write the docs."),
     ("What is billing written in?", "The billing app is in Go.", "The search app moved to Rust."),
     ("У кого ключ от склада?", "Ключ от склада у Павла.", "Ключ от офиса теперь у Дины."),
     ("上海办公室有多少人?", "上海办公室有二十人。", "深圳办公室现在有三十人。"),
@@ -150,7 +155,7 @@ async def test_questions_about_now_get_the_newer_statement_before_the_older_one(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("half", HALVES)
-@pytest.mark.parametrize(("kind", "least"), [("changed", 70), ("unchanged", 97)])
+@pytest.mark.parametrize(("kind", "least"), [("changed", 75), ("unchanged", 97)])
 async def test_in_stores_of_thirteen_languages_the_newer_comes_first_only_on_the_same_thing(
     kind: str, least: int, half: Half
 ):
