@@ -20,6 +20,7 @@ from mem_mcp.logs.feedback import Ratings
 from mem_mcp.logs.llm_calls import Calls
 from mem_mcp.logs.recalls import Traces
 from mem_mcp.prompts import PromptFolder
+from mem_mcp.ranking import Room
 from mem_mcp.retrieval.feedback_signals import FeedbackCache
 from mem_mcp.retrieval.scope_cache import ScopeCache
 from mem_mcp.store import LogTable, Store, Vector, adopt
@@ -128,6 +129,17 @@ class Runtime:
             zone=local_zone(settings.time_zone),
             prompts=PromptFolder(Path(settings.llm.prompts) if settings.llm.prompts else None),
         )
+
+    def room(self, max_tokens: int = 0) -> Room:
+        """Return the room of an answer's texts.
+
+        Args:
+            max_tokens: what the caller allows for all of them; 0 where it says nothing.
+        """
+        if max_tokens:
+            return Room.of_tokens(max_tokens)
+        bounds = self.settings.answer
+        return Room.of_characters(bounds.characters, bounds.memory_characters)
 
     @property
     def identity(self) -> str | None:

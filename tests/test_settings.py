@@ -120,6 +120,8 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "recall.least_share": "0.5",
         "recall.traces": "False",
         "recall.trace_days": "77",
+        "answer.characters": "7777",
+        "answer.memory_characters": "777",
         "archive.expired": "False",
         "archive.harmful": "False",
         "archive.least_recalls": "77",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Kind = Literal["fact", "message", "procedure", "outcome", "lesson"]
 Event = Literal["ADD", "UPDATE", "DELETE", "NONE"]
@@ -162,6 +162,9 @@ class Recalled(Model):
     """Ids of copies that this one stands for: equal but for how they were typed."""
     newer_than: list[str] = []
     """Ids in this answer that this one may replace."""
+    cut: dict[str, int] = {}
+    """Characters of each field of which this is only a part, by name; of a text the passage that
+    answers best. `get_memory` shows it whole."""
 
 
 class RecallResult(Model):
@@ -171,6 +174,8 @@ class RecallResult(Model):
     memories: list[Recalled]
     left_out: int = 0
     """Memories that the setting recall.least_share left out."""
+    no_room: int = 0
+    """Memories left out because the answer was full."""
     degraded: list[str] = []
 
 
@@ -217,6 +222,8 @@ class LessonsResult(Model):
     failures: list[Lesson]
     tool_stats: list[ToolStats]
     briefing: str
+    no_room: int = 0
+    """Memories left out because the answer was full."""
     degraded: list[str] = []
 
 
@@ -265,10 +272,23 @@ class GetResult(Model):
     versions: list[Memory] = []
 
 
+class Listed(Memory):
+    """A memory in an answer of `list_memories`."""
+
+    cut: dict[str, int] = {}
+    """Characters of each field of which this is only a part, by name; of a text the beginning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of(cls, value: Any) -> Any:  # noqa: ANN401 - whatever is validated
+        """Take a whole memory as it is."""
+        return vars(value) if isinstance(value, Memory) else value
+
+
 class ListResult(Model):
     """Answer of `list_memories`."""
 
-    memories: list[Memory]
+    memories: list[Listed]
     next_cursor: str | None = None
     total: int
 

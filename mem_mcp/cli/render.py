@@ -50,6 +50,7 @@ def recalled(result: RecallResult) -> Iterator[str]:
         yield "nothing found"
     for memory in result.memories:
         yield from memory_lines(memory)
+    yield from _left_out(result.left_out, result.no_room)
     yield recall_line(result.recall_id)
 
 
@@ -85,6 +86,7 @@ def lessons(result: LessonsResult, *, briefing: bool = False) -> Iterator[str]:
     if result.tool_stats:
         yield typer.style("tools", bold=True)
         yield from map(_tool, result.tool_stats)
+    yield from _left_out(0, result.no_room)
     yield recall_line(result.recall_id)
 
 
@@ -222,7 +224,16 @@ def _facts(memory: Recalled, more: Iterable[str]) -> Iterator[str]:
     if memory.valid_until:
         yield f"true until {day(memory.valid_until)}"
     yield from (f"#{one_line(tag)}" for tag in memory.tags)
+    if "text" in memory.cut:
+        yield f"part of {memory.cut['text']:,} characters"
     yield memory.memory_id
+
+
+def _left_out(less: int, no_room: int) -> Iterator[str]:
+    if less:
+        yield f"{counted(less)} that fit less left out; --min-score 0 shows all"
+    if no_room:
+        yield f"{counted(no_room)} left out for want of room; a larger --max-tokens gives it"
 
 
 def _lesson_facts(one: Lesson) -> Iterator[str]:

@@ -88,6 +88,19 @@ class RecallSettings(Section):
     """Days for which the logs of answers and of calls to models are kept."""
 
 
+class AnswerSettings(Section):
+    """How much of texts `recall`, `recall_lessons` and `list_memories` show by themselves.
+
+    A longer text is shown by its best passage, and `get_memory` shows it whole. A caller's
+    max_tokens replaces both bounds.
+    """
+
+    characters: int = Field(default=20_000, ge=1_000, le=10_000_000)
+    """Most characters of the texts of an answer, unless max_tokens is given."""
+    memory_characters: int = Field(default=4_000, ge=100, le=10_000_000)
+    """Most characters of one memory's text in it; get_memory shows it whole."""
+
+
 class ArchiveSettings(Section):
     """What `maintain` takes out of recall; each can be brought back with `update_memory`.
 
@@ -290,6 +303,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     remember: RememberSettings = RememberSettings()
     recall: RecallSettings = RecallSettings()
+    answer: AnswerSettings = AnswerSettings()
     archive: ArchiveSettings = ArchiveSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     rerank: RerankSettings = RerankSettings()

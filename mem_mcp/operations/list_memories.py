@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import replace
 from typing import Any
 
 from mem_mcp.api.arguments import names
 from mem_mcp.api.manage import ListMemories
-from mem_mcp.api.models import ListResult, Memory
+from mem_mcp.api.models import Listed, ListResult
 from mem_mcp.errors import InvalidInput
 from mem_mcp.retrieval.row_filters import chosen, every, listable, owned
+from mem_mcp.retrieval.shown import shown
 from mem_mcp.runtime import Runtime
 from mem_mcp.text import check_text
 from mem_mcp.times import parse_time
@@ -35,15 +37,15 @@ async def list_memories(runtime: Runtime, request: ListMemories) -> ListResult:
         order=[("recorded_at", ascending), ("version_id", ascending)],
         limit=request.limit + 1,
     )
-    memories = [row.memory for row in rows[: request.limit]]
+    memories = [Listed.model_validate(row.memory) for row in rows[: request.limit]]
     return ListResult(
-        memories=memories,
+        memories=shown(memories, replace(runtime.room(), passage=1)),
         next_cursor=_cursor(memories[-1]) if len(rows) > request.limit else None,
         total=await runtime.store.count(matching),
     )
 
 
-def _cursor(last: Memory) -> str:
+def _cursor(last: Listed) -> str:
     """Return the cursor of the page that follows a memory."""
     place = json.dumps([last.recorded_at.isoformat(), last.version_id])
     return base64.urlsafe_b64encode(place.encode()).decode()

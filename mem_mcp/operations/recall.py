@@ -12,6 +12,7 @@ from mem_mcp.ranking import copies, least_score, select
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import recall_rows
 from mem_mcp.retrieval.search import search
+from mem_mcp.retrieval.shown import shown
 from mem_mcp.runtime import Runtime
 from mem_mcp.times import utc_now
 
@@ -27,19 +28,24 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     rows = recall_rows(request, scope, now, as_of)
     found = await search(runtime, request.query, scope, rows, as_of)
     candidates = found.table.candidates
-    chosen = select(
-        found.ranking, candidates, request.limit, request.max_tokens, request.min_score or 0.0
-    )
+    chosen = select(found.ranking, candidates, request.limit, request.min_score or 0.0)
     share = runtime.settings.recall.least_share if request.min_score is None else 0.0
     least = least_score(found.ranking, share)
     best = [row for row in chosen if found.ranking.score[row] >= least]
     also = copies(found.ranking, candidates, best)
     explained_by = found.history if request.explain else None
     answer = recalled(found.table.rows, found.ranking, best, also, explained_by)
+    memories = shown(
+        [Recalled(**fields) for _, fields in answer],
+        runtime.room(request.max_tokens),
+        request.query,
+        found.language,
+    )
     result = RecallResult(
         recall_id=new_recall_id(),
-        memories=[Recalled(**fields) for _, fields in answer],
+        memories=memories,
         left_out=len(chosen) - len(best),
+        no_room=len(best) - len(memories),
         degraded=found.degraded,
     )
     runtime.traces.add(

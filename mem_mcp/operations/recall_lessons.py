@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.learning.briefing import briefing
 from mem_mcp.learning.tool_stats import tool_stats
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import copies, copy_key, select
+from mem_mcp.ranking import Room, copies, copy_key, select
 from mem_mcp.retrieval.lesson_rows import LISTS, lesson_rows, list_of
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import RowFilter
 from mem_mcp.retrieval.search import SearchResult, search
+from mem_mcp.retrieval.shown import shown
 from mem_mcp.runtime import Runtime
-from mem_mcp.text import count_tokens
 from mem_mcp.times import utc_now
 
 
@@ -39,17 +40,21 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
     founds = await _searched(runtime, request.task, scope, rows, every_list)
     asked = names(request.outcomes)
     lists = {name: _best(found, name, asked, request.limit) for name, found in founds.items()}
-    lists = _within(lists, request.max_tokens)
+    room, language = runtime.room(request.max_tokens), next(iter(founds.values())).language
+    cut = _within(lists, room, request.task, language)
+    # The briefing reads whole texts: an outcome's lesson may stand behind its passage.
+    told = {name: _those(lists[name], cut[name]) for name in lists}
     tools = await tool_stats(runtime, every_list, founds, known=bool(request.task_type))
     degraded = next(iter(founds.values())).degraded
     result = LessonsResult(
         recall_id=new_recall_id(),
-        **lists,
+        **cut,
+        no_room=sum(len(lists[name]) - len(cut[name]) for name in lists),
         tool_stats=tools,
-        briefing=briefing(lists, tools, request.max_tokens, runtime.zone),
+        briefing=briefing(told, tools, room.tokens, runtime.zone),
         degraded=degraded,
     )
-    shown = [one.memory_id for some in lists.values() for one in some]
+    in_answer = [one.memory_id for some in cut.values() for one in some]
     runtime.traces.add(
         Trace(
             recall_id=result.recall_id,
@@ -58,7 +63,7 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
             agent_id=scope.agent_id,
             query=request.task,
             vector=next(iter(founds.values())).vector,
-            memory_ids=shown,
+            memory_ids=in_answer,
             arguments=asdict(request),
             created_at=now,
             relevance={
@@ -91,7 +96,7 @@ async def _searched(
 
 def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) -> list[Lesson]:
     rows = found.table.rows
-    shown = np.array(
+    listed = np.array(
         [
             name == list_of(kind, outcome, asked)
             for kind, outcome in zip(
@@ -100,7 +105,7 @@ def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) ->
         ],
         np.bool_,
     )
-    order = found.ranking.order[shown[found.ranking.order]]
+    order = found.ranking.order[listed[found.ranking.order]]
     candidates = found.table.candidates
     ranking = replace(found.ranking, order=order)
     chosen = select(ranking, candidates, limit)
@@ -126,16 +131,18 @@ def _lesson(memory: Memory, fields: dict[str, Any], said: int) -> Lesson:
     )
 
 
-def _within(lists: dict[str, list[Lesson]], max_tokens: int) -> dict[str, list[Lesson]]:
-    """Share a budget out between the lists: each in turn gives its next best, if it fits."""
-    if not max_tokens:
-        return lists
-    kept: dict[str, list[Lesson]] = {name: [] for name in lists}
-    left = max_tokens
-    for place in range(max(map(len, lists.values()))):
-        for name, some in lists.items():
-            size = count_tokens(some[place].text) if place < len(some) else left + 1
-            if size <= left:
-                kept[name].append(some[place])
-                left -= size
-    return kept
+def _within(
+    lists: Mapping[str, list[Lesson]], room: Room, task: str, language: str
+) -> dict[str, list[Lesson]]:
+    """Share the room out between the lists: each in turn gives its next best."""
+    turns = [one for some in zip_longest(*lists.values()) for one in some if one]
+    kept = {one.memory_id: one for one in shown(turns, room, task, language)}
+    return {
+        name: [kept[one.memory_id] for one in some if one.memory_id in kept]
+        for name, some in lists.items()
+    }
+
+
+def _those(lessons: Sequence[Lesson], chosen: Sequence[Lesson]) -> list[Lesson]:
+    ids = {one.memory_id for one in chosen}
+    return [one for one in lessons if one.memory_id in ids]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,12 +12,12 @@ from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
 from mem_mcp.display import one_line
 from mem_mcp.errors import InvalidInput
 from mem_mcp.logs.recalls import Trace
+from mem_mcp.ranking import Room
 from mem_mcp.retrieval.access import find
 from mem_mcp.retrieval.replay import PastQuestion, Reweighed, reweigh
 from mem_mcp.retrieval.row_filters import every, owned
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store
-from mem_mcp.text import count_tokens
 
 _HISTORY = (
     "version_id", "memory_id", "version", "reason", "text", "kind", "user_id", "status",
@@ -128,7 +128,7 @@ async def _absent(runtime: Runtime, asked: PastQuestion, versions: Sequence[Memo
             "in words.",
             [_pool(runtime)],
         )
-    verdict = _verdict(asked, weighed, then)
+    verdict = _verdict(asked, weighed, then, runtime.room(asked.request.max_tokens))
     details = _details(asked, weighed)
     return _Reason(verdict, details, weighed.place.rank, weighed.score, weighed.parts)
 
@@ -175,7 +175,7 @@ def _pool(runtime: Runtime) -> str:
     )
 
 
-def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
+def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory, room: Room) -> str:
     place, candidates = weighed.place, weighed.found.table.candidates
     if place.twin is not None:
         twin = candidates.memory_ids[place.twin]
@@ -189,15 +189,15 @@ def _verdict(asked: PastQuestion, weighed: Reweighed, then: Memory) -> str:
     if place.cause == "limit":
         limit = asked.request.limit
         return f"It was number {place.rank:,} of {place.of:,}, and the limit was {limit}."
-    needed, max_tokens = count_tokens(then.text), asked.request.max_tokens
-    if place.cause == "max_tokens":
-        left = max_tokens - sum(count_tokens(candidates.texts[row]) for row in place.better)
-        return f"It did not fit: it takes {needed:,} tokens, and {left:,} were left."
-    if asked.has_lists and max_tokens:
-        return (
-            f"It did not fit: it takes {needed:,} tokens, and all lists together were allowed "
-            f"{max_tokens:,}."
-        )
+    taken: Iterable[int] = place.better
+    if asked.has_lists:
+        taken = (candidates.row_of.get(one, -1) for one in asked.trace.memory_ids)
+    sizes = [room.size(candidates.texts[row]) for row in taken if row >= 0]
+    needed, left = room.size(then.text), room.total - sum(map(room.needed, sizes))
+    if place.cause == "room" or (asked.has_lists and room.needed(needed) > left):
+        unit = "tokens" if asked.request.max_tokens else "characters"
+        by = "" if asked.request.max_tokens else " (setting answer.characters)"
+        return f"It did not fit: it takes {needed:,} {unit}, and {left:,} were left{by}."
     return f"Nothing keeps it out by now: it would be number {place.rank}."
 
 

@@ -4,12 +4,14 @@ from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.copies import copy_key
 from mem_mcp.ranking.feedback_boost import FeedbackSignals, query_similarity
 from mem_mcp.ranking.newer_first import newer_first
+from mem_mcp.ranking.passages import best_passage
 from mem_mcp.ranking.polarity import same_polarity_first
 from mem_mcp.ranking.rank import rank, reranked
+from mem_mcp.ranking.room import Room
 from mem_mcp.ranking.selection import copies, least_score, select
 
 __all__ = [
-    "Candidates", "FeedbackSignals", "Query", "Ranking", "copies", "copy_key", "least_score",
-    "newer_first", "query_similarity", "rank", "reranked", "same_polarity_first",
-    "select",
+    "Candidates", "FeedbackSignals", "Query", "Ranking", "Room", "best_passage", "copies",
+    "copy_key", "least_score", "newer_first", "query_similarity", "rank", "reranked",
+    "same_polarity_first", "select",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.constants import REMARK_WORDS_MAX
 from mem_mcp.ranking.copies import are_copies, copy_key, head
-from mem_mcp.text import count_tokens
 
 # Copies score alike: they are looked for so many rows beyond the answer.
 _LOOKED_BEYOND = 200
@@ -15,7 +14,6 @@ def select(
     ranking: Ranking,
     candidates: Candidates,
     limit: int,
-    max_tokens: int = 0,
     min_score: float = 0.0,
 ) -> list[int]:
     """Choose the memories of the answer, best first.
@@ -24,22 +22,17 @@ def select(
         ranking: Of these candidates.
         candidates: The ranked memories.
         limit: Most memories.
-        max_tokens: Most tokens in all, as `count_tokens` estimates them; 0 for no limit. A memory
-            that does not fit is left out, and smaller ones after it may still fit.
         min_score: Least score, 0..1.
 
     Returns:
         Rows of the candidates. A copy of a better one is replaced by the next best.
     """
     distinct, rows = DistinctMemories(candidates), list[int]()
-    left = max_tokens or float("inf")
     for row in ranking.order.tolist():
         if len(rows) >= limit or ranking.score[row] < min_score:
             break
-        size = count_tokens(candidates.texts[row]) if max_tokens else 0
-        if size <= left and distinct.add(row):
+        if distinct.add(row):
             rows.append(row)
-            left -= size
     return rows
 
 

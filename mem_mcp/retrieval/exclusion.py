@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking import Candidates, Ranking, select
+from mem_mcp.ranking import Candidates, Ranking, Room, select
 from mem_mcp.ranking.selection import DistinctMemories
-from mem_mcp.text import count_tokens
 
-Cause = Literal["min_score", "limit", "duplicate", "max_tokens"]
+Cause = Literal["min_score", "limit", "duplicate", "room"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,8 @@ class Bounds:
 
     limit: int
     """Maximum number of memories."""
-    max_tokens: int = 0
-    """Maximum tokens of their texts; 0 for no bound."""
+    room: Room | None = None
+    """For their texts; None for no bound."""
     min_score: float = 0.0
     """Least score of a memory."""
 
@@ -64,19 +63,24 @@ def placement(
     order = ranking.order if among is None else ranking.order[among[ranking.order]]
     place = int(np.flatnonzero(order == row)[0])
     higher = replace(ranking, order=order[:place])
-    better = select(higher, candidates, bounds.limit, bounds.max_tokens, bounds.min_score)
+    better = select(higher, candidates, bounds.limit, bounds.min_score)
     distinct = DistinctMemories(candidates)
     for other in better:
         distinct.add(other)
     twin = distinct.original(row)
-    left = bounds.max_tokens - sum(count_tokens(candidates.texts[other]) for other in better)
+    full, shares = len(better) >= bounds.limit, [1] * (len(better) + 1)
+    if bounds.room:
+        shares = bounds.room.shares(
+            [bounds.room.size(candidates.texts[other]) for other in (*better, row)]
+        )
+        better = [other for other, share in zip(better, shares, strict=False) if share]
     cause: Cause | None = None
     if ranking.score[row] < bounds.min_score:
         cause = "min_score"
     elif twin is not None:
         cause = "duplicate"
-    elif len(better) >= bounds.limit:
+    elif full:
         cause = "limit"
-    elif bounds.max_tokens and count_tokens(candidates.texts[row]) > left:
-        cause = "max_tokens"
+    elif not shares[-1]:
+        cause = "room"
     return Placement(place + 1, len(order), cause, better, twin)

@@ -151,12 +151,12 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
     row = candidates.row_of.get(memory.memory_id)
     if row is None:
         return None
-    # The lists of an answer share its tokens, so that no list has a bound of its own.
+    # The lists of an answer share its room, so that no list has a bound of its own.
     request = question.request
-    max_tokens = 0 if question.has_lists else request.max_tokens
+    room = None if question.has_lists else runtime.room(request.max_tokens)
     share = 0.0 if question.has_lists else runtime.settings.recall.least_share
     least = least_score(found.ranking, share) if question.min_score is None else question.min_score
-    bounds = Bounds(request.limit, max_tokens, least)
+    bounds = Bounds(request.limit, room, least)
     among = _shown(found, question, shown_in) if shown_in else None
     return Reweighed(found, row, placement(found.ranking, candidates, row, bounds, among))
 

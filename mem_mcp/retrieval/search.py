@@ -45,6 +45,11 @@ class SearchResult:
     relevance: Mapping[str, float] = field(default_factory=dict)
     """What the reranking model said of each memory that it read, by memory_id."""
 
+    @property
+    def language(self) -> str:
+        """The language of most candidates, an ISO 639-1 code; empty where none is that of most."""
+        return self.table.candidates.language
+
 
 async def search(
     runtime: Runtime,

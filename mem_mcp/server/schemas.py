@@ -92,8 +92,11 @@ class _Lean(_Whole):
         if schema["cls"] is Lesson:  # it is no statement, and recall_lessons explains nothing
             left_out = "scores", "marks", "relations", "newer_than"
             made["properties"] = fields = _without(fields, *left_out)
-        if "kind" in fields:
+            fields["kind"] = {"enum": ["outcome", "lesson"]}
+        elif "kind" in fields:
             fields["kind"]["default"] = KIND
+        for name in {"cut", "marks", "scores"} & fields.keys():  # clear from the data
+            fields[name] = {"type": "object"}
         if "required" in made:
             made["required"] = [name for name in made["required"] if name not in OPTIONAL]
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,14 @@ OPTIONAL = ("kind", "recorded_at", "user_id")
 """Fields that every result has, and that are left out where a client knows them."""
 
 _DIGITS = 3
+_SHOWN = ("memories", "lessons", "successes", "failures")
+"""Fields of results that hold memories."""
+_DETAILS = (
+    "tags", "entities", "relations", "metadata", "used", "evidence", "reason", "source",
+)  # fmt: skip
+"""Fields of memories that may be of any length, beside the text."""
+_DETAILS_MAX = 20_000
+"""Characters of all of them in an answer: as many as its texts have, unless settings say else."""
 _SCORES = ("score", "rate_low", "rate_high")
 
 
@@ -25,7 +34,9 @@ def structured(result: BaseModel, user_id: str) -> dict[str, Any]:
     A field is left out if it is null, or empty or its default and the model has a default for it.
     Also left out are the kind "fact", the caller's own user_id, and a recorded_at that equals
     occurred_at (occurred_at is then rounded to the second). Scores have three digits. Metadata
-    stays as the caller gave it, and the answer of `get_memory` keeps every field.
+    stays as the caller gave it; where the metadata, tags, relations and sources of an answer are
+    very long in all, the longest are left out whole, and `cut` names them. The answer of
+    `get_memory` keeps every field.
 
     Args:
         result: of any tool.
@@ -34,7 +45,24 @@ def structured(result: BaseModel, user_id: str) -> dict[str, Any]:
     if isinstance(result, GetResult):
         return result.model_dump(mode="json")
     lean: dict[str, Any] = to_jsonable_python(_lean(result, user_id))
+    _cut_details([one for name in _SHOWN for one in lean.get(name, ())])
     return lean
+
+
+def _cut_details(memories: list[dict[str, Any]]) -> None:
+    """Take out of memories what is too long of all but their texts, the longest first."""
+    lengths = sorted(
+        (len(json.dumps(memory[name], ensure_ascii=False)), place, name)
+        for place, memory in enumerate(memories)
+        for name in _DETAILS
+        if name in memory
+    )
+    total = sum(length for length, _, _ in lengths)
+    while total > _DETAILS_MAX:
+        length, place, name = lengths.pop()
+        total -= length
+        memories[place].setdefault("cut", {})[name] = length
+        del memories[place][name]
 
 
 def _lean(model: BaseModel, user_id: str) -> dict[str, Any]:

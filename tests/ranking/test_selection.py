@@ -21,22 +21,15 @@ def chosen(candidates, limit=10, **bounds):
 @given(
     st.lists(st.text(max_size=40), max_size=12),
     st.integers(1, 12),
-    st.integers(0, 30),
     st.floats(0, 1),
 )
 @settings(deadline=None)
-def test_an_answer_keeps_to_its_bounds_and_to_the_order(texts, limit, max_tokens, min_score):
+def test_an_answer_keeps_to_its_bounds_and_to_the_order(texts, limit, min_score):
     candidates, ranking = build(texts), in_turn(len(texts))
-    rows = select(ranking, candidates, limit, max_tokens, min_score)
+    rows = select(ranking, candidates, limit, min_score)
     assert rows == sorted(set(rows))
     assert len(rows) <= limit
     assert all(ranking.score[row] >= min_score for row in rows)
-    if max_tokens:
-        assert sum(count_tokens(texts[row]) for row in rows) <= max_tokens
-
-
-def test_a_memory_that_does_not_fit_gives_way_to_a_smaller_one():
-    assert chosen(build(["a" * 40, "b" * 100, "c" * 8]), max_tokens=12) == [0, 2]
 
 
 def test_the_same_text_is_told_once_and_the_next_best_takes_its_place():
