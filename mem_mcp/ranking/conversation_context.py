@@ -16,7 +16,7 @@ from mem_mcp.ranking.constants import (
     NEIGHBOUR_COSINE,
 )
 from mem_mcp.ranking.dense import has_vector
-from mem_mcp.ranking.fusion import ramp
+from mem_mcp.ranking.ramp import ramp
 
 WINDOWS: tuple[tuple[int, ...], ...] = ((-1,), (-1, 1), (-2, -1, 1, 2))
 """Distances of the messages in a window: the one before, one on each side, two on each side."""

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mem_mcp.ranking.arrays import Booleans, Floats, Vectors
-from mem_mcp.ranking.constants import CENTRING_PRIOR, EPSILON
+from mem_mcp.ranking.constants import (
+    CENTRING_PRIOR,
+    EPSILON,
+    KNOWN_RAMP,
+    OTHER_LANGUAGE_RAMP,
+)
+from mem_mcp.ranking.ramp import ramp
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class DenseScores:
     cosines: Floats
     """(n,) -1..1; NaN for a candidate without a vector."""
     centred: Floats
-    """(n,) the same after the candidates' mean vector was subtracted from both sides."""
+    """(n,) the same after the candidates' mean vector, or a part of it, was subtracted."""
     max_cosine: float
     """The largest of `cosines`; 0 if there is none."""
     typicality: float
@@ -53,7 +59,7 @@ class VectorSet:
         return cls(present, rows, lengths, mean, rows @ mean / lengths)
 
 
-def dense_scores(query: Vectors | None, vectors: VectorSet) -> DenseScores:
+def dense_scores(query: Vectors | None, vectors: VectorSet, known: float = 1.0) -> DenseScores:
     """Compare the query with each candidate.
 
     Centring subtracts the candidates' mean vector, because what all candidates have in common does
@@ -63,26 +69,38 @@ def dense_scores(query: Vectors | None, vectors: VectorSet) -> DenseScores:
     Args:
         query: (d,) of any length; None, or zeros, if there is no vector.
         vectors: The candidates'.
+        known: Share of the query's words that some candidate has, 0..1.
     """
     if query is None or not has_vector(query[None])[0] or not vectors.rows.size:
         nothing = np.full(vectors.present.size, np.nan)
         return DenseScores(nothing, nothing, 0.0, 0.0)
-    mean, with_mean = vectors.mean, vectors.with_mean
     unit = query / max(float(np.linalg.norm(query)), EPSILON)
     cosines = vectors.rows @ unit / vectors.lengths
+    deviation = max(float(vectors.with_mean.std()), EPSILON)
+    typicality = (float(unit @ vectors.mean) - float(vectors.with_mean.mean())) / deviation
+    kin = 1.0 - foreign(known) * (1.0 - ramp(typicality, *OTHER_LANGUAGE_RAMP))
+    mean, with_mean = kin * vectors.mean, kin * vectors.with_mean
     centred_query = unit - mean
     # |row - mean|^2, expanded to avoid a copy of all vectors.
     squares = 1 - 2 * with_mean + mean @ mean
     norms = np.sqrt(np.maximum(squares, EPSILON)) * max(
         float(np.linalg.norm(centred_query)), EPSILON
     )
-    deviation = max(float(with_mean.std()), EPSILON)
     return DenseScores(
         _expanded(cosines, vectors.present),
         _expanded((cosines - with_mean - mean @ centred_query) / norms, vectors.present),
         min(float(cosines.max()), 1.0),
-        (float(unit @ mean) - float(with_mean.mean())) / deviation,
+        typicality,
     )
+
+
+def foreign(known: float) -> float:
+    """Return how far a query is in other words than the texts, or in another language: 0..1.
+
+    Args:
+        known: Share of its words that some text has, 0..1.
+    """
+    return 1.0 - ramp(known, *KNOWN_RAMP)
 
 
 def has_vector(vectors: Vectors) -> Booleans:

@@ -7,7 +7,6 @@ import numpy as np
 from mem_mcp.ranking.arrays import Floats
 from mem_mcp.ranking.constants import (
     EPSILON,
-    KNOWN_RAMP,
     LEVEL_BY_COSINE,
     LEXICAL_WEIGHT_MAX,
     LEXICAL_WEIGHT_MIN,
@@ -17,7 +16,8 @@ from mem_mcp.ranking.constants import (
     TRUSTED_CANDIDATES_MIN,
     TYPICALITY_RAMP,
 )
-from mem_mcp.ranking.dense import DenseScores
+from mem_mcp.ranking.dense import DenseScores, foreign
+from mem_mcp.ranking.ramp import ramp
 
 
 class Weights(NamedTuple):
@@ -45,10 +45,9 @@ def weights(query_words: float, scores: DenseScores, lexical: Floats, known: flo
         lexical: (n,) BM25 scores of at least 0, n > 0.
         known: Share of the query's words that some text has, 0..1.
     """
-    foreign = 1.0 - ramp(known, *KNOWN_RAMP)
-    believed = max(ramp(dense_trust(lexical, scores.centred), *TRUST_RAMP), foreign)
+    believed = max(ramp(dense_trust(lexical, scores.centred), *TRUST_RAMP), foreign(known))
     evidence = (
-        foreign
+        foreign(known)
         + ramp(query_words, *QUERY_LENGTH_RAMP)
         + ramp(scores.typicality, *TYPICALITY_RAMP)
         + ramp(scores.max_cosine, *SAME_TEXT_RAMP)
@@ -120,8 +119,3 @@ def absolute_level(cosines: Floats, coverage: Floats) -> float:
     near = np.where(np.isnan(cosines), coverage, np.maximum(cosines, 0.0))
     level = LEVEL_BY_COSINE * near + (1 - LEVEL_BY_COSINE) * coverage
     return float(np.clip(level, 0.0, 1.0).max())
-
-
-def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 up to `low`, 1 from `high` on, and the linear interpolation between them."""
-    return min(max((value - low) / (high - low), 0.0), 1.0)

@@ -78,7 +78,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     without = frozenset().union(*map(name_words, speakers))
     query_terms = terms(query.text, candidates.language, without, asked=True)
     matches = match(query_terms, candidates.terms)
-    dense = dense_scores(query.vector, candidates.vector_set)
+    dense = dense_scores(query.vector, candidates.vector_set, matches.known)
     by_words = bm25(matches)
     weight = weights(query_terms.words, dense, by_words, matches.known)
     parts = _content(weight, matches, by_words, dense.centred, candidates.neighbours)

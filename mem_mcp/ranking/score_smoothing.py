@@ -12,7 +12,7 @@ from mem_mcp.ranking.constants import (
     SMOOTHING_SHARPNESS,
     SMOOTHING_STEP_MAX,
 )
-from mem_mcp.ranking.fusion import ramp
+from mem_mcp.ranking.ramp import ramp
 
 
 def smoothing(scores: Floats, cosines: Floats, vectors: Vectors) -> Floats:

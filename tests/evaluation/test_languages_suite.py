@@ -91,6 +91,12 @@ async def test_ours_stands_beside_words_meaning_and_ours_over_noise(folder, sett
     assert english.cases == 4
     assert list(english.hits) == ["ours", "words", "meaning", "noise"]
     assert english.hits["ours"] == 100
+    assert english.off_topic_auc == 1
+    assert report.to_english["es"].off_topic_auc is None
+    off_topic = [row.off_topic_score for row in report.rows if row.category == "es-es"]
+    own = [row.score for row in report.rows if row.category == "es-es"]
+    assert None not in off_topic
+    assert max(off_topic) < min(own)
     assert all(row.error is None for row in report.rows)
     assert "| hit@1 within |" in report.markdown()
     assert "mean" in report.text()

@@ -52,6 +52,22 @@ def test_what_all_candidates_have_in_common_counts_for_nothing():
     assert abs(found.centred.mean()) < 0.2
 
 
+def test_what_the_texts_have_in_common_counts_for_a_question_in_another_language():
+    vectors = VectorSet.of(rows(200) + 5)
+    query = rows(1, seed=1)[0] - 5
+    within = dense_scores(query, vectors, known=1.0)
+    across = dense_scores(query, vectors, known=0.0)
+    assert within.typicality == across.typicality < -6
+    np.testing.assert_allclose(across.centred, across.cosines, atol=1e-6)
+    assert np.abs(within.centred - within.cosines).max() > 0.1
+
+
+def test_a_question_in_other_words_is_centred_as_any_other():
+    vectors, query = VectorSet.of(rows(200) + 1), rows(1, seed=1)[0] + 1
+    found = [dense_scores(query, vectors, known).centred for known in (0.0, 1.0)]
+    np.testing.assert_array_equal(*found)
+
+
 def test_the_typical_query_is_one_of_the_candidates_kind():
     vectors = rows(200) + 1
     assert (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -19,13 +20,23 @@ from mem_mcp.evaluation.datasets.dataset import Case, Dataset, RememberCall, fir
 ENGLISH = "en"
 
 
+ARTICLE = "article"
+"""The metadata field with the number of a paragraph's article, from 1."""
+
+
 class _Paragraph(BaseModel):
     text: str = Field(min_length=1)
     questions: list[str]
 
 
+class _Placed(NamedTuple):
+    text: str
+    questions: list[str]
+    article: int
+
+
 _File = TypeAdapter(list[list[_Paragraph]])
-_Paragraphs = Sequence[_Paragraph]
+_Paragraphs = Sequence[_Placed]
 
 
 def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noqa: ARG001 - a suite's signature
@@ -40,19 +51,26 @@ def load(path: Path, first: int | None = None, seed: int = 0) -> Dataset:  # noq
     if len({tuple(len(each.questions) for each in some) for some in languages.values()}) > 1:
         raise InvalidInput("data", f"the files in {path} are not parallel")
     calls = tuple(
-        RememberCall((_key(language, number),), {"content": each.text, "user_id": language})
+        RememberCall(
+            (_key(language, number),),
+            {"content": each.text, "user_id": language, "metadata": {ARTICLE: each.article}},
+        )
         for language, paragraphs in languages.items()
         for number, each in enumerate(paragraphs)
     )
     return Dataset(calls, tuple(_cases(languages)))
 
 
-def _paragraphs(file: Path, first: int | None) -> list[_Paragraph]:
+def _paragraphs(file: Path, first: int | None) -> list[_Placed]:
     try:
         articles = _File.validate_python(read_json(file))[:first]
     except ValidationError as error:
         raise InvalidInput("data", f"{file} is not in XQuAD's format: {first_of(error)}") from error
-    return [paragraph for article in articles for paragraph in article]
+    return [
+        _Placed(paragraph.text, paragraph.questions, number)
+        for number, article in enumerate(articles, start=1)
+        for paragraph in article
+    ]
 
 
 def _cases(languages: Mapping[str, _Paragraphs]) -> Iterator[Case]:

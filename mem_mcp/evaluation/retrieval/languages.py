@@ -1,4 +1,7 @@
-"""Recall within each language and across, also with an embedder that knows nothing."""
+"""Recall within each language and across, off topic, and with an embedder that knows nothing.
+
+A question is off topic among the paragraphs of the other articles.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from mem_mcp.api.models import Model
 from mem_mcp.embedding import BundledEmbedder, Role
 from mem_mcp.evaluation.baselines import Baselines
 from mem_mcp.evaluation.datasets.dataset import Case
-from mem_mcp.evaluation.datasets.xquad import ENGLISH
-from mem_mcp.evaluation.harness import Bench, memory_with, temporary_settings
-from mem_mcp.evaluation.metrics import interval, ranks_of
+from mem_mcp.evaluation.datasets.xquad import ARTICLE, ENGLISH
+from mem_mcp.evaluation.harness import Bench, RecallAnswer, memory_with, temporary_settings
+from mem_mcp.evaluation.metrics import auc, interval, ranks_of
 from mem_mcp.evaluation.report import Column, Report, Row, Table, by_category, table
 
 LIMIT = 10
@@ -50,6 +53,10 @@ class LanguageQuestion(Row):
     """The two languages, the question's first, as in "de-en"."""
     ranks: dict[str, int | None]
     """By ranking: the rank, from 1, of the paragraph that answers; None if it was not found."""
+    score: float = 0.0
+    """The best score; 0 where nothing came back."""
+    off_topic_score: float | None = None
+    """The same among the paragraphs of the other articles; None across languages."""
 
 
 class LanguageFigures(Model):
@@ -60,6 +67,8 @@ class LanguageFigures(Model):
     """By ranking: questions whose paragraph comes first, in percent."""
     interval: tuple[float, float]
     """95 % bootstrap interval of ours, in percent."""
+    off_topic_auc: float | None
+    """How well `score` tells a question from the same off topic, 0..1; None across languages."""
 
 
 class LanguagesReport(Report):
@@ -84,12 +93,13 @@ class LanguagesReport(Report):
     def _legend(self) -> Iterator[str]:
         yield (
             "words: BM25 alone; meaning: cosine of the embeddings alone; noise: ours with random "
-            "vectors in place of the embedder's"
+            "vectors in place of the embedder's; off topic: asked of the other articles"
         )
 
 
 async def languages(bench: Bench) -> LanguagesReport:
     """Ask every question of the memory, and of one whose embedder returns noise."""
+    bench.steps += sum(_is_within(case.category) for case in bench.dataset.cases)
     with closing(BundledEmbedder()) as embedder:
         baselines = Baselines(embedder) if bench.arms else None
         rows = [await _ask(bench, case, baselines) for case in bench.dataset.cases]
@@ -109,6 +119,7 @@ async def languages(bench: Bench) -> LanguagesReport:
             cases=len(some),
             hits={ranking: round(fmean(_hits(some, ranking)), 2) for ranking in some[0].ranks},
             interval=interval(_hits(some, "ours"), bench.seed),
+            off_topic_auc=_off_topic_auc(some),
         )
         for name, some in groups.items()
     }
@@ -136,13 +147,40 @@ async def _ask(bench: Bench, case: Case, baselines: Baselines | None) -> Languag
         orders = await baselines.orders(case.arguments["query"], bench.among(case), LIMIT)
         for name, ranking in (("words", "BM25"), ("meaning", "dense")):
             ranks[name] = min(ranks_of(orders[ranking], bench.relevant(case)), default=None)
-    return LanguageQuestion(case=case.name, category=case.category, ranks=ranks, error=answer.error)
+    row = LanguageQuestion(
+        case=case.name,
+        category=case.category,
+        ranks=ranks,
+        score=_best_score(answer),
+        error=answer.error,
+    )
+    if not _is_within(case.category):
+        return row
+    articles = {bench.stored[key].metadata[ARTICLE] for key in case.relevant}
+    filters = {f"metadata.{ARTICLE}": {"nin": list(articles)}}
+    elsewhere = await bench.ask(case, limit=1, filters=filters)
+    update = {"off_topic_score": _best_score(elsewhere), "error": row.error or elsewhere.error}
+    return row.model_copy(update=update)
 
 
 async def _ask_noise(bench: Bench, case: Case, row: LanguageQuestion) -> LanguageQuestion:
     answer = await bench.ask(case, limit=LIMIT)
     ranks = {**row.ranks, "noise": min(answer.ranks, default=None)}
     return row.model_copy(update={"ranks": ranks, "error": row.error or answer.error})
+
+
+def _is_within(category: str) -> bool:
+    asked, stored = category.split("-")
+    return asked == stored
+
+
+def _best_score(answer: RecallAnswer) -> float:
+    return max((memory.score for memory in answer.memories), default=0.0)
+
+
+def _off_topic_auc(rows: Sequence[LanguageQuestion]) -> float | None:
+    rejected = [row.off_topic_score for row in rows if row.off_topic_score is not None]
+    return round(auc([row.score for row in rows], rejected), 4) if rejected else None
 
 
 def _hits(rows: Sequence[LanguageQuestion], ranking: str) -> list[float]:
@@ -156,9 +194,13 @@ def _table(title: str, part: dict[str, LanguageFigures]) -> Table:
         *(Column(name, _hit(name), ".1f") for name in rankings),
         Column("95 % interval", lambda figures: figures.interval, ".1f"),
     ]
-    lines = table(title, part.items(), columns)
-    means = (fmean(each.hits[name] for each in part.values()) for name in rankings)
-    return [*lines, ["mean", "", *(f"{value:.1f}" for value in means), ""]]
+    means = [f"{fmean(each.hits[name] for each in part.values()):.1f}" for name in rankings]
+    mean = ["mean", "", *means, ""]
+    areas = [each.off_topic_auc for each in part.values() if each.off_topic_auc is not None]
+    if areas:
+        columns.append(Column("off-topic AUC", lambda figures: figures.off_topic_auc, ".3f"))
+        mean.append(f"{fmean(areas):.3f}")
+    return [*table(title, part.items(), columns), mean]
 
 
 def _hit(name: str) -> Callable[[LanguageFigures], float]:
