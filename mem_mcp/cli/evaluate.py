@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mem_mcp.evaluation import Report
 
 _SIZES = "1000,10000,100000"
+_TUNED = "locomo", "lessons", "intents", "xquad"
 
 Suite = Annotated[
     str,
@@ -84,6 +85,14 @@ Arms = Annotated[
         help="Compare with BM25, dense and two mixes of them; or with the other two of --answer.",
     ),
 ]
+Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune",
+        help="locomo, lessons, intents, xquad: what other values of the ranking's constants would "
+        "do, over all and with each group of questions left out.",
+    ),
+]
 Curve = Annotated[
     bool, typer.Option("--curve", help="locomo: the evidence found within budgets of tokens.")
 ]
@@ -114,6 +123,7 @@ def evaluate(
     seed: Seed = 0,
     arms: Arms = True,
     curve: Curve = False,
+    tune: Tune = False,
     plot: Plot = None,
     sizes: Sizes = "",
     profile: Profile = False,
@@ -127,6 +137,8 @@ def evaluate(
     """
     is_speed = suite == "speed"
     _only("--curve", "locomo, without --answer", given=curve, fits=suite == "locomo" and not answer)
+    tuned = suite in _TUNED and not (answer or curve)
+    _only("--tune", f"{', '.join(_TUNED)}, by itself", given=tune, fits=tuned)
     _only("--plot", "locomo --curve", given=plot is not None, fits=curve)
     _only("--first", "the other suites", given=first is not None, fits=not is_speed)
     _only("--sizes", "speed", given=bool(sizes), fits=is_speed)
@@ -146,7 +158,8 @@ def evaluate(
     elif suite == "everyday":
         report = _everyday(data, half, seed, first)
     else:
-        full = "locomo-curve" if curve else "locomo-answer" if answer else suite
+        part = "curve" if curve else "answer" if answer else "tune" if tune else ""
+        full = f"{suite}-{part}" if part else suite
         report = _suite(full, data, seed, first, arms=arms)
     if output:
         _write(report, output)

@@ -15,7 +15,7 @@ from mem_mcp.evaluation.datasets.dataset import Dataset
 from mem_mcp.evaluation.harness import Bench, Progress, check_options, temporary_memory
 from mem_mcp.evaluation.learning import feedback, outcome_recall, task_stream
 from mem_mcp.evaluation.report import Report, provenance
-from mem_mcp.evaluation.retrieval import off_topic
+from mem_mcp.evaluation.retrieval import off_topic, tuning
 from mem_mcp.evaluation.retrieval.evidence import find_evidence
 from mem_mcp.evaluation.retrieval.languages import languages
 from mem_mcp.evaluation.retrieval.token_budget import BUDGETS, curve
@@ -49,6 +49,12 @@ SUITES = {
     "feedback": Suite(locomo.load, feedback.feedback),
     "stream": Suite(task_stream.load, task_stream.stream, times=task_stream.STORES),
     "xquad": Suite(xquad.load, languages, times=2),
+}
+SUITES |= {
+    f"{name}-tune": Suite(
+        SUITES[name].load, partial(tuning.tune, metric=metric), times=tuning.times()
+    )
+    for name, metric in tuning.METRICS.items()
 }
 
 
