@@ -71,6 +71,7 @@ def _numbered(rows: Iterable[str], first: int) -> dict[str, int]:
 
 _MONTH = _numbered(date_words.MONTHS, 1)
 _WEEKDAY = _numbered(date_words.WEEKDAYS, 0)
+_WEEKDAY |= {f"na {word}": day for day, word in enumerate(date_words.AFTER_NA.split())}
 _NUMBER = _numbered(date_words.NUMBERS, 1)
 _UNITS = {word: unit for unit, row in date_words.UNITS.items() for word in row.split()}
 _HAN = "一 二 三 四 五 六 七 八 九 十 十一 十二"
