@@ -62,7 +62,7 @@ AFTER_NA = "segunda terça quarta quinta sexta"
 """Portuguese weekdays from Monday, which are numbers elsewhere than behind "na"."""
 
 DAYS = {
-    -14: "قبل أسبوعين|منذ أسبوعين",
+    -14: "a fortnight ago|hace quince días|il y a quinze jours|قبل أسبوعين|منذ أسبوعين",
     -2: "the day before yesterday|vorgestern|anteayer|antes de ayer|avant-hier|l'altro ieri"
     "|anteontem|eergisteren|i förrgår|przedwczoraj|alaltăieri|позавчера|προχθές|evvelsi gün"
     "|kemarin lusa|hôm kia|أول أمس|قبل يومين|منذ يومين|วานซืน|เมื่อวานซืน|前天|一昨日|おととい|그저께",
@@ -80,15 +80,18 @@ DAYS = {
 """Days from the day something is said. In Hindi one word is yesterday and tomorrow."""
 
 SPANS = {
+    ("week", -2): "the week before last|vorletzte woche|vorletzter woche|позапрошлой неделе|上上周"
+    "|上上星期|先々週",
     ("month", -2): "قبل شهرين|منذ شهرين",
-    ("year", -2): "قبل سنتين|منذ سنتين|قبل عامين|منذ عامين",
+    ("year", -2): "vorletztes jahr|前年|позапрошлом году|قبل سنتين|منذ سنتين|قبل عامين|منذ عامين",
     (
         "week",
         -1,
     ): "last week|past week|previous week|letzte woche|letzter woche|letzten woche|vorige woche"
     "|semana pasada|semaine dernière|settimana scorsa"
     "|semana passada|vorige week|afgelopen week|förra veckan"
-    "|zeszłym tygodniu|săptămâna trecută|на прошлой неделе|прошлой неделе|την περασμένη εβδομάδα"
+    "|zeszłym tygodniu|săptămâna trecută|на прошлой неделе|прошлой неделе"
+    "|неделю назад|την περασμένη εβδομάδα"
     "|την προηγούμενη εβδομάδα|geçen hafta|minggu lalu|tuần trước|الأسبوع الماضي|पिछले सप्ताह"
     "|पिछले हफ्ते|पिछले हफ़्ते|สัปดาห์ที่แล้ว|สัปดาห์ก่อน|อาทิตย์ที่แล้ว|อาทิตย์ก่อน|上周|上星期|上个星期|上週|先週"
     "|지난주|지난 주",
@@ -104,7 +107,8 @@ SPANS = {
     ("month", -1): "last month|letzten monat|letzter monat|vorigen monat|mes pasado"
     "|mois dernier|mese scorso|scorso mese|mês passado"
     "|vorige maand|afgelopen maand|förra månaden|w zeszłym miesiącu|luna trecută"
-    "|в прошлом месяце|τον περασμένο μήνα|τον προηγούμενο μήνα|geçen ay|bulan lalu|tháng trước"
+    "|в прошлом месяце"
+    "|месяц назад|τον περασμένο μήνα|τον προηγούμενο μήνα|geçen ay|bulan lalu|tháng trước"
     "|الشهر الماضي|पिछले महीने|เดือนที่แล้ว|เดือนก่อน|上个月|上月|先月|지난달|지난 달",
     ("month", 0): "this month|diesen monat|dieser monat|este mes|ce mois-ci|questo mese|este mês"
     "|deze maand|den här månaden|w tym miesiącu|luna aceasta|в этом месяце|αυτόν τον μήνα|bu ay"
@@ -116,7 +120,8 @@ SPANS = {
     "|अगले महीने|เดือนหน้า|下个月|来月|다음 달|다음달",
     ("year", -1): "last year|letztes jahr|letzten jahr|voriges jahr|año pasado"
     "|l'année dernière|l'an dernier|l'anno scorso|ano passado|vorig jaar|förra året"
-    "|w zeszłym roku|anul trecut|в прошлом году|πέρσι|πέρυσι|geçen yıl|geçen sene|tahun lalu"
+    "|w zeszłym roku|anul trecut|в прошлом году"
+    "|год назад|πέρσι|πέρυσι|geçen yıl|geçen sene|tahun lalu"
     "|năm ngoái|العام الماضي|السنة الماضية|पिछले साल|ปีที่แล้ว|ปีก่อน|去年|昨年|작년|지난해",
     ("year", 0): "this year|dieses jahr|diesem jahr|este año|cette année|quest'anno|este ano"
     "|dit jaar|i år|w tym roku|anul acesta|в этом году|φέτος|bu yıl|bu sene|tahun ini|năm nay"
