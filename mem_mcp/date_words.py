@@ -58,10 +58,14 @@ WEEKDAYS = (
     " воскресенье κυριακή pazar minggu الأحد रविवार วันอาทิตย์ 星期日 星期天 周日 日曜 일요일",
 )
 
+AFTER_NA = "segunda terça quarta quinta sexta"
+"""Portuguese weekdays from Monday, which are numbers elsewhere than behind "na"."""
+
 DAYS = {
+    -14: "a fortnight ago|hace quince días|il y a quinze jours|قبل أسبوعين|منذ أسبوعين",
     -2: "the day before yesterday|vorgestern|anteayer|antes de ayer|avant-hier|l'altro ieri"
     "|anteontem|eergisteren|i förrgår|przedwczoraj|alaltăieri|позавчера|προχθές|evvelsi gün"
-    "|kemarin lusa|hôm kia|أول أمس|วานซืน|เมื่อวานซืน|前天|一昨日|おととい|그저께",
+    "|kemarin lusa|hôm kia|أول أمس|قبل يومين|منذ يومين|วานซืน|เมื่อวานซืน|前天|一昨日|おととい|그저께",
     -1: "yesterday|last night|gestern|ayer|anoche|hier|ieri|ontem|gisteren|igår|i går|wczoraj"
     "|вчера|χθες|χτες|dün|kemarin|hôm qua|أمس|البارحة|เมื่อวานนี้|เมื่อวาน|เมื่อคืน|昨天|昨晚"
     "|昨日|きのう|ゆうべ|어제",
@@ -76,13 +80,18 @@ DAYS = {
 """Days from the day something is said. In Hindi one word is yesterday and tomorrow."""
 
 SPANS = {
+    ("week", -2): "the week before last|vorletzte woche|vorletzter woche|позапрошлой неделе|上上周"
+    "|上上星期|先々週",
+    ("month", -2): "قبل شهرين|منذ شهرين",
+    ("year", -2): "vorletztes jahr|前年|позапрошлом году|قبل سنتين|منذ سنتين|قبل عامين|منذ عامين",
     (
         "week",
         -1,
     ): "last week|past week|previous week|letzte woche|letzter woche|letzten woche|vorige woche"
     "|semana pasada|semaine dernière|settimana scorsa"
     "|semana passada|vorige week|afgelopen week|förra veckan"
-    "|zeszłym tygodniu|săptămâna trecută|на прошлой неделе|прошлой неделе|την περασμένη εβδομάδα"
+    "|zeszłym tygodniu|săptămâna trecută|на прошлой неделе|прошлой неделе"
+    "|неделю назад|την περασμένη εβδομάδα"
     "|την προηγούμενη εβδομάδα|geçen hafta|minggu lalu|tuần trước|الأسبوع الماضي|पिछले सप्ताह"
     "|पिछले हफ्ते|पिछले हफ़्ते|สัปดาห์ที่แล้ว|สัปดาห์ก่อน|อาทิตย์ที่แล้ว|อาทิตย์ก่อน|上周|上星期|上个星期|上週|先週"
     "|지난주|지난 주",
@@ -98,7 +107,8 @@ SPANS = {
     ("month", -1): "last month|letzten monat|letzter monat|vorigen monat|mes pasado"
     "|mois dernier|mese scorso|scorso mese|mês passado"
     "|vorige maand|afgelopen maand|förra månaden|w zeszłym miesiącu|luna trecută"
-    "|в прошлом месяце|τον περασμένο μήνα|τον προηγούμενο μήνα|geçen ay|bulan lalu|tháng trước"
+    "|в прошлом месяце"
+    "|месяц назад|τον περασμένο μήνα|τον προηγούμενο μήνα|geçen ay|bulan lalu|tháng trước"
     "|الشهر الماضي|पिछले महीने|เดือนที่แล้ว|เดือนก่อน|上个月|上月|先月|지난달|지난 달",
     ("month", 0): "this month|diesen monat|dieser monat|este mes|ce mois-ci|questo mese|este mês"
     "|deze maand|den här månaden|w tym miesiącu|luna aceasta|в этом месяце|αυτόν τον μήνα|bu ay"
@@ -110,7 +120,8 @@ SPANS = {
     "|अगले महीने|เดือนหน้า|下个月|来月|다음 달|다음달",
     ("year", -1): "last year|letztes jahr|letzten jahr|voriges jahr|año pasado"
     "|l'année dernière|l'an dernier|l'anno scorso|ano passado|vorig jaar|förra året"
-    "|w zeszłym roku|anul trecut|в прошлом году|πέρσι|πέρυσι|geçen yıl|geçen sene|tahun lalu"
+    "|w zeszłym roku|anul trecut|в прошлом году"
+    "|год назад|πέρσι|πέρυσι|geçen yıl|geçen sene|tahun lalu"
     "|năm ngoái|العام الماضي|السنة الماضية|पिछले साल|ปีที่แล้ว|ปีก่อน|去年|昨年|작년|지난해",
     ("year", 0): "this year|dieses jahr|diesem jahr|este año|cette année|quest'anno|este ano"
     "|dit jaar|i år|w tym roku|anul acesta|в этом году|φέτος|bu yıl|bu sene|tahun ini|năm nay"
@@ -126,39 +137,53 @@ SPANS = {
 }
 
 NUMBERS = (
-    "1 one a an einem einer ein un una uno une um uma een en jeden jedną один одну bir một หนึ่ง"
+    "1 एक"
+    " one a an einem einer ein un una uno une um uma een en jeden jedną один одну bir một หนึ่ง"
     " 一 한",
-    "2 two couple zwei dos deux due dois duas twee två dwa dwie două два две δύο iki dua hai"
+    "2 दो"
+    " two couple zwei dos deux due dois duas twee två dwa dwie două два две δύο iki dua hai"
     " สอง 两 二 두",
-    "3 three drei tres trois tre três drie trzy trei три τρεις τρία üç tiga ba สาม 三 세",
-    "4 four vier cuatro quatre quattro quatro fyra cztery patru четыре τέσσερις dört empat bốn"
+    "3 ثلاثة ثلاث तीन"
+    " three drei tres trois tre três drie trzy trei три τρεις τρία üç tiga ba สาม 三 세",
+    "4 أربعة أربع चार"
+    " four vier cuatro quatre quattro quatro fyra cztery patru четыре τέσσερις dört empat bốn"
     " สี่ 四 네",
-    "5 five fünf cinco cinq cinque vijf fem pięć cinci пять πέντε beş lima năm ห้า 五 다섯",
-    "6 six sechs seis sei zes sex sześć șase шесть έξι altı enam sáu หก 六 여섯",
-    "7 seven sieben siete sept sette sete zeven sju siedem șapte семь επτά yedi tujuh bảy เจ็ด"
+    "5 خمسة خمس पाँच पांच"
+    " five fünf cinco cinq cinque vijf fem pięć cinci пять πέντε beş lima năm ห้า 五 다섯",
+    "6 ستة ست छह छः six sechs seis sei zes sex sześć șase шесть έξι altı enam sáu หก 六 여섯",
+    "7 سبعة سبع सात"
+    " seven sieben siete sept sette sete zeven sju siedem șapte семь επτά yedi tujuh bảy เจ็ด"
     " 七 일곱",
-    "8 eight acht ocho huit otto oito åtta osiem opt восемь οκτώ sekiz delapan tám แปด 八 여덟",
-    "9 nine neun nueve neuf nove negen nio dziewięć nouă девять εννέα dokuz sembilan chín เก้า"
+    "8 ثمانية ثماني आठ"
+    " eight acht ocho huit otto oito åtta osiem opt восемь οκτώ sekiz delapan tám แปด 八 여덟",
+    "9 تسعة تسع नौ"
+    " nine neun nueve neuf nove negen nio dziewięć nouă девять εννέα dokuz sembilan chín เก้า"
     " 九 아홉",
-    "10 ten zehn diez dix dieci dez tien tio dziesięć zece десять δέκα on sepuluh mười สิบ 十 열",
+    "10 عشرة عشر दस"
+    " ten zehn diez dix dieci dez tien tio dziesięć zece десять δέκα on sepuluh mười สิบ 十 열",
 )
 UNITS = {
-    "day": "day days tag tagen tage día días jour jours giorno giorni dia dias dag dagen dagar"
+    "day": "يوم أيام दिन"
+    " day days tag tagen tage día días jour jours giorno giorni dia dias dag dagen dagar"
     " dzień dni zi zile день дня дней μέρα μέρες ημέρες gün hari ngày वน วัน 天 日 일",
-    "week": "week weeks woche wochen semana semanas semaine semaines settimana settimane weken"
+    "week": "أسبوع أسابيع सप्ताह हफ्ते हफ़्ते"
+    " week weeks woche wochen semana semanas semaine semaines settimana settimane weken"
     " vecka veckor tydzień tygodnie tygodni săptămână săptămâni неделю недели недель εβδομάδα"
     " εβδομάδες hafta minggu tuần สัปดาห์ อาทิตย์ 周 星期 週間 주",
-    "month": "month months monat monaten monate mes meses mois mese mesi mês maand maanden månad"
+    "month": "شهر أشهر شهور महीने"
+    " month months monat monaten monate mes meses mois mese mesi mês maand maanden månad"
     " månader miesiąc miesiące miesięcy lună luni месяц месяца месяцев μήνα μήνες ay bulan tháng"
     " เดือน 个月 か月 개월 달",
-    "year": "year years jahr jahren jahre año años an ans année années anno anni ano anos jaar"
+    "year": "سنة سنوات عام أعوام साल"
+    " year years jahr jahren jahre año años an ans année années anno anni ano anos jaar"
     " år rok lata lat ani год года лет χρόνο χρόνια yıl sene tahun năm ปี 年 년",
 }
 AGO = (
     "{amount}(?: of)? {unit} ago",
     "vor {amount} {unit}",
     "(?:hace|il y a|há|acum|för|πριν(?: από)?) {amount} {unit}",
-    "{amount} {unit} (?:fa|geleden|sedan|temu|назад|önce|lalu|yang lalu|trước)",
+    "(?:قبل|منذ) {amount} {unit}",
+    "{amount} {unit} (?:fa|atrás|geleden|sedan|temu|назад|önce|lalu|yang lalu|trước|पहले)",
     "{amount} ?个?{unit} ?(?:[以之]?前|전|ที่แล้ว|ก่อน)",
 )
 """How long ago something was."""

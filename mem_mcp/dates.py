@@ -7,12 +7,13 @@ Relative ones are reckoned from the day the text was said. `date_words` lists th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 
 from mem_mcp import date_words
+from mem_mcp.seasons import YearPart, year_parts_in
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Letters of scripts without spaces between words; Korean words take endings."""
@@ -71,6 +72,7 @@ def _numbered(rows: Iterable[str], first: int) -> dict[str, int]:
 
 _MONTH = _numbered(date_words.MONTHS, 1)
 _WEEKDAY = _numbered(date_words.WEEKDAYS, 0)
+_WEEKDAY |= {f"na {word}": day for day, word in enumerate(date_words.AFTER_NA.split())}
 _NUMBER = _numbered(date_words.NUMBERS, 1)
 _UNITS = {word: unit for unit, row in date_words.UNITS.items() for word in row.split()}
 _HAN = "一 二 三 四 五 六 七 八 九 十 十一 十二"
@@ -118,7 +120,7 @@ _NUMBERED_MONTHS = tuple(
 _HAS_NUMBERED_MONTH = re.compile("[月월]|tháng")
 _AMBIGUOUS = frozenset(date_words.AMBIGUOUS.split())
 _BEFORE_MONTH = _ending(date_words.BEFORE_MONTH)
-_ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b")
+_ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b|\b((?:19|20)\d\d)/(\d\d)/(\d\d)\b")
 _SLASHED = re.compile(r"\b([0-3]?\d)[./]([01]?\d)[./]((?:19|20|25)\d\d)\b")
 _BARE_YEAR = re.compile(r"(?<![\d.,:/-])((?:19|20|25)\d\d)(?![\d:/-]|[.,]\d)")
 _ON_WEEKDAY = _Pattern(
@@ -139,6 +141,7 @@ _BUDDHIST_ERA = 543
 _BUDDHIST_YEARS = range(2450, 2600)
 _DATE, _YEAR_ALONE = 3, 1
 _FIT_IN_DOUBT = 0.5
+_MONTHS, _SEASON_MONTHS = 12, 3
 _RECKONABLE_YEARS = range(1000, 9000)
 """From others the ends of the calendar are near."""
 
@@ -220,6 +223,10 @@ def periods_in(question: str, asked_on: date) -> list[Period]:
     for n, each in enumerate(named):
         if n not in joined:
             periods += _as_asked(text, each, asked_on)
+    if parts := year_parts_in(text):
+        years = {each.first.year for each in periods if _is_year(each)}
+        periods = [each for each in periods if not _is_year(each)]
+        periods += [_season(part, years, asked_on) for part in parts]
     return [*periods, *_lasting(_Text(text), asked_on)]
 
 
@@ -273,6 +280,20 @@ def _as_asked(text: str, named: NamedDate, asked_on: date) -> Iterator[Period]:
         yield period
         if not named.has_year:
             yield from _in_other_years(period)
+
+
+def _is_year(period: Period) -> bool:
+    year = period.first.year
+    return (period.first, period.last) == (date(year, 1, 1), date(year, 12, 31))
+
+
+def _season(part: YearPart, years: Collection[int], asked_on: date) -> Period:
+    """Return the season of a year; without one it is the last that has begun."""
+    begun = asked_on.year - (part.month > asked_on.month)
+    year = part.year or max(years, default=begun)
+    after = part.month + _SEASON_MONTHS
+    end = date(year + (after - 1) // _MONTHS, (after - 1) % _MONTHS + 1, 1)
+    return Period(date(year, part.month, 1), end - timedelta(days=1))
 
 
 def _lasting(text: _Text, asked_on: date) -> Iterator[Period]:

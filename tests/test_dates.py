@@ -35,6 +35,14 @@ from mem_mcp.dates import dates_in, periods_in
         ("vor drei Tagen", "2026-09-10", ["2026-09-07"]),
         ("il y a deux semaines", "2026-09-15", ["2026-09-01"]),
         ("hace un mes", "2026-09-15", ["2026-08"]),
+        ("التقيت به قبل يومين", "2026-09-15", ["2026-09-13"]),
+        ("قبل ثلاثة أيام", "2026-09-15", ["2026-09-12"]),
+        ("منذ شهرين", "2026-09-15", ["2026-07"]),
+        ("दो दिन पहले", "2026-09-15", ["2026-09-13"]),
+        ("o que fiz na terça?", "2026-09-17", ["2026-09-15"]),
+        ("a terça parte do bolo", "2026-09-17", []),
+        ("dois dias atrás", "2026-09-17", ["2026-09-15"]),
+        ("jeden dzień temu", "2026-09-17", ["2026-09-16"]),
         ("I started in May 2024 and left on 2025-03-01", "2026-01-01", ["2024-05", "2025-03-01"]),
         ("I may march in 2019", "2026-01-01", ["2019"]),
         ("It costs 2000.50 and the room is 2:30", "2026-01-01", []),
@@ -151,3 +159,28 @@ def test_words_for_times_in_any_order_name_days_of_the_calendar(text: str, day: 
     for period in periods_in(text, day):
         assert period.first <= period.last
         assert 0 < period.fit <= 1
+
+
+@pytest.mark.parametrize(
+    ("question", "periods"),
+    [
+        ("what happened last summer", ["2026-06-01/2026-08-31"]),
+        ("im Sommer 2025", ["2025-06-01/2025-08-31"]),
+        ("in the winter of 2024", ["2024-12-01/2025-02-28"]),
+        ("el verano pasado", ["2026-06-01/2026-08-31"]),
+        ("l'été dernier", ["2026-06-01/2026-08-31"]),
+        ("去年夏天", ["2025-06-01/2025-08-31"]),
+        ("في الصيف", ["2026-06-01/2026-08-31"]),
+        ("прошлой осенью", ["2026-09-01/2026-11-30"]),
+        ("revenue in Q3", ["2026-07-01/2026-09-30"]),
+        ("2025-Q4", ["2025-10-01/2025-12-31"]),
+        ("2026/05/03", ["2026-05-03/2026-05-03"]),
+        ("a été mangé", []),
+        ("the fall of Rome", []),
+        ("the spring of the door", []),
+        ("Anna Sommer, 春节", []),
+    ],
+)
+def test_a_season_and_a_quarter_are_times(question: str, periods: list[str]):
+    found = periods_in(question, date(2026, 11, 16))
+    assert [f"{each.first}/{each.last}" for each in found] == periods

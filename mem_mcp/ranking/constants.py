@@ -153,6 +153,18 @@ PERIOD_BOOST = 0.4
 0.3 to 0.5 equal on LoCoMo, where it gains 2.5 of recall@10 and of MRR, and on everyday stores.
 """
 
+ORDER_BOOST = 0.5
+"""Share of the best content score that the latest memory gains, or the first, among those that
+match a question for it. It decides between those that match by 0.6 of the best. Messages of a
+conversation gain nothing: there "first" is a word among others, and it costs 0.4 of MRR on LoCoMo.
+"""
+
+PERIOD_BOOST_ALONE = 1.0
+"""The same where no memory has a word of the question: the time is all that it asks for."""
+
+PERIOD_LEVEL = 0.3
+"""Score of a memory of that time where there are no vectors, either."""
+
 PERIOD_READ = 100
 """Best candidates whose texts are read for dates."""
 

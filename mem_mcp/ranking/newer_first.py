@@ -36,8 +36,8 @@ def newer_first(
 ) -> Ranking:
     """Put newer statements before older ones that they may replace, and say which are which.
 
-    Nothing changes places where the question asks about the past or names a time, or where marks
-    tell the two apart.
+    Nothing changes places where the question asks about the past, names a time or asks for an order
+    in time, or where marks tell the two apart.
 
     Args:
         question: what is asked.
@@ -59,7 +59,7 @@ def newer_first(
     if not later:
         return ranking
     ranking = replace(ranking, later=later)
-    if asks_for_past(question) or "period" in ranking.parts:
+    if asks_for_past(question) or not {"period", "order"}.isdisjoint(ranking.parts):
         return ranking
     return put_before(ranking, later, marks_of(candidates, signals), "newer")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mem_mcp.dates import periods_in
+from mem_mcp.dates import Period, periods_in
 from mem_mcp.ranking.arrays import Floats, Integers
 from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
@@ -14,8 +14,11 @@ from mem_mcp.ranking.constants import (
     FEEDBACK_BOOST_HERE,
     GRAPH_BOOST,
     NAME_BOOST,
+    ORDER_BOOST,
     OVER_LOSS,
     PERIOD_BOOST,
+    PERIOD_BOOST_ALONE,
+    PERIOD_LEVEL,
     PERIOD_READ,
     RECENCY_BOOST,
     RECORD_LOSS,
@@ -42,15 +45,18 @@ from mem_mcp.ranking.name_boosts import (
 )
 from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.temporal import (
+    asks_elsewhere,
     asks_for_past,
     asks_for_time,
     day_of,
     fits_periods,
     is_over,
     mentions_time,
+    names_time,
     recency,
 )
 from mem_mcp.ranking.text_analysis import name_words, terms
+from mem_mcp.ranking.time_order import asked_order, ranked_in_time
 
 Parts = dict[str, Floats]
 
@@ -87,13 +93,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     parts["alike"] = weight.dense * alike
     content = _sum(parts)
     best, positive = content.max(), np.maximum(content, 0.0)
-    if asks_for_time(query.text):
-        parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
     periods = periods_in(query.text, day_of(query.now, query.zone))
-    if periods:
-        read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
-        fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, query.zone)
-        parts["period"] = PERIOD_BOOST * max(float(best), 0.0) * fits
+    parts |= _time_parts(query, candidates, content, periods, has_words=bool(by_words.any()))
     if not set(candidates.kinds) <= _RECORDS:
         is_record = np.array([kind == "outcome" for kind in candidates.kinds])
         parts["record"] = -RECORD_LOSS * positive * is_record
@@ -108,6 +109,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
     # The best candidate gets the absolute level as its score, unless feedback moves it.
     level = absolute_level(dense.cosines, coverage(matches))
+    if best <= EPSILON and "period" in parts:
+        level = max(level, PERIOD_LEVEL)
     scale = level / max(float(_sum(parts).max()), EPSILON)
     over = is_over(candidates.ends_at, query.now, periods, query.zone)
     if over.any() and not asks_for_past(query.text):
@@ -171,6 +174,43 @@ def _content(
         "meaning": weight.dense * dense,
         "context": np.mean(mixes, axis=0) - mixes[0],
     }
+
+
+def _time_parts(
+    query: Query,
+    candidates: Candidates,
+    content: Floats,
+    periods: Sequence[Period],
+    *,
+    has_words: bool,
+) -> Parts:
+    """Return what memories gain that name a time, are of a time, or are the latest or first.
+
+    Args:
+        query: the question.
+        candidates: the memories.
+        content: (n,) how well they match.
+        periods: the times that the question names.
+        has_words: whether some memory has a word of it.
+    """
+    parts: Parts = {}
+    zone, best = query.zone, max(float(content.max()), 0.0)
+    read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
+    if asks_for_time(query.text):
+        parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
+    elif asks_elsewhere(query.text):
+        named = names_time(candidates.texts, candidates.occurred_at, read, zone)
+        parts["time"] = TIME_BOOST * content * named
+    if periods:
+        fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, zone)
+        share = PERIOD_BOOST if has_words else PERIOD_BOOST_ALONE
+        parts["period"] = share * (best if best > EPSILON else 1.0) * fits
+    if towards := asked_order(query.text):
+        is_said = np.array([kind == "message" for kind in candidates.kinds])
+        matching = np.where(is_said, 0.0, content)
+        places = ranked_in_time(matching, candidates.occurred_at, towards)
+        parts["order"] = ORDER_BOOST * best * places
+    return parts
 
 
 def _reply_transfer(scores: Floats, candidates: Candidates) -> Floats:

@@ -18,6 +18,17 @@ _TIME_QUESTION = re.compile(
     r"(?:when|how (?:long|recently)|(?:what|which) (?:date|day|month|year|time|week))\b",
     re.IGNORECASE,
 )
+_ELSEWHERE = re.compile(
+    r"(?<!\w)(?:wann|wie lange|an welchem (?:tag|datum)|in welche[mr] (?:jahr|monat|woche)|cuándo"
+    r"|en qué (?:fecha|día|mes|año)|cuánto tiempo|quand|à quelle (?:date|heure)|en quelle année"
+    r"|combien de temps|quando|em que (?:dia|ano|mês)|in che (?:giorno|anno|mese)|per quanto tempo"
+    r"|quanto tempo|wanneer|hoe lang|när|hur länge|kiedy|jak długo|когда|как долго"
+    r"|в как(?:ом году|ом месяце|ой день)|ne zaman|kapan|berapa lama|khi nào|bao giờ|bao lâu|متى"
+    r"|कब|πότε)(?!\w)|什么时候|何时|哪天|哪一天|哪年|多久|多长时间|几点|いつ|何年|何月|何日|何曜日|何時|どのくらい"
+    r"|เมื่อไ[หร]ร?่|เมื่อใด|วันไหน|วันที่เท่าไ|กี่โมง|นานเท่าไ|언제|며칠|몇 시",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?<!\d)[0-2]?\d ?(?:[:h.][0-5]\d(?!\d)|uhr|час\w*|點|点|時|时|โมง|น\.)")
 # Without "may", which is a verb more often; years are those that conversations mention.
 _TIME_WORDS = """
 yesterday today tonight tomorrow last next ago since recent soon weekend week month year day morning
@@ -64,6 +75,28 @@ def is_over(ends_at: Floats, now: float, periods: Sequence[Period], zone: tzinfo
     """
     asked = min([now, *(_moment(period.first, zone) for period in periods)])
     return np.asarray(ends_at <= asked)
+
+
+def asks_elsewhere(question: str) -> bool:
+    """Return whether a question in another language asks when or how long."""
+    return _ELSEWHERE.search(question) is not None
+
+
+def names_time(texts: Sequence[str], occurred_at: Floats, read: Integers, zone: tzinfo) -> Floats:
+    """Return 1 for each text that names a date, or a time of the day, in any language, else 0.
+
+    Args:
+        texts: (n) of the memories.
+        occurred_at: (n,) epoch seconds.
+        read: rows whose texts are read.
+        zone: in which a day begins.
+    """
+    found = np.zeros(len(texts))
+    for row in read.tolist():
+        said_on = day_of(occurred_at[row], zone)
+        is_named = _CLOCK.search(texts[row]) or _periods_named(texts[row], said_on)
+        found[row] = 1.0 if is_named else 0.0
+    return found
 
 
 def mentions_time(texts: TermTable) -> Floats:

@@ -71,7 +71,7 @@ async def find(store: Store, scope: Scope, memory_id: str, *, deleted: bool = Fa
     rows = await store.read(every({"memory_id": memory_id}, readable), columns=EVERY_FIELD)
     if not rows and len(memory_id) >= SHORTEST_ID:
         rows = await store.read(
-            every(_beginning_with(memory_id), readable),
+            every(beginning_with(memory_id), readable),
             columns=EVERY_FIELD,
             order=[("memory_id", True)],
             limit=_MOST_READ,
@@ -105,7 +105,7 @@ async def visible(store: Store, scope: Scope, memory_ids: Collection[str]) -> Vi
     ]
     if beginnings:
         rows = await store.read(
-            every({"OR": [_beginning_with(beginning) for beginning in beginnings]}, readable),
+            every({"OR": [beginning_with(beginning) for beginning in beginnings]}, readable),
             columns=[*columns, "text"],
             order=[("memory_id", True)],
         )
@@ -123,7 +123,8 @@ def _readable(scope: Scope, *, deleted: bool = False) -> Filters:
     return every(owned(scope, include_global=True), current(), status)
 
 
-def _beginning_with(memory_id: str) -> Filters:
+def beginning_with(memory_id: str) -> Filters:
+    """Return the condition that an id begins so."""
     return {"memory_id": {"gte": memory_id, "lt": memory_id + LAST}}
 
 

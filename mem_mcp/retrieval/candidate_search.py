@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from mem_mcp.ranking import ids_in
+from mem_mcp.retrieval.access import beginning_with
 from mem_mcp.retrieval.candidate_rows import COLUMNS, CandidateTable
 from mem_mcp.retrieval.entity_search import mentioning, one_hop
 from mem_mcp.retrieval.feedback_signals import FeedbackHistory
@@ -68,7 +70,7 @@ async def _hybrid_search(
     helpful: Sequence[str],
     at_least: int,
 ) -> pa.Table:
-    """Search by words, vector, feedback and entities, and add neighbours and one hop.
+    """Search by words, vector, feedback, entities and ids, and add neighbours and one hop.
 
     Args:
         store: the store.
@@ -85,6 +87,9 @@ async def _hybrid_search(
         legs.append(store.closest(vector, visible, COLUMNS, limit=limit, at_least=at_least))
     if helpful:
         legs.append(store.scan(every(visible, {"memory_id": {"in": [*helpful]}}), COLUMNS))
+    if ids := ids_in(query):
+        named = {"OR": [beginning_with(one) for one in ids]}
+        legs.append(store.scan(every(visible, named), COLUMNS))
     legs.append(mentioning(store, query, visible, COLUMNS))
     tables = await asyncio.gather(*legs)
     rows = _distinct(pa.concat_tables(tables))

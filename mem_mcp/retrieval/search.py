@@ -14,6 +14,7 @@ from mem_mcp.ranking import (
     Candidates,
     Query,
     Ranking,
+    named_first,
     newer_first,
     rank,
     reranked,
@@ -100,6 +101,7 @@ async def search(
         relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]
         ranking = with_relevance(ranking, candidates, relevance)
+    ranking = named_first(query, candidates, ranking)
     return SearchResult(table, ranking, history, vector, degraded, relevance)
 
 

@@ -669,3 +669,28 @@ async def test_a_lesson_given_to_a_record_later_is_found_at_once(memory: AsyncMe
     after = {one.memory_id for one in (await memory.recall(question)).memories}
     assert record.memory_id not in before
     assert record.memory_id in after
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("whole", [5_000, 0])
+async def test_an_id_in_the_question_is_a_look_up(tmp_path: Path, whole: int):
+    settings = Settings(data_dir=tmp_path / "data", recall=RecallSettings(whole=whole))
+    async with AsyncMemory.open(settings) as memory:
+        stored = (await memory.remember_many([{"content": fact} for fact in FACTS])).results
+        (theirs,) = (await memory.remember("Zoe's secret is a vault.", user_id="zoe")).results
+        for one in stored[-3:]:
+            for named in (one.memory_id, one.memory_id[:20], one.memory_id[:12].upper()):
+                found = await memory.recall(f"what about the lake, see {named}?", explain=True)
+                first = found.memories[0]
+                assert (first.memory_id, first.score) == (one.memory_id, 1.0)
+                assert sum(first.scores.values()) == pytest.approx(1.0, abs=1e-4)
+        found = await memory.recall(f"what is {stored[0].memory_id} and {stored[1].memory_id[:12]}")
+        assert {one.memory_id for one in found.memories[:2]} == {
+            stored[0].memory_id, stored[1].memory_id
+        }  # fmt: skip
+        for question in (theirs.memory_id, f"is {theirs.memory_id[:10]} about the vault?"):
+            found = await memory.recall(question)
+            assert theirs.memory_id not in {one.memory_id for one in found.memories}
+            assert all(one.score < 1 for one in found.memories)
+        short = await memory.recall(f"what about {stored[0].memory_id[:5]}?", explain=True)
+        assert all("id" not in one.scores for one in short.memories)

@@ -74,3 +74,46 @@ def test_the_ends_of_the_calendar_are_times_as_well(now: str, zone):
     for question in ("tea last week", "tea in June 2026", "tea since 1999", "tea before 2026"):
         ranking = rank(Query(question, None, seconds(now)[0], zone), candidates)
         assert np.isfinite(ranking.score).all()
+
+
+def test_where_no_word_matches_the_time_alone_decides():
+    texts, times = ["Signed it.", "Sent it."], ("2026-11-17T08:00", "2026-08-01")
+    for question in ("What did I do yesterday?", "2026-11-17", "ماذا فعلت أمس؟", "昨天"):
+        candidates = build(texts, times=seconds(*times))
+        for wanted, row in ((question, 0), ("on 1 August 2026", 1)):
+            ranking = rank(Query(wanted, None, NOW.timestamp()), candidates)
+            assert ranking.order[0] == row
+            assert ranking.score[row] > 0
+            assert np.allclose(sum(ranking.parts.values()), ranking.score)
+
+
+def test_times_that_contradict_each_other_are_each_what_may_be_meant():
+    times = ("2019-03-05", "2026-11-12", "2024-01-01")
+    candidates = build(["lunch"] * 3, times=seconds(*times))
+    ranking = rank(Query("lunch last week in March 2019", None, NOW.timestamp()), candidates)
+    assert set(ranking.order[:2].tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("question", "texts"),
+    [
+        (
+            "Wann ist die Sitzung?",
+            ["Die Sitzung ist am 4. Mai.", "Die Sitzung ist im alten Bad."],
+        ),
+        ("¿Cuándo es la cena?", ["La cena es a las 20:30.", "La cena es en la terraza grande."]),
+        ("Когда встреча?", ["Встреча 12 мая.", "Встреча возле старого моста."]),
+        ("会议是什么时候?", ["会议是5月3日。", "会议在二楼大厅。"]),
+    ],
+)
+def test_a_question_for_a_time_in_any_language_prefers_what_names_one(question, texts):
+    for order in (texts, texts[::-1]):
+        assert order[first(question, order, "2026-11-01", "2026-11-01")] == texts[0]
+
+
+@pytest.mark.parametrize("question", ["the of and", "?", "42", "5555555555", "…", "🙂"])
+def test_a_question_of_nothing_is_no_error(question: str):
+    for texts in (["Tea at five."], ["42 is the answer", "the of and", "x"]):
+        ranking = rank(Query(question, None, NOW.timestamp()), build(texts))
+        assert sorted(ranking.order.tolist()) == [*range(len(texts))]
+        assert ((ranking.score >= 0) & (ranking.score <= 1)).all()
