@@ -2,7 +2,8 @@
 
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.copies import copy_key
-from mem_mcp.ranking.feedback_boost import FeedbackSignals, query_similarity
+from mem_mcp.ranking.feedback_boost import FeedbackSignals
+from mem_mcp.ranking.marked_questions import MarkedQuestions
 from mem_mcp.ranking.named_ids import ids_in, named_first
 from mem_mcp.ranking.newer_first import newer_first
 from mem_mcp.ranking.passages import best_passage
@@ -12,7 +13,7 @@ from mem_mcp.ranking.room import Room
 from mem_mcp.ranking.selection import copies, least_score, select
 
 __all__ = [
-    "Candidates", "FeedbackSignals", "Query", "Ranking", "Room", "best_passage", "copies",
-    "copy_key", "ids_in", "least_score", "named_first", "newer_first", "query_similarity", "rank",
-    "reranked", "same_polarity_first", "select",
+    "Candidates", "FeedbackSignals", "MarkedQuestions", "Query", "Ranking", "Room", "best_passage",
+    "copies", "copy_key", "ids_in", "least_score", "named_first", "newer_first", "rank", "reranked",
+    "same_polarity_first", "select",
 ]  # fmt: skip

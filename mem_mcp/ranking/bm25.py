@@ -69,21 +69,21 @@ def attainable(matches: Matches) -> float:
 
 def coverage(matches: Matches) -> Floats:
     """Return (n,) the share of the query's stems, by idf, that each text contains: 0..1."""
-    idf = np.where(matches.exact, 0.0, _term_idf(matches))
-    total = idf.sum() + _absent_idf(matches)
-    return np.asarray((matches.counts > 0) @ idf / max(total, EPSILON))
+    by_stem = np.where(matches.exact, 0.0, _term_idf(matches))
+    total = by_stem.sum() + _absent_idf(matches)
+    return np.asarray((matches.counts > 0) @ by_stem / max(total, EPSILON))
 
 
 def _term_idf(matches: Matches) -> Floats:
-    return _idf((matches.counts > 0).sum(axis=0), len(matches.counts))
+    return idf((matches.counts > 0).sum(axis=0), len(matches.counts))
 
 
 def _absent_idf(matches: Matches) -> float:
     """Return the sum of the idf of the query's terms that no text contains."""
-    return float(matches.absent * _idf(np.zeros(1, np.int64), len(matches.counts))[0])
+    return float(matches.absent * idf(np.zeros(1, np.int64), len(matches.counts))[0])
 
 
-def _idf(frequency: Integers, texts: int) -> Floats:
+def idf(frequency: Integers, texts: int) -> Floats:
     """Return the idf, above 0, of terms that occur in `frequency` of so many texts."""
     return np.asarray(np.log1p((texts - frequency + 0.5) / (frequency + 0.5)))
 
@@ -93,5 +93,5 @@ def _weightiest(frequency: Integers, weights: Floats, texts: int) -> Integers:
     present = np.flatnonzero(frequency)
     if present.size <= QUERY_TERMS_MAX:
         return present
-    weight = weights[present] * _idf(frequency[present], texts)
+    weight = weights[present] * idf(frequency[present], texts)
     return np.sort(present[np.argsort(-weight, kind="stable")[:QUERY_TERMS_MAX]])

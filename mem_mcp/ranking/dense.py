@@ -44,6 +44,11 @@ class VectorSet:
     with_mean: Vectors
     """(m,) dot product of each unit vector and the mean."""
 
+    @property
+    def plain_mean(self) -> Vectors:
+        """(d,) mean of the unit vectors; 0 where there are none."""
+        return np.asarray(self.mean * ((len(self.rows) + CENTRING_PRIOR) / max(len(self.rows), 1)))
+
     @classmethod
     def of(cls, vectors: Vectors) -> "VectorSet":
         """Prepare vectors.

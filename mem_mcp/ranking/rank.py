@@ -10,8 +10,6 @@ from mem_mcp.ranking.bm25 import Matches, attainable, bm25, coverage, match
 from mem_mcp.ranking.candidates import Candidates, Query, Ranking
 from mem_mcp.ranking.constants import (
     EPSILON,
-    FEEDBACK_BOOST,
-    FEEDBACK_BOOST_HERE,
     GRAPH_BOOST,
     NAME_BOOST,
     ORDER_BOOST,
@@ -29,7 +27,7 @@ from mem_mcp.ranking.constants import (
 )
 from mem_mcp.ranking.conversation_context import WINDOWS, Neighbours, window, window_cosines
 from mem_mcp.ranking.dense import dense_scores
-from mem_mcp.ranking.feedback_boost import FeedbackSignals, usefulness
+from mem_mcp.ranking.feedback_boost import FeedbackSignals, feedback_boosts
 from mem_mcp.ranking.fusion import (
     Weights,
     absolute_level,
@@ -116,11 +114,8 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     if over.any() and not asks_for_past(query.text):
         parts["over"] = -OVER_LOSS * np.maximum(_sum(parts), 0.0) * over
     if signals is not None and signals.rows.size:
-        general, here = usefulness(signals, len(candidates), query.vector)
-        boosts = {
-            "useful": FEEDBACK_BOOST * positive * general,
-            "useful_here": FEEDBACK_BOOST_HERE * best * here,
-        }
+        similarity = signals.similarity(query.text, query.vector)
+        boosts = feedback_boosts(signals, similarity, candidates.vector_set, content)
         parts |= _within_range(boosts, _sum(parts), scale)
     total = _sum(parts)
     score = np.clip(total * scale, 0.0, 1.0).round(_DIGITS)

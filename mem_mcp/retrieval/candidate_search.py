@@ -52,7 +52,7 @@ async def find_candidates(
     (vector,), _ = await embedding
     with span("search"):
         limit = runtime.settings.recall.pool
-        helpful = (await history).boosted_by_feedback(vector)
+        helpful = (await history).boosted_by_feedback(query, vector)
         store, at_least = runtime.store, runtime.scopes.at_least(runtime.store, row_filter)
         return CandidateTable.of(
             await _hybrid_search(

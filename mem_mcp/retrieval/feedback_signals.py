@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from mem_mcp.api.models import GLOBAL_USER, Scope, Tally
 from mem_mcp.logs.feedback import Rating, Ratings
-from mem_mcp.ranking import Candidates, FeedbackSignals, query_similarity
+from mem_mcp.ranking import Candidates, FeedbackSignals, MarkedQuestions
+from mem_mcp.ranking.constants import GENERAL_SHARE, QUERY_LIKENESS_POWER
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.row_filters import RowFilter, every, view
 from mem_mcp.retrieval.scope_cache import ScopeCache
@@ -32,8 +34,8 @@ _MOST_CACHED = 16
 _MOST_OUTCOMES = 5_000
 # Memories that become candidates through feedback alone.
 _MOST_BOOSTED = 20
-# Least similarity of the rated query to the new one, as `query_similarity` returns it (0..1).
-_LEAST_SIMILARITY = 0.1
+# Least likeness of the rated query to the new one, 0..1.
+_LEAST_LIKENESS = 0.02
 FIELDS: Mapping[str, str] = {
     "POSITIVE": "positive",
     "NEGATIVE": "negative",
@@ -44,47 +46,91 @@ FIELDS: Mapping[str, str] = {
 """The field of `Tally` that counts each rating and outcome."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A rating or an outcome."""
+
+    memory_id: str
+    word: str
+    """A key of WEIGHTS."""
+    at: float
+    """When it was given, in epoch seconds."""
+    question: int = -1
+    """Which of the questions it was given for; -1 for none."""
+    share: float = 1.0
+    """Of its weight that counts for any question."""
+
+
 class FeedbackHistory:
     """The ratings and outcomes (m signals) that count for a query.
 
     Args:
-        memory_ids: (m,) the memory that each is about.
-        words: (m,) the rating or the outcome, a key of WEIGHTS.
-        vectors: (m, d) vectors of the queries or tasks; NaN where there is none.
+        signals: what was said of memories.
+        asked: the questions and tasks that it was said for.
     """
 
-    def __init__(
-        self, memory_ids: Sequence[str], words: Sequence[str], vectors: NDArray[np.float32]
-    ) -> None:
-        self._memory_ids = memory_ids
-        self._words = words
-        self._vectors = vectors
-        self._weights = np.array([WEIGHTS[word] for word in words], np.float64)
+    def __init__(self, signals: Sequence[_Signal], asked: MarkedQuestions) -> None:
+        self._memory_ids = [signal.memory_id for signal in signals]
+        self._words = [signal.word for signal in signals]
+        self._weights = np.array([WEIGHTS[word] for word in self._words], np.float64)
+        self._at = np.array([signal.at for signal in signals], np.float64)
+        self._general = np.array([signal.share for signal in signals], np.float64)
+        self._questions = np.array([signal.question for signal in signals], np.int64)
+        self._here = self._shares()
+        self._asked = asked
         self._last: tuple[Candidates, FeedbackSignals] | None = None
 
+    def _shares(self) -> NDArray[np.float64]:
+        """Return (m,) what each counts for its question: the less, the more helped with that.
+
+        Who marks all that a question found says little of each.
+        """
+        helped = self._weights > 0
+        pairs = zip(self._questions[helped].tolist(), self._ids_of(helped), strict=True)
+        counts = Counter(question for question, _ in set(pairs))
+        of_question = np.array([counts[question] for question in self._questions.tolist()])
+        return np.where(helped, 1 / np.sqrt(np.maximum(of_question, 1)), 1.0)
+
+    def _ids_of(self, which: NDArray[np.bool_]) -> list[str]:
+        return [self._memory_ids[index] for index in np.flatnonzero(which).tolist()]
+
     def signals(self, candidates: Candidates) -> FeedbackSignals:
-        """Return the signals about the given candidates."""
+        """Return the signals about the given candidates.
+
+        What was said against a memory before it was changed says nothing of what it is now.
+        """
         if self._last is not None and self._last[0] is candidates:
             return self._last[1]
         rows = candidates.row_of
         positions = np.array([rows.get(memory_id, -1) for memory_id in self._memory_ids], np.int64)
-        present = np.flatnonzero(positions >= 0)
+        changed_at = candidates.recorded_at[positions] if len(candidates) else self._at
+        outdated = (self._weights < 0) & (self._at < changed_at)
+        present = np.flatnonzero((positions >= 0) & ~outdated)
         signals = FeedbackSignals(
-            positions[present], self._weights[present], self._vectors[present]
+            positions[present],
+            self._weights[present],
+            self._general[present],
+            self._here[present],
+            self._questions[present],
+            self._asked,
         )
         self._last = (candidates, signals)
         return signals
 
-    def boosted_by_feedback(self, vector: Vector | None) -> list[str]:
+    def boosted_by_feedback(self, query: str, vector: Vector | None) -> list[str]:
         """Return the ids of the memories that helped most with similar queries, best first.
 
         Args:
-            vector: the query's vector; None returns no memories.
+            query: the query.
+            vector: its vector; None where there is none.
         """
-        similarity = query_similarity(self._vectors, vector)
+        if not len(self._asked):
+            return []
+        likeness = self._asked.similarity(query, vector) ** QUERY_LIKENESS_POWER
+        likeness = np.where(self._questions < 0, 0.0, likeness[self._questions])
         sums: Counter[str] = Counter()
-        for row in np.flatnonzero(similarity >= _LEAST_SIMILARITY).tolist():
-            sums[self._memory_ids[row]] += self._weights[row] * similarity[row]
+        for row in np.flatnonzero(likeness >= _LEAST_LIKENESS).tolist():
+            sums[self._memory_ids[row]] += self._weights[row] * self._here[row] * likeness[row]
         best = sorted(sums, key=lambda memory_id: (-sums[memory_id], memory_id))
         return [memory_id for memory_id in best[:_MOST_BOOSTED] if sums[memory_id] > 0]
 
@@ -103,7 +149,7 @@ class FeedbackCache:
         self._scopes = scopes
         self._since: dict[frozenset[str], datetime] = {}
         self._cached: OrderedDict[
-            frozenset[str], tuple[int, CandidateTable | None, FeedbackHistory]
+            tuple[str, frozenset[str]], tuple[int, CandidateTable | None, FeedbackHistory]
         ] = OrderedDict()
 
     async def of(
@@ -117,15 +163,16 @@ class FeedbackCache:
             as_of: count only feedback given by this time; None for all.
         """
         outcomes = await self._outcomes(scope, row_filter, as_of)
-        users = row_filter.users
+        user_id, users = scope.user_id, row_filter.users
         if as_of is not None:
-            return _history(await self._ratings.at(users, as_of), outcomes)
+            return _history(user_id, await self._ratings.at(users, as_of), outcomes)
         version, ratings = await self._ratings.of(users)
-        cached = self._cached.get(users)
+        key = (user_id, users)
+        cached = self._cached.get(key)
         if cached is None or cached[0] != version or cached[1] is not outcomes:
-            cached = (version, outcomes, _history(ratings, outcomes))
-            self._cached[users] = cached
-        self._cached.move_to_end(users)
+            cached = (version, outcomes, _history(user_id, ratings, outcomes))
+            self._cached[key] = cached
+        self._cached.move_to_end(key)
         if len(self._cached) > _MOST_CACHED:
             self._cached.popitem(last=False)
         return cached[2]
@@ -169,21 +216,54 @@ def _outcomes_using_memories(
     )
 
 
-def _history(ratings: Iterable[Rating], outcomes: CandidateTable | None) -> FeedbackHistory:
-    signals = [(rating.memory_id, rating.rating, rating.vector) for rating in ratings]
+def _history(
+    user_id: str, ratings: Iterable[Rating], outcomes: CandidateTable | None
+) -> FeedbackHistory:
+    """Join ratings and outcomes.
+
+    What others said of a shared memory counts, but their questions are their own.
+    """
+    signals, questions = list[_Signal](), _Questions()
+    for rating in ratings:
+        share = GENERAL_SHARE if rating.question else 1.0
+        number = -1
+        if rating.question and rating.user_id == user_id:
+            number = questions.number(rating.question, rating.query, rating.vector)
+        at = rating.created_at.timestamp()
+        signals.append(_Signal(rating.memory_id, rating.rating, at, number, share))
     if outcomes is not None:
         words, used = (outcomes.rows[name].to_pylist() for name in ("outcome_type", "used"))
-        signals += [
-            (memory_id, word, vector)
-            for word, ids, vector in zip(words, used, outcomes.candidates.vectors, strict=True)
-            if word in WEIGHTS
-            for memory_id in ids
-        ]
-    present = [vector for _, _, vector in signals if vector is not None]
-    missing = np.full(present[0].shape if present else 0, np.nan, np.float32)
-    vectors = [missing if vector is None else vector for _, _, vector in signals]
-    return FeedbackHistory(
-        [memory_id for memory_id, _, _ in signals],
-        [word for _, word, _ in signals],
-        np.stack(vectors) if vectors else np.zeros((0, 0), np.float32),
-    )
+        vectors, times = outcomes.candidates.vectors, outcomes.candidates.recorded_at.tolist()
+        for row, (word, ids) in enumerate(zip(words, used, strict=True)):
+            if word in WEIGHTS:
+                # Its text is a whole record: only the vector stands for the task.
+                number = questions.number(row, "", vectors[row])
+                signals += [_Signal(one, word, times[row], number, GENERAL_SHARE) for one in ids]
+    return FeedbackHistory(signals, questions.prepared())
+
+
+class _Questions:
+    """The distinct questions of signals, numbered as they come."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str | int, int] = {}
+        self._texts: list[str] = []
+        self._vectors: list[Vector | None] = []
+
+    def number(self, key: str | int, text: str, vector: Vector | None) -> int:
+        """Return the number of a question, a new one if it is new."""
+        number = self._numbers.setdefault(key, len(self._texts))
+        if number == len(self._texts):
+            self._texts.append(text)
+            self._vectors.append(vector)
+        elif self._vectors[number] is None:
+            self._vectors[number] = vector
+        return number
+
+    def prepared(self) -> MarkedQuestions:
+        """Return them all."""
+        present = [vector for vector in self._vectors if vector is not None]
+        missing = np.full(present[0].shape if present else 0, np.nan, np.float32)
+        vectors = [missing if vector is None else vector for vector in self._vectors]
+        matrix = np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+        return MarkedQuestions.of(self._texts, matrix)

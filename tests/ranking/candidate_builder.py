@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mem_mcp.ranking import Candidates
+from mem_mcp.ranking import Candidates, FeedbackSignals, MarkedQuestions
 
 DIMENSIONS = 8
 
@@ -29,3 +29,19 @@ def build(texts, vectors=None, times=None, positions=None, **columns):
         recorded_at=times,
         **(empty | columns),
     )
+
+
+def signals_of(marks, questions=(), vectors=None):
+    """Return signals.
+
+    Args:
+        marks: of each the candidate, the weight, and which of the questions it is for; -1 for none.
+        questions: their texts.
+        vectors: theirs; none if left out.
+    """
+    rows, weights, numbers = zip(*marks, strict=True) if marks else ((), (), ())
+    whole = np.ones(len(marks))
+    vectors = np.full((len(questions), DIMENSIONS), np.nan) if vectors is None else vectors
+    asked = MarkedQuestions.of(list(questions), np.array(vectors, np.float32))
+    columns = np.array(rows, np.int64), np.array(weights, np.float64)
+    return FeedbackSignals(*columns, whole, whole, np.array(numbers, np.int64), asked)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from candidate_builder import build
+from candidate_builder import build, signals_of
 
 from mem_mcp import AsyncMemory
 from mem_mcp.evaluation.datasets.everyday import Half
 from mem_mcp.evaluation.retrieval.everyday import HALVES, run_everyday
-from mem_mcp.ranking import FeedbackSignals, Ranking, newer_first
+from mem_mcp.ranking import Ranking, newer_first
 
 DATA = Path(__file__).parents[1] / "data" / "changed_minds.jsonl"
 PAIRS: list[dict[str, Any]] = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
@@ -32,7 +32,7 @@ def ranked(
     is_current = np.array([True] * (n - 1) + [current])
     signals = None
     if marked is not None:
-        signals = FeedbackSignals(np.array([marked]), np.ones(1), np.full((1, 2), np.nan))
+        signals = signals_of([(marked, 1.0, -1)])
     return before, newer_first(question, candidates, before, is_current, signals)
 
 

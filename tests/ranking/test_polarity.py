@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from candidate_builder import build
+from candidate_builder import build, signals_of
 
 from mem_mcp.denial import denies
-from mem_mcp.ranking import FeedbackSignals, Ranking, same_polarity_first
+from mem_mcp.ranking import Ranking, same_polarity_first
 
 
 def ranked(
@@ -21,9 +21,7 @@ def ranked(
     score = np.array([1.0, worse])
     before = Ranking(np.arange(2), score, {"words": score})
     before = replace(before, later={0: [1]}) if later else before
-    signals = (
-        FeedbackSignals(np.array([0]), np.ones(1), np.full((1, 2), np.nan)) if marked else None
-    )
+    signals = signals_of([(0, 1.0, -1)]) if marked else None
     return before, same_polarity_first(question, candidates, before, signals)
 
 
