@@ -16,6 +16,8 @@ class Matches(NamedTuple):
     """(n, q) occurrences; fractions where neighbouring messages count in part."""
     lengths: Floats
     """(n,) terms of each text."""
+    shares: Floats
+    """(n,) what each text counts for in the statistics: 1, or of a passage its share of a text."""
     weights: Floats
     """(q,) occurrences of each term in the query; an exact form counts `EXACT_SHARE`."""
     exact: Booleans
@@ -26,18 +28,25 @@ class Matches(NamedTuple):
     """Share of the query's distinct stems that some text contains, 0..1."""
 
 
-def match(query: Terms, texts: TermTable) -> Matches:
+def match(query: Terms, texts: TermTable, shares: Floats | None = None) -> Matches:
     """Count the query's terms in each text.
 
     The cost grows with the places where they occur; of a very long query only the
     `QUERY_TERMS_MAX` terms of the greatest weight are kept.
+
+    Args:
+        query: Its terms.
+        texts: Theirs.
+        shares: (n,) what each text counts for in the statistics; None for 1.
     """
     exact = is_exact(query.ids)
     weights = np.where(exact, EXACT_SHARE, 1.0) * query.counts
     size = texts.lengths.size
+    shares = np.ones(size) if shares is None else shares
     places, column = texts.places(query.ids)
-    frequency = np.bincount(column, minlength=query.ids.size)
-    kept = _weightiest(frequency, weights, size)
+    counted = shares[texts.rows[places]]
+    frequency = np.bincount(column, counted, minlength=query.ids.size).astype(np.float64)
+    kept = _weightiest(frequency, weights, float(shares.sum()))
     place = np.full(query.ids.size, -1)
     place[kept] = np.arange(kept.size)
     inside = place[column] >= 0
@@ -46,7 +55,7 @@ def match(query: Terms, texts: TermTable) -> Matches:
     stems = int((~exact).sum())
     absent = int(((frequency == 0) & ~exact).sum())
     known = (stems - absent) / max(stems, 1)
-    return Matches(counts, texts.lengths, weights[kept], exact[kept], absent, known)
+    return Matches(counts, texts.lengths, shares, weights[kept], exact[kept], absent, known)
 
 
 def bm25(matches: Matches) -> Floats:
@@ -55,7 +64,7 @@ def bm25(matches: Matches) -> Floats:
     The formula of Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and
     Beyond", with an idf that is never negative and the query's own term counts as weights.
     """
-    mean = matches.lengths.mean() if matches.lengths.size else 0.0
+    mean = _mean_length(matches)
     relative = matches.lengths / mean if mean > 0 else matches.lengths
     saturation = BM25_K1 * (1 - BM25_B + BM25_B * relative)[:, None]
     saturated = matches.counts * (BM25_K1 + 1) / (matches.counts + saturation)
@@ -75,20 +84,25 @@ def coverage(matches: Matches) -> Floats:
 
 
 def _term_idf(matches: Matches) -> Floats:
-    return idf((matches.counts > 0).sum(axis=0), len(matches.counts))
+    return idf(matches.shares @ (matches.counts > 0), float(matches.shares.sum()))
 
 
 def _absent_idf(matches: Matches) -> float:
     """Return the sum of the idf of the query's terms that no text contains."""
-    return float(matches.absent * idf(np.zeros(1, np.int64), len(matches.counts))[0])
+    return float(matches.absent * idf(np.zeros(1), float(matches.shares.sum()))[0])
 
 
-def idf(frequency: Integers, texts: int) -> Floats:
+def _mean_length(matches: Matches) -> float:
+    texts = float(matches.shares.sum())
+    return float(matches.shares @ matches.lengths) / texts if texts else 0.0
+
+
+def idf(frequency: Floats | Integers, texts: float) -> Floats:
     """Return the idf, above 0, of terms that occur in `frequency` of so many texts."""
     return np.asarray(np.log1p((texts - frequency + 0.5) / (frequency + 0.5)))
 
 
-def _weightiest(frequency: Integers, weights: Floats, texts: int) -> Integers:
+def _weightiest(frequency: Floats, weights: Floats, texts: float) -> Integers:
     """Return the query's terms that some text contains, at most QUERY_TERMS_MAX of them."""
     present = np.flatnonzero(frequency)
     if present.size <= QUERY_TERMS_MAX:

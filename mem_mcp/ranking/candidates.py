@@ -12,6 +12,8 @@ from mem_mcp.ranking.conversation_context import Neighbours, neighbours_in_runs
 from mem_mcp.ranking.dense import VectorSet
 from mem_mcp.ranking.entity_graph import Edge, EntityGraph
 from mem_mcp.ranking.language import prevailing
+from mem_mcp.ranking.passage_split import passages
+from mem_mcp.ranking.passage_table import PassageTable
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
 _QUESTION_MARKS = ("?", "\uff1f", "\u061f")
@@ -28,6 +30,8 @@ class Query:
     """Epoch seconds."""
     zone: tzinfo = UTC
     """In which its words for days and months are meant."""
+    of_their_kind: bool = False
+    """Whether it is a text like those it is compared with, as a task is among tasks."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,14 @@ class Candidates:
     """Epoch seconds at which each memory stops being true; infinity where no end is known."""
     relations: Sequence[Sequence[Edge]] = ()
     """The relations that each memory states; left out for none."""
+    by_passage: Sequence[Vectors | None] = ()
+    """(k, d) the vectors of a long text's k passages, None for others; left out for none."""
 
     def __post_init__(self) -> None:
         if not self.relations:
             object.__setattr__(self, "relations", [()] * len(self))
+        if not self.by_passage:
+            object.__setattr__(self, "by_passage", [None] * len(self))
 
     def __len__(self) -> int:
         return len(self.memory_ids)
@@ -94,6 +102,22 @@ class Candidates:
     def neighbours(self) -> Neighbours:
         """The neighbours of each memory in its run."""
         return neighbours_in_runs(self.run_ids, self.positions, self.terms.lengths, self.vectors)
+
+    @cached_property
+    def wholes(self) -> PassageTable:
+        """Each text as its only passage."""
+        rows = np.arange(len(self))
+        shares = np.ones(len(self))
+        return PassageTable(rows, self.terms, self.vector_set, self.neighbours, shares)
+
+    @cached_property
+    def passages(self) -> PassageTable:
+        """The passages of the texts."""
+        if not any(len(passages(text)) > 1 for text in self.texts):
+            return self.wholes
+        return PassageTable.of(
+            self.texts, self.vectors, self.by_passage, self.run_ids, self.positions, self.language
+        )
 
     @cached_property
     def graph(self) -> EntityGraph | None:

@@ -45,23 +45,28 @@ def neighbours_in_runs(
     positions: Integers,
     lengths: Floats,
     vectors: Vectors,
+    owner: Integers | None = None,
 ) -> Neighbours:
-    """Find each candidate's neighbours within its run.
+    """Find the neighbours within its run of each candidate, or of each of its passages.
 
     The longer two messages are, the less each counts for the other: short ones need their context,
     long ones carry their own. Where neighbours are no more similar than unrelated texts, a run is
-    a mere list and its order says nothing: then the weights are 0.
+    a mere list and its order says nothing: then the weights are 0. The passages of one text always
+    count for each other.
 
     Args:
         run_ids: (n) None for no run.
         positions: (n,) -1 for none.
-        lengths: (n,) in terms.
-        vectors: (n, d) a row of NaN or zeros for none.
+        lengths: (p,) of the passages, in terms.
+        vectors: (n, d) of the candidates; a row of NaN or zeros for none.
+        owner: (p,) the candidate of each passage, ascending; None where each has one.
     """
     before, after = _adjacent(run_ids, positions)
     trust = _coherence(before, vectors)
+    owner = np.arange(before.size) if owner is None else owner
+    before, after = _between_passages(before, after, owner)
     rows = {-2: _next(before, before), -1: before, 1: after, 2: _next(after, after)}
-    return {distance: _neighbour(near, lengths, trust) for distance, near in rows.items()}
+    return {distance: _neighbour(near, lengths, trust, owner) for distance, near in rows.items()}
 
 
 def window(values: Floats, distances: tuple[int, ...], neighbours: Neighbours) -> Floats:
@@ -85,11 +90,27 @@ def window_cosines(cosines: Floats, distances: tuple[int, ...], neighbours: Neig
     return window(cosines, distances, neighbours) / length
 
 
-def _neighbour(near: Integers, lengths: Floats, trust: float) -> Neighbour:
+def _neighbour(near: Integers, lengths: Floats, trust: float, owner: Integers) -> Neighbour:
     rows = np.where(near < 0, np.arange(near.size), near)
     mean_length = (lengths + lengths[rows]) / 2
-    weight = np.where(near < 0, 0.0, trust / (1 + (mean_length / CONTEXT_TERMS) ** 2))
+    trusted = np.where(owner == owner[rows], 1.0, trust)
+    weight = np.where(near < 0, 0.0, trusted / (1 + (mean_length / CONTEXT_TERMS) ** 2))
     return Neighbour(rows, weight)
+
+
+def _between_passages(
+    before: Integers, after: Integers, owner: Integers
+) -> tuple[Integers, Integers]:
+    """Return the passages right before and after each passage, given the candidates' own."""
+    if owner.size == before.size:
+        return before, after
+    first = np.searchsorted(owner, np.arange(before.size))
+    last = np.append(first[1:], owner.size) - 1
+    rows = np.arange(owner.size)
+    previous, following = rows - 1, rows + 1
+    previous[first] = _next(before, last)
+    following[last] = _next(after, first)
+    return previous, following
 
 
 def _coherence(before: Integers, vectors: Vectors) -> float:

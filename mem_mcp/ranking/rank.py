@@ -41,6 +41,7 @@ from mem_mcp.ranking.name_boosts import (
     named_entities,
     named_speakers,
 )
+from mem_mcp.ranking.passage_split import passages
 from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.temporal import (
     asks_elsewhere,
@@ -81,13 +82,17 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     speakers = named_speakers(query.text, candidates.actor_ids)
     without = frozenset().union(*map(name_words, speakers))
     query_terms = terms(query.text, candidates.language, without, asked=True)
-    matches = match(query_terms, candidates.terms)
-    dense = dense_scores(query.vector, candidates.vector_set, matches.known)
+    is_whole = query.of_their_kind or len(passages(query.text)) > 1
+    texts = candidates.wholes if is_whole else candidates.passages
+    matches = match(query_terms, texts.terms, texts.shares)
+    dense = dense_scores(query.vector, texts.vector_set, matches.known)
     by_words = bm25(matches)
     weight = weights(query_terms.words, dense, by_words, matches.known)
-    parts = _content(weight, matches, by_words, dense.centred, candidates.neighbours)
+    parts = _content(weight, matches, by_words, dense.centred, texts.neighbours)
+    found = texts.best(_sum(parts))
+    parts = {name: part[found] for name, part in parts.items()}
     parts["reply"] = _reply_transfer(_sum(parts), candidates)
-    alike = smoothing(_sum(parts), dense.cosines, candidates.vectors)
+    alike = smoothing(_sum(parts), dense.cosines[found], candidates.vectors)
     parts["alike"] = weight.dense * alike
     content = _sum(parts)
     best, positive = content.max(), np.maximum(content, 0.0)

@@ -92,7 +92,13 @@ async def search(
         with span("rank"):
             candidates = table.candidates
             now = as_of or row_filter.now
-            embedded = Query(text=query, vector=vector, now=now.timestamp(), zone=runtime.zone)
+            embedded = Query(
+                text=query,
+                vector=vector,
+                now=now.timestamp(),
+                zone=runtime.zone,
+                of_their_kind=role == "passage",
+            )
             signals = history.signals(candidates)
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
             ranking = newer_first(query, candidates, ranking, table.current(now), signals)

@@ -1,0 +1,83 @@
+"""Passages: the parts of a long text that are compared with a question by themselves."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+from mem_mcp.ranking.constants import (
+    PASSAGE_BYTES,
+    PASSAGES_MAX,
+    WHOLE_BYTES_MAX,
+    WORD_CHARACTERS_MAX,
+)
+
+# A sentence with the space behind it. A line ends one, too: of lists and of code.
+_END = re.compile(
+    r"(?:[.!?…][\"'”’)\]]*+(?=\s)|[。！？।॥؟۔።]++[」』”’）]*+|\n)\s*+"  # noqa: RUF001 - of other scripts
+)
+_WORD = re.compile(r"\S+\s*|\s+")
+_SHARE = 2
+"""A sentence longer than one in so many parts of a passage is cut between words."""
+
+
+def passages(text: str) -> tuple[slice, ...]:
+    """Cut a text into passages of about the same size, which together are the text.
+
+    They begin and end with sentences, or with words where a sentence is long. A short text is one
+    passage; a very long one has `PASSAGES_MAX`, which are the longer.
+    """
+    return _cut(text) if _bytes(text) > WHOLE_BYTES_MAX else (slice(0, len(text)),)
+
+
+@lru_cache(maxsize=1_000)
+def _cut(text: str) -> tuple[slice, ...]:
+    size = _bytes(text)
+    number = min(round(size / PASSAGE_BYTES), PASSAGES_MAX)
+    most = size / number
+    cuts, done, current = [0], 0, 0
+    for start, end in _units(text, most / _SHARE):
+        length = _bytes(text[start:end])
+        place = min(int((done + length / 2) / most), number - 1)
+        if place > current and start > 0:
+            cuts.append(start)
+            current = place
+        done += length
+    return tuple(map(slice, cuts, [*cuts[1:], len(text)]))
+
+
+def _units(text: str, most: float) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of what is never cut: sentences, words, and parts of long words."""
+    for start, end in _spans(_sentence_ends(text), len(text)):
+        if _bytes(text[start:end]) <= most:
+            yield start, end
+            continue
+        for word in _WORD.finditer(text, start, end):
+            yield from _spans(_word_ends(text, *word.span()), word.end(), word.start())
+
+
+def _spans(ends: Iterator[int], last: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    start = first
+    for end in (*ends, last):
+        if end > start:
+            yield start, end
+            start = end
+
+
+def _sentence_ends(text: str) -> Iterator[int]:
+    return (found.end() for found in _END.finditer(text))
+
+
+def _word_ends(text: str, start: int, end: int) -> Iterator[int]:
+    """Yield where a word is cut: what has so many characters is data, or a script without spaces.
+
+    A mark stays with the letter that it belongs to.
+    """
+    for place in range(start + WORD_CHARACTERS_MAX, end, WORD_CHARACTERS_MAX):
+        if not unicodedata.combining(text[place]) and unicodedata.category(text[place])[0] != "M":
+            yield place
+
+
+def _bytes(text: str) -> int:
+    """Return the size in UTF-8, which says better than characters how much a text says."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
