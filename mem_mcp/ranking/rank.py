@@ -24,6 +24,7 @@ from mem_mcp.ranking.constants import (
     RECORD_LOSS,
     REPLY_SHARE,
     RERANK_WEIGHT,
+    SECOND_LOOK_BOOST,
     SHORT_MESSAGE_TERMS,
     TIME_BOOST,
 )
@@ -44,6 +45,7 @@ from mem_mcp.ranking.name_boosts import (
     named_speakers,
 )
 from mem_mcp.ranking.score_smoothing import smoothing
+from mem_mcp.ranking.second_look import led_to
 from mem_mcp.ranking.temporal import (
     asks_elsewhere,
     asks_for_past,
@@ -106,7 +108,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     recent = recency(candidates.occurred_at, query.now, candidates.kinds)
     parts["recency"] = RECENCY_BOOST * positive * recent
     parts["people"] = NAME_BOOST * best * named
-    parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
+    parts["graph"] = max(float(best), 0.0) * _connection(query, candidates, content, matches)
     # The best candidate gets the absolute level as its score, unless feedback moves it.
     level = absolute_level(dense.cosines, coverage(matches))
     if best <= EPSILON and "period" in parts:
@@ -229,9 +231,12 @@ def _reply_transfer(scores: Floats, candidates: Candidates) -> Floats:
     return np.asarray(kept + before.of(transfer) - scores)
 
 
-def _connection(query: Query, candidates: Candidates) -> Floats:
+def _connection(query: Query, candidates: Candidates, content: Floats, matches: Matches) -> Floats:
     graph = candidates.graph
-    return np.zeros(len(candidates)) if graph is None else graph.nearness(query.text)
+    if graph is None:
+        return np.zeros(len(candidates))
+    led = SECOND_LOOK_BOOST * led_to(query.text, content, matches, graph)
+    return np.maximum(GRAPH_BOOST * graph.nearness(query.text), led)
 
 
 def _within_range(boosts: Parts, scores: Floats, scale: float) -> Parts:
