@@ -18,10 +18,9 @@ _SEASONS = {
     r"|冬[天季]?|ฤดูหนาว|หน้าหนาว|सर्दी|सर्दियों",
 }
 _BEFORE = (
-    r"(?P<before>\b(?:last|this|previous|past|early|late|in|of|during|since|before|after|until"
-    r"|letzte[nrs]?|vergangene[nrs]?|diese[nrs]?|im|vorige[nrs]?|seit|vor|el|este|en|la|l'|cet|au"
-    r"|no|na|questa?|quest'|in|vorige|afgelopen|de|zeszł\w+|w|прошл\w+|этим|этой|geçen|في|เมื่อ"
-    r"|पिछली|पिछले)(?: the)?\s?|去年|今年|昨年|\b)"
+    r"(?P<before>\b(?:last|this|previous|past|letzte[nrsm]?|vergangene[nrsm]?|diese[nrsm]?"
+    r"|vorige[nrsm]?|este|cet|quest[ao']|neste|deste|vorige|afgelopen|deze|zeszł\w+|te[jg]o?"
+    r"|прошл\w+|эт(?:им|ой|ого)|geçen|bu|पिछली|पिछले)\s?|去年|今年|昨年|\b)"
 )
 _AFTER = (
     r"(?P<after>\s?(?:pasad[oa]|dernier|dernière|scors[oa]|passad[oa]|الماضي|trước|ที่แล้ว|的时候)?)"
@@ -46,8 +45,8 @@ class YearPart:
 def year_parts_in(text: str) -> list[YearPart]:
     """Return the seasons of the northern half of the earth, and the quarters, that a text names.
 
-    A word that is more than a season, such as "fall" or "été", is one behind a preposition, an
-    article or "last", or before a year.
+    A season is a time where "last", "this" or a year stands beside it; without, as in "the course
+    in spring", it may be that of any year.
 
     Args:
         text: in lower case.

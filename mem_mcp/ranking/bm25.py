@@ -68,22 +68,23 @@ def bm25(matches: Matches) -> Floats:
     relative = matches.lengths / mean if mean > 0 else matches.lengths
     saturation = BM25_K1 * (1 - BM25_B + BM25_B * relative)[:, None]
     saturated = matches.counts * (BM25_K1 + 1) / (matches.counts + saturation)
-    return np.asarray(saturated @ (matches.weights * _term_idf(matches)))
+    return np.asarray(saturated @ (matches.weights * term_idf(matches)))
 
 
 def attainable(matches: Matches) -> float:
     """Return the limit of the score of a text that repeats the whole query again and again."""
-    return float((BM25_K1 + 1) * (matches.weights @ _term_idf(matches) + _absent_idf(matches)))
+    return float((BM25_K1 + 1) * (matches.weights @ term_idf(matches) + _absent_idf(matches)))
 
 
 def coverage(matches: Matches) -> Floats:
     """Return (n,) the share of the query's stems, by idf, that each text contains: 0..1."""
-    by_stem = np.where(matches.exact, 0.0, _term_idf(matches))
+    by_stem = np.where(matches.exact, 0.0, term_idf(matches))
     total = by_stem.sum() + _absent_idf(matches)
     return np.asarray((matches.counts > 0) @ by_stem / max(total, EPSILON))
 
 
-def _term_idf(matches: Matches) -> Floats:
+def term_idf(matches: Matches) -> Floats:
+    """Return (q,) the inverse document frequency of each term, at least 0."""
     return idf(matches.shares @ (matches.counts > 0), float(matches.shares.sum()))
 
 

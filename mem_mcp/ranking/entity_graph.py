@@ -112,7 +112,7 @@ class EntityGraph:
         it), since what all mention says nothing, and a memory that mentions many entities passes on
         less. The best of several paths counts.
         """
-        named = self._numbers(text)
+        named = self.numbers(text)
         if not named.size:
             return np.zeros(self.size)
         first, reach = self._one_hop(named)
@@ -131,7 +131,7 @@ class EntityGraph:
         Returns:
             Names as they are stored, of the nearest entities first.
         """
-        named = self._numbers(text)
+        named = self.numbers(text)
         if not named.size:
             return []
         _, reach = self._one_hop(named)
@@ -143,7 +143,8 @@ class EntityGraph:
         near = [entities[number] for number in best if score[number] > 0]
         return [name for entity in near for name in self.names.spelled[entity]]
 
-    def _numbers(self, text: str) -> Integers:
+    def numbers(self, text: str) -> Integers:
+        """Return the numbers of the entities that a text names."""
         return np.array(sorted(self.ids[entity] for entity in self.names.in_text(text)), np.int64)
 
     def _one_hop(self, named: Integers) -> tuple[Floats, Floats]:

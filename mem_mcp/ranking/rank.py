@@ -22,6 +22,7 @@ from mem_mcp.ranking.constants import (
     RECORD_LOSS,
     REPLY_SHARE,
     RERANK_WEIGHT,
+    SECOND_LOOK_BOOST,
     SHORT_MESSAGE_TERMS,
     TIME_BOOST,
 )
@@ -43,6 +44,7 @@ from mem_mcp.ranking.name_boosts import (
 )
 from mem_mcp.ranking.passage_split import passages
 from mem_mcp.ranking.score_smoothing import smoothing
+from mem_mcp.ranking.second_look import led_to
 from mem_mcp.ranking.temporal import (
     asks_elsewhere,
     asks_for_past,
@@ -54,7 +56,7 @@ from mem_mcp.ranking.temporal import (
     names_time,
     recency,
 )
-from mem_mcp.ranking.text_analysis import name_words, terms
+from mem_mcp.ranking.text_analysis import Terms, name_words, terms
 from mem_mcp.ranking.time_order import asked_order, ranked_in_time
 
 Parts = dict[str, Floats]
@@ -109,7 +111,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     recent = recency(candidates.occurred_at, query.now, candidates.kinds)
     parts["recency"] = RECENCY_BOOST * positive * recent
     parts["people"] = NAME_BOOST * best * named
-    parts["graph"] = GRAPH_BOOST * max(float(best), 0.0) * _connection(query, candidates)
+    parts["graph"] = max(float(best), 0.0) * _connection(query, candidates, content, query_terms)
     # The best candidate gets the absolute level as its score, unless feedback moves it.
     level = absolute_level(dense.cosines, coverage(matches))
     if best <= EPSILON and "period" in parts:
@@ -229,9 +231,13 @@ def _reply_transfer(scores: Floats, candidates: Candidates) -> Floats:
     return np.asarray(kept + before.of(transfer) - scores)
 
 
-def _connection(query: Query, candidates: Candidates) -> Floats:
+def _connection(query: Query, candidates: Candidates, content: Floats, asked: Terms) -> Floats:
     graph = candidates.graph
-    return np.zeros(len(candidates)) if graph is None else graph.nearness(query.text)
+    if graph is None:
+        return np.zeros(len(candidates))
+    matches = match(asked, candidates.terms)
+    led = SECOND_LOOK_BOOST * led_to(query.text, content, matches, graph)
+    return np.maximum(GRAPH_BOOST * graph.nearness(query.text), led)
 
 
 def _within_range(boosts: Parts, scores: Floats, scale: float) -> Parts:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mem_mcp.ranking import Query, rank
-from mem_mcp.ranking.constants import GRAPH_BOOST
+from mem_mcp.ranking.constants import SECOND_LOOK_BOOST
 from mem_mcp.ranking.entity_graph import EntityGraph, EntityNames
 from mem_mcp.ranking.entity_names import name_key, phrases
 
@@ -44,7 +44,7 @@ def test_it_is_a_number_within_its_cap(some, question):
     content = sum(ranking.parts[name] for name in ("words", "meaning", "context", "reply", "alike"))
     assert np.isfinite(graph).all()
     assert (graph >= 0).all()
-    assert graph.max() <= GRAPH_BOOST * max(content.max(), 0.0) + 1e-12
+    assert graph.max() <= SECOND_LOOK_BOOST * max(content.max(), 0.0) + 1e-12
     if candidates.graph is not None:
         near = candidates.graph.nearness(question)
         assert ((near >= 0) & (near <= 1)).all()
@@ -169,3 +169,39 @@ def test_a_hub_moves_nothing_noticeable():
 
 def test_a_text_of_many_words_is_looked_at_in_bounds():
     assert len(phrases("ann " * 10_000)) <= 256
+
+
+TIDES = [
+    ("Nora Vale wrote the Tides report.", ("Nora Vale", "wrote", "Tides report")),
+    ("Idris Kamau is the boss of Nora Vale.", ("Idris Kamau", "boss of", "Nora Vale")),
+    ("Lena Ortiz wrote the Dunes report.", ("Lena Ortiz", "wrote", "Dunes report")),
+    ("Paul Reyes is the boss of Lena Ortiz.", ("Paul Reyes", "boss of", "Lena Ortiz")),
+    ("Nora Vale lives in Bergen.", ("Nora Vale", "lives in", "Bergen")),
+    ("Lena Ortiz lives in Turin.", ("Lena Ortiz", "lives in", "Turin")),
+    ("Idris Kamau plays the cello.", ("Idris Kamau", "plays", "cello")),
+    ("Paul Reyes plays the horn.", ("Paul Reyes", "plays", "horn")),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "start", "end"),
+    [
+        ("Who is the boss of the person who wrote the Tides report?", 0, 1),
+        ("Who is the boss of who wrote the Dunes report?", 2, 3),
+        ("Where lives the person who wrote the Tides report?", 0, 4),
+        ("What plays the boss of Nora Vale?", 1, 6),
+    ],
+)
+def test_what_answers_a_part_of_a_question_leads_to_what_answers_the_rest(question, start, end):
+    said = [text for text, _ in TIDES]
+    query = Query(question, None, NOW)
+    ranking = rank(query, build(said, relations=[[edge] for _, edge in TIDES]))
+    assert set(ranking.order[:2].tolist()) == {start, end}
+    assert ranking.parts["graph"][end] > 0.2
+    assert set(rank(query, build(said)).order[:2].tolist()) != {start, end}
+
+
+def test_a_question_that_one_memory_answers_is_led_nowhere():
+    candidates = build([text for text, _ in TIDES], relations=[[edge] for _, edge in TIDES])
+    for row, question in ((0, "Who wrote the Tides report?"), (4, "Where does Nora Vale live?")):
+        assert rank(Query(question, None, NOW), candidates).order[0] == row
