@@ -173,7 +173,7 @@ class RecallResult(Model):
     recall_id: str
     memories: list[Recalled]
     left_out: int = 0
-    """Memories that the setting recall.least_share left out."""
+    """Memories that fit less; the setting recall.least_share says from when on."""
     no_room: int = 0
     """Memories left out because the answer was full."""
     degraded: list[str] = []
@@ -222,6 +222,8 @@ class LessonsResult(Model):
     failures: list[Lesson]
     tool_stats: list[ToolStats]
     briefing: str
+    left_out: int = 0
+    """Memories that fit less; the setting recall.least_share says from when on."""
     no_room: int = 0
     """Memories left out because the answer was full."""
     degraded: list[str] = []

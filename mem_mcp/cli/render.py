@@ -86,7 +86,7 @@ def lessons(result: LessonsResult, *, briefing: bool = False) -> Iterator[str]:
     if result.tool_stats:
         yield typer.style("tools", bold=True)
         yield from map(_tool, result.tool_stats)
-    yield from _left_out(0, result.no_room)
+    yield from _left_out(result.left_out, result.no_room)
     yield recall_line(result.recall_id)
 
 

@@ -8,7 +8,7 @@ from mem_mcp.api.arguments import moment
 from mem_mcp.api.models import Recalled, RecallResult
 from mem_mcp.api.recall import Recall
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import copies, least_score, select
+from mem_mcp.ranking import belonging, copies, select
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import recall_rows
 from mem_mcp.retrieval.search import search
@@ -30,8 +30,8 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     candidates = found.table.candidates
     chosen = select(found.ranking, candidates, request.limit, request.min_score or 0.0)
     share = runtime.settings.recall.least_share if request.min_score is None else 0.0
-    least = least_score(found.ranking, share)
-    best = [row for row in chosen if found.ranking.score[row] >= least]
+    belongs = belonging(found.ranking, share)
+    best = [row for row in chosen if belongs[row]]
     also = copies(found.ranking, candidates, best)
     explained_by = found.history if request.explain else None
     answer = recalled(found.table.rows, found.ranking, best, also, explained_by)
