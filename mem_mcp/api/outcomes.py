@@ -107,3 +107,9 @@ class RecallLessons(Scoped):
         MaxTokens, Doc("Budget for the briefing", "in estimated tokens; 0 for none")
     ] = 0
     include_global: IncludeGlobal = True
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the caller itself says which tasks are like this one."""
+        chosen = (self.task_type, self.tool_name, self.outcomes, self.severity, self.agent_version)
+        return any(chosen)

@@ -55,6 +55,6 @@ class Recall(Scoped):
         time("start"),
         Doc("Answer as of then", "with what was stored and believed at that moment"),
     ] = None
-    min_score: Annotated[float | None, FRACTION, Doc("0..1; drops less relevant")] = None
+    min_score: Annotated[float | None, FRACTION, Doc("0..1; 0: all")] = None
     include_global: IncludeGlobal = True
     explain: Annotated[bool, FLAG, Doc("Show score parts", "they add up to the score")] = False

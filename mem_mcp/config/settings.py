@@ -41,7 +41,7 @@ CORE_TOOLS = (
     "forget",
 )  # fmt: skip
 """What a model is offered by default."""
-ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
+ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories", "why")
 _PATHS = ("data_dir", "llm.prompts", "pictures.folder")
 
 
@@ -80,7 +80,7 @@ class RecallSettings(Section):
     """Candidates taken from each side (meaning, words) where the scope is larger than `whole`."""
     whole: int = Field(default=6_000, ge=0, le=20_000)
     """Scopes up to this many memories are ranked whole."""
-    least_share: float = Field(default=0.0, ge=0, le=1)
+    least_share: float = Field(default=0.3, ge=0, le=1)
     """Share of the best score below which a memory is left out, unless min_score is given."""
     traces: bool = True
     """Log each answer, so that feedback and outcomes can name it by its recall_id."""

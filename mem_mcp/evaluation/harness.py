@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mem_mcp.api.models import Memory, Recalled
 from mem_mcp.config import Settings
 from mem_mcp.embedding import Embedder
@@ -19,6 +21,7 @@ from mem_mcp.evaluation.datasets.dataset import Case, Dataset, RememberCall
 from mem_mcp.evaluation.metrics import ranks_of
 from mem_mcp.llm import Gateway
 from mem_mcp.memory import AsyncMemory
+from mem_mcp.ranking import Ranking, belonging
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Store, open_store
 from mem_mcp.text import count_tokens
@@ -37,6 +40,8 @@ class RecallAnswer:
     """Ranks, from 1, of the relevant memories."""
     milliseconds: float = 0.0
     error: str | None = None
+    shown: int = 0
+    """Of the memories how many an answer has where no min_score is given."""
 
     @property
     def ids(self) -> list[str]:
@@ -85,13 +90,16 @@ class Bench:
     async def ask(self, case: Case, **arguments: Any) -> RecallAnswer:  # noqa: ANN401 - recall's
         """Ask a case's question; whatever goes wrong becomes the answer's error.
 
+        Nothing is left out for its score, so that all ranks are seen, unless `min_score` is None.
+
         Args:
             case: the case.
             arguments: of `recall`; they replace the case's own.
         """
         start = time.perf_counter()
         try:
-            result = await self.memory.recall(**{**case.arguments, **arguments})
+            asked = {"min_score": 0, "explain": True, **case.arguments, **arguments}
+            result = await self.memory.recall(**asked)
         except Exception as error:  # noqa: BLE001 - whatever a question breaks is a result
             return RecallAnswer(error=described(error))
         finally:
@@ -99,7 +107,8 @@ class Bench:
         milliseconds = 1_000 * (time.perf_counter() - start)
         ids = (memory.memory_id for memory in result.memories)
         ranks = ranks_of(ids, self.relevant(case))
-        return RecallAnswer(result.memories, tuple(ranks), milliseconds)
+        shown = shown_by_default(result.memories, self.settings)
+        return RecallAnswer(result.memories, tuple(ranks), milliseconds, shown=shown)
 
     async def fill(self) -> None:
         """Store the data set.
@@ -127,6 +136,21 @@ class Bench:
         """Report that so many further steps are done."""
         self.done += steps
         self.progress(self.done, self.steps)
+
+
+def shown_by_default(memories: Sequence[Recalled], settings: Settings) -> int:
+    """Return how many of an answer's memories are left where no min_score is given.
+
+    Args:
+        memories: best first, of an answer with min_score=0 and explain.
+        settings: of the memory.
+    """
+    rows = np.arange(len(memories))
+    scores = np.array([one.score for one in memories], np.float64)
+    columns = [one.scores or {} for one in memories]
+    names = columns[0] if columns else ()
+    parts = {name: np.array([one[name] for one in columns]) for name in names}
+    return int(belonging(Ranking(rows, scores, parts), settings.recall.least_share).sum())
 
 
 def described(error: Exception) -> str:

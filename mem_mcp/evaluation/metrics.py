@@ -15,6 +15,8 @@ import numpy as np
 from mem_mcp.api.models import Model
 
 _SAMPLES = 2_000
+TEN = 10
+"""Memories of an answer where a caller names no limit."""
 Interval = tuple[float, float]
 
 
@@ -63,6 +65,27 @@ def measure(name: str, ranks: Sequence[int], relevant: int) -> float:
     if kind == "hit":
         return float(bool(first))
     return _discounted(first) / _discounted(range(1, min(relevant, int(k)) + 1))
+
+
+def left_out_note(answers: Sequence[tuple[Sequence[int], int, int]]) -> str:
+    """Say what an answer of ten memories loses by leaving out those that fit less.
+
+    Args:
+        answers: the ranks of the relevant memories, how many memories are left, and how many are
+            relevant.
+    """
+    kept = fmean(min(shown, TEN) for _, shown, _ in answers)
+    lost = {
+        name: 100
+        * fmean(
+            measure(name, [rank for rank in ranks if rank <= shown], relevant)
+            - measure(name, ranks, relevant)
+            for ranks, shown, relevant in answers
+        )
+        for name in (f"hit@{TEN}", f"recall@{TEN}")
+    }
+    points = ", ".join(f"{name} {points:+.2f}" for name, points in lost.items())
+    return f"without min_score {kept:.1f} of the first {TEN} are left: {points} points"
 
 
 def mean(values: Sequence[float]) -> float:

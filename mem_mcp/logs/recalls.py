@@ -43,9 +43,13 @@ class Trace:
     """What a reranking model said of each memory that it read, by memory_id."""
 
 
+# One user's answers of a month: a model copies it, and pays for each character.
+_ID_BYTES = 8
+
+
 def new_recall_id() -> str:
     """Return a random recall_id."""
-    return f"r{secrets.token_hex(12)}"
+    return f"r{secrets.token_hex(_ID_BYTES)}"
 
 
 class Traces(WriteBehind[Trace]):

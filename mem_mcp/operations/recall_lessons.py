@@ -17,7 +17,7 @@ from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.learning.briefing import briefing
 from mem_mcp.learning.tool_stats import tool_stats
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import Room, copies, copy_key, select
+from mem_mcp.ranking import Room, belonging, copies, copy_key, select
 from mem_mcp.retrieval.lesson_rows import LISTS, lesson_rows, list_of
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import RowFilter
@@ -39,7 +39,9 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
     every_list = lesson_rows(request, scope, now)
     founds = await _searched(runtime, request.task, scope, rows, every_list)
     asked = names(request.outcomes)
-    lists = {name: _best(found, name, asked, request.limit) for name, found in founds.items()}
+    share = 0.0 if request.is_narrowed else runtime.settings.recall.least_share
+    best = {name: _best(found, name, asked, request.limit, share) for name, found in founds.items()}
+    lists = {name: some for name, (some, _) in best.items()}
     room, language = runtime.room(request.max_tokens), next(iter(founds.values())).language
     cut = _within(lists, room, request.task, language)
     # The briefing reads whole texts: an outcome's lesson may stand behind its passage.
@@ -49,7 +51,8 @@ async def recall_lessons(runtime: Runtime, request: RecallLessons) -> LessonsRes
     result = LessonsResult(
         recall_id=new_recall_id(),
         **cut,
-        no_room=sum(len(lists[name]) - len(cut[name]) for name in lists),
+        left_out=sum(less for _, less in best.values()),
+        no_room=_number(lists) - _number(cut),
         tool_stats=tools,
         briefing=briefing(told, tools, room.tokens, runtime.zone),
         degraded=degraded,
@@ -94,7 +97,10 @@ async def _searched(
     return dict(zip(rows, results, strict=True))
 
 
-def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) -> list[Lesson]:
+def _best(
+    found: SearchResult, name: str, asked: Collection[str], limit: int, share: float
+) -> tuple[list[Lesson], int]:
+    """Return the best of a list, and how many were left out for fitting less."""
     rows = found.table.rows
     listed = np.array(
         [
@@ -108,16 +114,18 @@ def _best(found: SearchResult, name: str, asked: Collection[str], limit: int) ->
     order = found.ranking.order[listed[found.ranking.order]]
     candidates = found.table.candidates
     ranking = replace(found.ranking, order=order)
-    chosen = select(ranking, candidates, limit)
+    within, belongs = select(ranking, candidates, limit), belonging(ranking, share)
+    chosen = [row for row in within if belongs[row]]
     also = copies(ranking, candidates, chosen)
     said = Counter(
         (copy_key(candidates.texts[row]), candidates.labels[row]) for row in order.tolist()
     )
     answer = recalled(rows, ranking, chosen, also)
-    return [
+    lessons = [
         _lesson(memory, fields, said[copy_key(memory.text), candidates.labels[row]])
         for row, (memory, fields) in zip(chosen, answer, strict=True)
     ]
+    return lessons, len(within) - len(chosen)
 
 
 def _lesson(memory: Memory, fields: dict[str, Any], said: int) -> Lesson:
@@ -141,6 +149,10 @@ def _within(
         name: [kept[one.memory_id] for one in some if one.memory_id in kept]
         for name, some in lists.items()
     }
+
+
+def _number(lists: Mapping[str, list[Lesson]]) -> int:
+    return sum(map(len, lists.values()))
 
 
 def _those(lessons: Sequence[Lesson], chosen: Sequence[Lesson]) -> list[Lesson]:

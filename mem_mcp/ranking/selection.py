@@ -36,16 +36,6 @@ def select(
     return rows
 
 
-def least_score(ranking: Ranking, share: float) -> float:
-    """Return the score below which a memory clearly does not belong.
-
-    Args:
-        ranking: Of all candidates.
-        share: Of the best score, 0..1; 0 for no bound.
-    """
-    return share * float(ranking.score.max(initial=0.0))
-
-
 def copies(ranking: Ranking, candidates: Candidates, chosen: Sequence[int]) -> dict[int, list[str]]:
     """Return the ids of the memories that an answer leaves out as copies, by the row they copy.
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mem_mcp.ranking import Candidates, Ranking, Room, select
+from mem_mcp.ranking import Candidates, Ranking, Room, belonging, select
 from mem_mcp.ranking.selection import DistinctMemories
 
 Cause = Literal["min_score", "limit", "duplicate", "room"]
@@ -25,6 +25,8 @@ class Bounds:
     """For their texts; None for no bound."""
     min_score: float = 0.0
     """Least score of a memory."""
+    share: float = 0.0
+    """Of the best score, below which a memory may not belong; 0 for no such bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +66,20 @@ def placement(
     place = int(np.flatnonzero(order == row)[0])
     higher = replace(ranking, order=order[:place])
     better = select(higher, candidates, bounds.limit, bounds.min_score)
+    belongs = belonging(replace(ranking, order=order), bounds.share)
     distinct = DistinctMemories(candidates)
     for other in better:
         distinct.add(other)
     twin = distinct.original(row)
-    full, shares = len(better) >= bounds.limit, [1] * (len(better) + 1)
+    full, better = len(better) >= bounds.limit, [other for other in better if belongs[other]]
+    shares = [1] * (len(better) + 1)
     if bounds.room:
         shares = bounds.room.shares(
             [bounds.room.size(candidates.texts[other]) for other in (*better, row)]
         )
         better = [other for other, share in zip(better, shares, strict=False) if share]
     cause: Cause | None = None
-    if ranking.score[row] < bounds.min_score:
+    if ranking.score[row] < bounds.min_score or not belongs[row]:
         cause = "min_score"
     elif twin is not None:
         cause = "duplicate"

@@ -17,7 +17,6 @@ from mem_mcp.api.recall import Recall
 from mem_mcp.embedding import Role
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
-from mem_mcp.ranking import least_score
 from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
 from mem_mcp.retrieval.lesson_rows import KINDS, LISTS, lesson_conditions, lesson_rows, list_of
 from mem_mcp.retrieval.row_filters import Condition, RowFilter, recall_conditions, recall_rows
@@ -52,6 +51,13 @@ class PastQuestion:
     def has_lists(self) -> bool:
         """Whether its answer has several lists."""
         return isinstance(self.request, RecallLessons)
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether nothing was left out that scores less than a share of the best."""
+        if isinstance(self.request, RecallLessons):
+            return self.request.is_narrowed
+        return self.min_score is not None
 
     @property
     def min_score(self) -> float | None:
@@ -154,9 +160,8 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
     # The lists of an answer share its room, so that no list has a bound of its own.
     request = question.request
     room = None if question.has_lists else runtime.room(request.max_tokens)
-    share = 0.0 if question.has_lists else runtime.settings.recall.least_share
-    least = least_score(found.ranking, share) if question.min_score is None else question.min_score
-    bounds = Bounds(request.limit, room, least)
+    share = 0.0 if question.shows_all else runtime.settings.recall.least_share
+    bounds = Bounds(request.limit, room, question.min_score or 0.0, share)
     among = _shown(found, question, shown_in) if shown_in else None
     return Reweighed(found, row, placement(found.ranking, candidates, row, bounds, among))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from mem_mcp.api.models import Lesson, Listed, Recalled
-from mem_mcp.ranking import Room, best_passage
+from mem_mcp.ranking import Room, excerpt
 
 T = TypeVar("T", Recalled, Lesson, Listed)
 
@@ -36,5 +36,5 @@ def _cut(memory: T, share: int, room: Room, query: str, language: str) -> T:
     # A passage may have more bytes a character than the whole text has.
     while room.size(passage) > share:
         most = min(len(text) * share // size, most * share // room.size(passage), most - 1)
-        passage = best_passage(text, query, most, language)
+        passage = excerpt(text, query, most, language)
     return memory.model_copy(update={"text": passage, "cut": {"text": len(text)}})

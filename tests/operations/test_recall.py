@@ -180,9 +180,9 @@ async def test_a_message_is_understood_with_its_neighbours(memory: AsyncMemory):
     await memory.remember(messages=spoken, run_id="r", user_id="together")
     for number, message in enumerate(spoken):
         await memory.remember(messages=[message], run_id=f"r{number}", user_id="apart")
-    places = {}
+    places, question = {}, "Which soil for the tomatoes?"
     for user in ("together", "apart"):
-        found = texts(await memory.recall("Which soil for the tomatoes?", user_id=user))
+        found = texts(await memory.recall(question, user_id=user, min_score=0))
         places[user] = found.index("The dark one from the market.")
     assert places["together"] < places["apart"]
     assert places["together"] <= 2
@@ -218,7 +218,7 @@ async def test_only_whole_memories_fit_the_budget(memory: AsyncMemory):
 @pytest.mark.anyio
 async def test_min_score_cuts_on_the_score(memory: AsyncMemory):
     await store(memory, FACTS)
-    free = scored(await memory.recall("Which instrument does Ann play?"))
+    free = scored(await memory.recall("Which instrument does Ann play?", min_score=0))
     cut = free[2][1]
     found = scored(await memory.recall("Which instrument does Ann play?", min_score=cut))
     assert found == [(text, score) for text, score in free if score >= cut]
@@ -232,7 +232,7 @@ async def test_near_duplicates_give_way_to_the_next_best(memory: AsyncMemory):
         await only(memory, text, agent_id=agent)
     await store(memory, FACTS[:5])
     assert (await memory.list_memories()).total == 8
-    answer = await memory.recall("Who plays the cello?", limit=6)
+    answer = await memory.recall("Who plays the cello?", limit=6, min_score=0)
     found = texts(answer)
     assert len(found) == 6
     (one,) = (memory for memory in answer.memories if memory.text in alike)

@@ -96,7 +96,7 @@ async def contexts(bench: Bench, window: ModelWindow) -> AsyncIterator[AnswerCon
 
 
 async def _recalled(bench: Bench, case: Case, among: Sequence[Memory]) -> AnswerContext:
-    answer = await bench.ask(case, limit=LIMIT, max_tokens=MAX_TOKENS)
+    answer = await bench.ask(case, limit=LIMIT, max_tokens=MAX_TOKENS, min_score=None)
     return AnswerContext(
         "memory",
         case,

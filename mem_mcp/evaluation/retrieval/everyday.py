@@ -24,8 +24,14 @@ from mem_mcp.evaluation.datasets.everyday import (
     files_of,
     load_kinds,
 )
-from mem_mcp.evaluation.harness import Progress, check_options, described, temporary_memory
-from mem_mcp.evaluation.metrics import measure, ranks_of
+from mem_mcp.evaluation.harness import (
+    Progress,
+    check_options,
+    described,
+    shown_by_default,
+    temporary_memory,
+)
+from mem_mcp.evaluation.metrics import left_out_note, measure, ranks_of
 from mem_mcp.evaluation.report import (
     Column,
     Report,
@@ -57,6 +63,8 @@ class EverydayQuestion(Row):
     language: str
     ranks: tuple[int, ...] = ()
     """Ranks, from 1, of the memories that answer it."""
+    shown: int = LIMIT
+    """How many of the first ten are left where no min_score is given."""
     first: str = ""
     """The beginning of the first answer, where that is wrong."""
 
@@ -90,6 +98,10 @@ class EverydayReport(Report):
 
     def _legend(self) -> Iterator[str]:
         yield "choose: groups that the ranking's constants may be chosen on; measure: the others"
+        for half in HALVES:
+            rows = [(row.ranks, row.shown, 1) for row in self.rows if row.half == half]
+            if rows:
+                yield f"{half}: {left_out_note(rows)}"
 
 
 def _columns(half: Half) -> Iterator[Column[Sequence[EverydayQuestion]]]:
@@ -181,18 +193,21 @@ async def _answered(work: _Work, settings: Settings) -> AsyncIterator[EverydayQu
                     half=group.half,
                     language=group.language,
                 )
-                yield row.model_copy(update=await _ask(memory, question, ids))
+                yield row.model_copy(update=await _ask(memory, question, ids, settings))
 
 
-async def _ask(memory: AsyncMemory, question: str, right: set[str]) -> Mapping[str, Any]:
+async def _ask(
+    memory: AsyncMemory, question: str, right: set[str], settings: Settings
+) -> Mapping[str, Any]:
     """Return the fields of a row that the answer decides."""
     try:
-        result = await memory.recall(question, limit=LIMIT)
+        result = await memory.recall(question, limit=LIMIT, min_score=0, explain=True)
     except Exception as error:  # noqa: BLE001 - whatever a question breaks is a result
         return {"error": described(error)}
     ranks = tuple(ranks_of((each.memory_id for each in result.memories), right))
     wrong = "" if 1 in ranks else next((each.text for each in result.memories), "nothing")
-    return {"ranks": ranks, "first": wrong[:200]}
+    shown = shown_by_default(result.memories, settings)
+    return {"ranks": ranks, "shown": shown, "first": wrong[:200]}
 
 
 async def _store(memory: AsyncMemory, group: EverydayGroup, where: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from mem_mcp.evaluation.metrics import (
     Timing,
     gain,
     interval,
+    left_out_note,
     mean,
     measure,
     ranks_of,
@@ -38,6 +39,8 @@ class EvidenceQuestion(Row):
     """Ranks, from 1, of the relevant memories."""
     others: dict[str, tuple[int, ...]]
     """The same of the other rankings."""
+    shown: int = LIMIT
+    """How many of the returned ones are left where no min_score is given."""
     tokens: int = 0
     """Tokens of the memories that were returned."""
     full_tokens: int = 0
@@ -83,6 +86,7 @@ class EvidenceReport(Report):
             f"tokens: {overall.tokens:,.0f} in the {self.limit} memories returned, "
             f"{overall.full_tokens:,.0f} in the whole ({share:.1f} %)"
         )
+        yield left_out_note([(row.ranks, row.shown, row.relevant) for row in self.rows])
         yield f"recall: p50 {self.timing.p50_ms} ms, p95 {self.timing.p95_ms} ms"
 
     def _categories(self) -> Table:
@@ -151,6 +155,7 @@ async def _ask(
         category=case.category,
         relevant=len(relevant),
         ranks=answer.ranks,
+        shown=answer.shown,
         others={name: tuple(ranks_of(ids, relevant)) for name, ids in orders.items()},
         tokens=answer.tokens,
         full_tokens=sum(count_tokens(memory.text) for memory in among),

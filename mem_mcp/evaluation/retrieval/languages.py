@@ -20,7 +20,7 @@ from mem_mcp.evaluation.baselines import Baselines
 from mem_mcp.evaluation.datasets.dataset import Case
 from mem_mcp.evaluation.datasets.xquad import ARTICLE, ENGLISH
 from mem_mcp.evaluation.harness import Bench, RecallAnswer, memory_with, temporary_settings
-from mem_mcp.evaluation.metrics import auc, interval, ranks_of
+from mem_mcp.evaluation.metrics import auc, interval, left_out_note, ranks_of
 from mem_mcp.evaluation.report import Column, Report, Row, Table, by_category, table
 
 LIMIT = 10
@@ -51,6 +51,8 @@ class LanguageQuestion(Row):
 
     category: str
     """The two languages, the question's first, as in "de-en"."""
+    shown: int = LIMIT
+    """How many of the first ten are left where no min_score is given."""
     ranks: dict[str, int | None]
     """By ranking: the rank, from 1, of the paragraph that answers; None if it was not found."""
     score: float = 0.0
@@ -95,6 +97,8 @@ class LanguagesReport(Report):
             "words: BM25 alone; meaning: cosine of the embeddings alone; noise: ours with random "
             "vectors in place of the embedder's; off topic: asked of the other articles"
         )
+        ranked = ((row.ranks["ours"], row.shown) for row in self.rows)
+        yield left_out_note([([rank] if rank else [], shown, 1) for rank, shown in ranked])
 
 
 async def languages(bench: Bench) -> LanguagesReport:
@@ -150,6 +154,7 @@ async def _ask(bench: Bench, case: Case, baselines: Baselines | None) -> Languag
     row = LanguageQuestion(
         case=case.name,
         category=case.category,
+        shown=answer.shown,
         ranks=ranks,
         score=_best_score(answer),
         error=answer.error,

@@ -1,4 +1,4 @@
-"""The passage of a long text that answers a question best."""
+"""The excerpt of a long text that answers a question best."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_SENTENCE = 300
 _JOINER = "\u200d"
 
 
-def best_passage(text: str, query: str, most: int, language: str = "") -> str:
+def excerpt(text: str, query: str, most: int, language: str = "") -> str:
     """Return the part of a text with the most of a question's words.
 
     It holds whole sentences where these are short, and begins and ends with CUT where the text goes
