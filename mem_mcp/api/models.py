@@ -148,6 +148,8 @@ class Recalled(Model):
     score: float
     scores: dict[str, float] | None = None
     marks: Tally | None = None
+    matched: list[str] = []
+    """Words of the question that it has; with `explain`."""
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     user_id: str
@@ -176,6 +178,8 @@ class RecallResult(Model):
     """Memories that fit less; the setting recall.least_share says from when on."""
     no_room: int = 0
     """Memories left out because the answer was full."""
+    legend: dict[str, str] = {}
+    """With `explain`: what the parts of the scores mean."""
     degraded: list[str] = []
 
 
@@ -370,6 +374,8 @@ class WhyResult(Model):
     score: float | None = None
     scores: dict[str, float] = {}
     """The parts that add up to its score."""
+    legend: dict[str, str] = {}
+    """What these parts mean."""
 
 
 class Reprocessed(Model):

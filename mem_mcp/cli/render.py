@@ -50,6 +50,7 @@ def recalled(result: RecallResult) -> Iterator[str]:
         yield "nothing found"
     for memory in result.memories:
         yield from memory_lines(memory)
+    yield from (f"  {name}: {text}" for name, text in result.legend.items())
     yield from _left_out(result.left_out, result.no_room)
     yield recall_line(result.recall_id)
 
@@ -151,6 +152,7 @@ def explained(answer: WhyResult) -> Iterator[str]:
     yield f"  question  {one_line(answer.query, 200)}"
     if answer.scores:
         yield f"  score     {answer.score:.3f} = {sum_of(answer.scores)}"
+    yield from (f"  {name:<9} {text}" for name, text in answer.legend.items())
     yield from (f"  {one_line(detail)}" for detail in answer.details)
 
 
@@ -197,6 +199,8 @@ def memory_lines(memory: Recalled, facts: Iterable[str] = ()) -> Iterator[str]:
         yield f"      also {' '.join(memory.also)}"
     if memory.scores:
         yield f"      = {sum_of(memory.scores)}"
+    if memory.matched:
+        yield f"      words: {one_line(', '.join(memory.matched), 200)}"
     if memory.marks and (marks := marked(memory.marks)):
         yield f"      marked: {marks}"
 

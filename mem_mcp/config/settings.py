@@ -41,7 +41,7 @@ CORE_TOOLS = (
     "forget",
 )  # fmt: skip
 """What a model is offered by default."""
-ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories")
+ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories", "why")
 _PATHS = ("data_dir", "llm.prompts", "pictures.folder")
 
 

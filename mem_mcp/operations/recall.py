@@ -7,8 +7,9 @@ from dataclasses import asdict
 from mem_mcp.api.arguments import moment
 from mem_mcp.api.models import Recalled, RecallResult
 from mem_mcp.api.recall import Recall
+from mem_mcp.api.score_parts import legend_of
 from mem_mcp.logs.recalls import Trace, new_recall_id
-from mem_mcp.ranking import belonging, copies, select
+from mem_mcp.ranking import belonging, copies, select, shared_words
 from mem_mcp.retrieval.results import recalled
 from mem_mcp.retrieval.row_filters import recall_rows
 from mem_mcp.retrieval.search import search
@@ -35,6 +36,9 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
     also = copies(found.ranking, candidates, best)
     explained_by = found.history if request.explain else None
     answer = recalled(found.table.rows, found.ranking, best, also, explained_by)
+    if request.explain:
+        for _, fields in answer:
+            fields["matched"] = shared_words(request.query, fields["text"], found.language)
     memories = shown(
         [Recalled(**fields) for _, fields in answer],
         runtime.room(request.max_tokens),
@@ -46,6 +50,9 @@ async def recall(runtime: Runtime, request: Recall) -> RecallResult:
         memories=memories,
         left_out=len(chosen) - len(best),
         no_room=len(best) - len(memories),
+        legend=legend_of(
+            name for one in memories for name, part in (one.scores or {}).items() if part
+        ),
         degraded=found.degraded,
     )
     runtime.traces.add(

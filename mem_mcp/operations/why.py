@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mem_mcp.api.explore import Why
 from mem_mcp.api.models import RECALLABLE, Memory, Scope, Tally, WhyResult
+from mem_mcp.api.score_parts import legend_of
 from mem_mcp.display import one_line
 from mem_mcp.errors import InvalidInput
 from mem_mcp.logs.recalls import Trace
@@ -63,6 +64,7 @@ async def why(runtime: Runtime, request: Why) -> WhyResult:
         rank=reason.rank,
         score=reason.score,
         scores=dict(reason.scores),
+        legend=legend_of(name for name, part in reason.scores.items() if part),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from mem_mcp.api.models import GetResult, Lesson
+from mem_mcp.api.models import GetResult, Lesson, ToolStats
 from mem_mcp.server.structured import KIND, OPTIONAL
 
 Schema = dict[str, Any]
@@ -90,13 +90,15 @@ class _Lean(_Whole):
         made = super().model_schema(schema)
         fields = made.get("properties", {})
         if schema["cls"] is Lesson:  # it is no statement, and recall_lessons explains nothing
-            left_out = "scores", "marks", "relations", "newer_than"
+            left_out = "scores", "marks", "matched", "relations", "newer_than"
             made["properties"] = fields = _without(fields, *left_out)
-            fields["kind"] = {"enum": ["outcome", "lesson"]}
+            fields["kind"] = {"type": "string"}
         elif "kind" in fields:
             fields["kind"]["default"] = KIND
-        for name in {"cut", "marks", "scores"} & fields.keys():  # clear from the data
+        for name in {"cut", "legend", "marks", "scores"} & fields.keys():  # clear from the data
             fields[name] = {"type": "object"}
+        if schema["cls"] is ToolStats:  # it has every field, which need not be said twice
+            del made["required"]
         if "required" in made:
             made["required"] = [name for name in made["required"] if name not in OPTIONAL]
         return made

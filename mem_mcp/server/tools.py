@@ -16,6 +16,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from mem_mcp.api.call import Argument, arguments_of
+from mem_mcp.api.explore import Why
 from mem_mcp.api.feedback import GiveFeedback
 from mem_mcp.api.manage import Forget, GetMemory, ListMemories, UpdateMemory
 from mem_mcp.api.models import (
@@ -28,6 +29,7 @@ from mem_mcp.api.models import (
     RecallResult,
     RememberResult,
     UpdateResult,
+    WhyResult,
 )
 from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
@@ -111,6 +113,13 @@ OFFERS = {
         returns=ListResult,
         shown=render.listed,
         dated=True,
+        reads=True,
+    ),
+    "why": Offer(
+        title="Explain an answer",
+        takes=Why,
+        returns=WhyResult,
+        shown=render.explained,
         reads=True,
     ),
 }

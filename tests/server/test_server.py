@@ -22,6 +22,7 @@ from mem_mcp.api.models import (
     Remembered,
     RememberResult,
     UpdateResult,
+    WhyResult,
 )
 from mem_mcp.config import ALL_TOOLS, CORE_TOOLS, StoreSettings, load_settings
 from mem_mcp.server.app import INSTRUCTIONS, build_server
@@ -144,7 +145,7 @@ async def test_only_tools_that_only_read_say_so(settings, mode):
     tools = await offered(settings.model_copy(update={"tools": "all"}), mode)
     hints = {tool["name"]: tool["annotations"] for tool in tools}
     reading = {name for name, hint in hints.items() if hint["readOnlyHint"]}
-    assert reading == {"recall", "recall_lessons", "get_memory", "list_memories"}
+    assert reading == {"recall", "recall_lessons", "get_memory", "list_memories", "why"}
     assert {name for name, hint in hints.items() if hint["destructiveHint"]} == {"forget"}
 
 
@@ -165,6 +166,7 @@ async def test_published_schemas_are_short_but_name_every_argument_and_field(set
         "forget": ForgetResult,
         "get_memory": GetResult,
         "list_memories": ListResult,
+        "why": WhyResult,
     }
     for tool in await offered(settings.model_copy(update={"tools": "all"}), mode):
         name = tool["name"]
