@@ -22,6 +22,7 @@ LEGEND = {
     "negation": "it denies or affirms as the question does",
     "useful": "marks and outcomes in general",
     "useful_here": "marks given for questions like this one",
+    "useful_near": "likeness to what helped with such questions, less to what did not",
     "rerank": "what the reranking model says",
     "id": "the question names it by its id",
 }
