@@ -76,12 +76,12 @@ async def test_a_mark_moves_other_questions_by_next_to_nothing(
 async def test_what_is_wrong_for_a_question_falls_and_the_answer_stays_first(
     memory: AsyncMemory, notes: dict[str, str]
 ):
-    before = await scores(memory, WORK)
-    assert [*before][:2] == [NOTES[1], NOTES[0]]
-    await memory.give_feedback(notes[NOTES[0]], "NEGATIVE", query=WORK)
-    after = await scores(memory, WORK)
-    assert next(iter(after)) == NOTES[1]
-    assert after[NOTES[0]] < before[NOTES[0]] - 0.1
+    before = await scores(memory, OTHERS[0])
+    assert next(iter(before)) == NOTES[3]
+    await memory.give_feedback(notes[NOTES[1]], "NEGATIVE", query=OTHERS[0])
+    after = await scores(memory, OTHERS[0])
+    assert next(iter(after)) == NOTES[3]
+    assert after[NOTES[1]] < before[NOTES[1]] - 0.1
 
 
 async def test_who_marks_all_that_is_found_keeps_what_came_first(
@@ -192,4 +192,4 @@ async def test_a_question_of_ten_thousand_characters_takes_marks_and_is_found_ag
     await memory.give_feedback(notes[NOTES[7]], "POSITIVE", query=asked)
     after = await scores(memory, asked)
     assert after[NOTES[7]] > before[NOTES[7]]
-    assert next(iter(await scores(memory, WORK))) == NOTES[1]
+    assert next(iter(await scores(memory, OTHERS[0]))) == NOTES[3]
