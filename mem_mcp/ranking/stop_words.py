@@ -13,8 +13,8 @@ from mem_mcp.ranking.folding import fold
 _ENGLISH = """
 a about after again ain all also am an and any are aren as at be because been before being but by
 can could couldn d did didn do does doesn doing don done for from get got had hadn has hasn have
-haven having he her here hers him his how i if in into is isn it its just let like ll m me might
-more most much must my no nor not now of off on once only or other our ours out over own re s shall
+haven having he her here hers him his how i if in into is isn it its just ll m me might
+more most much must my no nor not now of off on once only or other our ours out over re s shall
 she should shouldn so some such t than that the their theirs them then there these they this those
 through to too under until up us ve very was wasn we were weren what when where which while who
 whom whose why will with won would wouldn you your yours
@@ -193,5 +193,5 @@ LATIN: Mapping[str, frozenset[str]] = {
 }
 """Of languages in Latin letters, by ISO 639-1 code."""
 OTHERS: frozenset[str] = _words(_OTHERS)
-"""Of languages in other scripts: no word of one of them is written like one of another that says
+"""Of languages in other scripts: no word of one of them is written one of another that says
 something."""

@@ -213,3 +213,17 @@ def test_what_held_at_a_time_that_the_question_names_is_not_over():
     candidates = build(["The desk of Ann is red."], ends_at=np.array([NOW - 1]))
     question = "Which desk has Ann in 1969?"
     assert "over" not in rank(Query(question, None, NOW), candidates).parts
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What does Alice like?", "Alice likes hiking in the Alps."),
+        ("What do they own?", "They own a boat in Kiel."),
+        ("Who did they let in?", "They let Bo in."),
+    ],
+)
+def test_the_verb_of_a_short_question_is_a_word_of_it(question, answer):
+    others = ["Alice has two cats.", "They sold the car.", "Alice plays the violin."]
+    ranking = rank(Query(question, None, NOW), build([*others, answer]))
+    assert ranking.order[0] == len(others)
