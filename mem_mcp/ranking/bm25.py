@@ -16,8 +16,9 @@ class Matches(NamedTuple):
     """(n, q) occurrences; fractions where neighbouring messages count in part."""
     lengths: Floats
     """(n,) terms of each text."""
-    shares: Floats
-    """(n,) what each text counts for in the statistics: 1, or of a passage its share of a text."""
+    shares: Floats | None
+    """(n,) what each text counts for in the statistics, as a passage for its share of a text; None
+    for 1."""
     weights: Floats
     """(q,) occurrences of each term in the query; an exact form counts `EXACT_SHARE`."""
     exact: Booleans
@@ -42,11 +43,10 @@ def match(query: Terms, texts: TermTable, shares: Floats | None = None) -> Match
     exact = is_exact(query.ids)
     weights = np.where(exact, EXACT_SHARE, 1.0) * query.counts
     size = texts.lengths.size
-    shares = np.ones(size) if shares is None else shares
     places, column = texts.places(query.ids)
-    counted = shares[texts.rows[places]]
-    frequency = np.bincount(column, counted, minlength=query.ids.size).astype(np.float64)
-    kept = _weightiest(frequency, weights, float(shares.sum()))
+    counted = None if shares is None else shares[texts.rows[places]]
+    frequency = np.bincount(column, counted, minlength=query.ids.size)
+    kept = _weightiest(frequency, weights, size if shares is None else float(shares.sum()))
     place = np.full(query.ids.size, -1)
     place[kept] = np.arange(kept.size)
     inside = place[column] >= 0
@@ -85,17 +85,25 @@ def coverage(matches: Matches) -> Floats:
 
 def term_idf(matches: Matches) -> Floats:
     """Return (q,) the inverse document frequency of each term, at least 0."""
-    return idf(matches.shares @ (matches.counts > 0), float(matches.shares.sum()))
+    occurs = matches.counts > 0
+    frequency = occurs.sum(axis=0) if matches.shares is None else matches.shares @ occurs
+    return idf(frequency, _texts(matches))
 
 
 def _absent_idf(matches: Matches) -> float:
     """Return the sum of the idf of the query's terms that no text contains."""
-    return float(matches.absent * idf(np.zeros(1), float(matches.shares.sum()))[0])
+    return float(matches.absent * idf(np.zeros(1), _texts(matches))[0])
+
+
+def _texts(matches: Matches) -> float:
+    """Return how many texts there are, with passages counted for their shares."""
+    return len(matches.counts) if matches.shares is None else float(matches.shares.sum())
 
 
 def _mean_length(matches: Matches) -> float:
-    texts = float(matches.shares.sum())
-    return float(matches.shares @ matches.lengths) / texts if texts else 0.0
+    if not matches.lengths.size:
+        return 0.0
+    return float(np.average(matches.lengths, weights=matches.shares))
 
 
 def idf(frequency: Floats | Integers, texts: float) -> Floats:
@@ -103,7 +111,7 @@ def idf(frequency: Floats | Integers, texts: float) -> Floats:
     return np.asarray(np.log1p((texts - frequency + 0.5) / (frequency + 0.5)))
 
 
-def _weightiest(frequency: Floats, weights: Floats, texts: float) -> Integers:
+def _weightiest(frequency: Floats | Integers, weights: Floats, texts: float) -> Integers:
     """Return the query's terms that some text contains, at most QUERY_TERMS_MAX of them."""
     present = np.flatnonzero(frequency)
     if present.size <= QUERY_TERMS_MAX:

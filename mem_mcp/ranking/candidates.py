@@ -107,8 +107,7 @@ class Candidates:
     def wholes(self) -> PassageTable:
         """Each text as its only passage."""
         rows = np.arange(len(self))
-        shares = np.ones(len(self))
-        return PassageTable(rows, self.terms, self.vector_set, self.neighbours, shares)
+        return PassageTable(rows, self.terms, self.vector_set, self.neighbours)
 
     @cached_property
     def passages(self) -> PassageTable:

@@ -23,9 +23,9 @@ class PassageTable:
     vector_set: VectorSet
     neighbours: Neighbours
     """Of each passage: the passages around it in its text and, at the ends, in its run."""
-    shares: Floats
+    shares: Floats | None = None
     """(p,) 1, divided by the passages of the same candidate: a candidate counts once, however
-    long its text is."""
+    long its text is. None where each has one passage."""
 
     @classmethod
     def of(

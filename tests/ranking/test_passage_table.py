@@ -64,14 +64,18 @@ def test_a_long_text_counts_once_in_what_is_usual():
 
 def test_the_best_passage_of_equal_ones_is_the_first():
     table = build(["A cat.", LONG, "A dog."]).passages
-    flat = np.zeros(table.shares.size)
+    flat = np.zeros(table.vector_set.present.size)
     assert table.best(flat).tolist() == table.first.tolist()
 
 
 def test_the_best_passage_is_a_candidates_own():
     table = build(["A cat.", LONG, "A dog."]).passages
-    rising = np.arange(table.shares.size, dtype=float)
-    assert table.best(rising).tolist() == [0, table.shares.size - 2, table.shares.size - 1]
+    rising = np.arange(table.vector_set.present.size, dtype=float)
+    assert table.best(rising).tolist() == [
+        0,
+        table.vector_set.present.size - 2,
+        table.shares.size - 1,
+    ]
 
 
 def test_a_message_is_a_neighbour_of_the_nearest_passage_of_a_long_one():
