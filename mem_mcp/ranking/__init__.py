@@ -13,9 +13,10 @@ from mem_mcp.ranking.rank import rank, reranked
 from mem_mcp.ranking.room import Room
 from mem_mcp.ranking.selection import copies, select
 from mem_mcp.ranking.shared_words import shared_words
+from mem_mcp.ranking.spread import spread
 
 __all__ = [
     "Candidates", "FeedbackSignals", "MarkedQuestions", "Query", "Ranking", "Room", "belonging",
     "copies", "copy_key", "excerpt", "ids_in", "named_first", "newer_first", "rank", "reranked",
-    "same_polarity_first", "select", "shared_words",
+    "same_polarity_first", "select", "shared_words", "spread",
 ]  # fmt: skip

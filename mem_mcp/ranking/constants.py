@@ -132,6 +132,12 @@ where one that answers a part of it leads to it. With 0.6 it comes behind that o
 it; none of our data sets has entities.
 """
 
+SPREAD_LOSS = 0.03
+"""Share of the best score that a memory loses by each better one of its run, where a question asks
+for many. On LoCoMo 0.03 gains 1.5 of recall@10 in multi-hop questions and 0.3 over all; 0.05 gains
+0.7 more there, and loses 0.5 in single-hop ones.
+"""
+
 NAME_WORDS_MAX = 4
 """Words of the longest name that is looked up in a large scope."""
 

@@ -39,6 +39,7 @@ _TIME_TERMS = terms(_TIME_WORDS + " ".join(str(year) for year in range(1950, 205
 _PAST = re.compile(
     # German questions begin with "Was", too.
     r"\b(?:(?<!^)was|^was (?:the|it|he|she|i|my|our|his|her|there|this|that|an?)|"
+    r"^was (?-i:[A-Z]\w+) (?:on|in|at|the|an?|to|ever|\w+ed|\w+ing)|"
     r"were|did|had|used to|before|formerly|previous\w*|old|original\w*|first|last|ago|until|"
     r"yesterday|war|waren|hatten?|früher|vorher|damals|zuvor|gestern|letzte[nrsm]?|alte[nrsm]?|"
     r"bisher\w*|étai\w+|avai\w+|avant|ancien\w*|autrefois|hier|derni[eè]re?s?|era|eran|fue|"

@@ -19,6 +19,7 @@ from mem_mcp.ranking import (
     rank,
     reranked,
     same_polarity_first,
+    spread,
 )
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.candidate_search import find_candidates
@@ -103,6 +104,7 @@ async def search(
             ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
             ranking = newer_first(query, candidates, ranking, table.current(now), signals)
             ranking = same_polarity_first(query, candidates, ranking, signals)
+            ranking = spread(query, candidates, ranking)
     if runtime.reranker is not None and len(candidates):
         relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]

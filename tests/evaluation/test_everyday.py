@@ -22,9 +22,9 @@ MOST_MEMORIES = 80
 # Questions that were answered right, of those of the first two choose groups of each kind. Raise a
 # number when the ranking gets better; the groups to measure with are no test's business.
 RIGHT = {
-    "changed_minds": 2, "code_names": 12, "dates": 5, "emoji_scripts": 9, "identifiers": 11,
-    "long_notes": 7, "negation": 14, "numbers": 12, "opposites": 15, "paths": 15,
-    "preferences": 14, "records": 8, "typos": 13, "versions": 13, "word_names": 13,
+    "changed_minds": 13, "code_names": 15, "dates": 17, "emoji_scripts": 15, "identifiers": 16,
+    "long_notes": 16, "negation": 16, "numbers": 15, "opposites": 15, "paths": 17,
+    "preferences": 14, "records": 13, "typos": 15, "versions": 15, "word_names": 15,
 }  # fmt: skip
 SLACK = 1
 """Questions of a kind that other versions of the dependencies may answer otherwise."""
