@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mem_mcp.server.lazy_memory import LazyMemory
 
 TRANSPORTS = ("stdio", "http", "sse")
+PATHS = {"http": "/mcp", "sse": "/sse"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 1
 # Beside what a language model may take: at the end of the input, until the next answer is there.
@@ -126,9 +127,10 @@ async def _serve_http(
     settings = lazy.settings
     _check_host(host, Verifier(settings), insecure=insecure)
     listening = listen(host, port)
+    address = f"{_url(host, listening)}{PATHS[transport]}"
     http = uvicorn.Server(
         uvicorn.Config(
-            http_app(server, lazy, transport, host),
+            http_app(server, lazy, transport, host, address),
             forwarded_allow_ips=settings.http.forwarded_allow_ips,
             log_level=settings.log_level.lower(),
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -143,8 +145,7 @@ async def _serve_http(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    path = "/mcp" if transport == "http" else "/sse"
-    sys.stderr.write(f"mem-mcp: listening on {_url(host, listening)}{path}\n")
+    sys.stderr.write(f"mem-mcp: listening on {address}\n")
     sys.stderr.flush()
     try:
         await http.serve(sockets=[listening])
@@ -195,7 +196,9 @@ def _unusable(host: str, port: int, error: OSError) -> MemError:
     return MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}")
 
 
-def http_app(server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str) -> ASGIApp:
+def http_app(
+    server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str, address: str
+) -> ASGIApp:
     """Return the whole application that is served.
 
     Args:
@@ -203,8 +206,12 @@ def http_app(server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str
         lazy: its memory.
         transport: http or sse.
         host: where it listens.
+        address: of its MCP endpoint.
+
+    Raises:
+        ConfigError: the identity provider's keys cannot be used.
     """
-    from mem_mcp.server.gate import TokenGate, Verifier  # noqa: PLC0415 - not for stdio
+    from mem_mcp.server.gate import TokenGate, Verifier, login_routes  # noqa: PLC0415 - not for stdio
 
     verifier = Verifier(lazy.settings)
     lazy.asks = lambda: verifier.asks
@@ -215,7 +222,9 @@ def http_app(server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str
         app = server.streamable_http_app(
             host=host, session_idle_timeout=_IDLE_SECONDS, max_request_body_size=most
         )
-    return TokenGate(app, verifier)
+    routes, metadata_url = login_routes(lazy.settings.auth, address)
+    app.router.routes.extend(routes)
+    return TokenGate(app, verifier, metadata_url)
 
 
 class _Stop:

@@ -79,13 +79,13 @@ async def serving(
     settings: Settings, transport: str = "http", host: str = "127.0.0.1"
 ) -> AsyncIterator[Guarded]:
     lazy = LazyMemory(settings)
-    app = transports.http_app(build_server(lazy), lazy, transport, host)
     listening = transports.listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}{transports.PATHS[transport]}"
+    app = transports.http_app(build_server(lazy), lazy, transport, host, address)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     running = asyncio.create_task(server.serve(sockets=[listening]))
-    path = "mcp" if transport == "http" else "sse"
     try:
-        yield Guarded(settings, f"http://127.0.0.1:{listening.getsockname()[1]}/{path}", lazy)
+        yield Guarded(settings, address, lazy)
     finally:
         server.should_exit = True
         await running

@@ -9,6 +9,7 @@ import pytest
 from guarded import HELLO, bearer, request, serving
 
 from mem_mcp import Settings
+from mem_mcp.config import AuthSettings
 from mem_mcp.times import utc_now
 
 TRANSPORTS = ("http", "sse")
@@ -62,6 +63,53 @@ async def test_without_a_valid_token_nobody_gets_in_and_nobody_is_told_why(
         assert [answer.status_code for answer in answers] == [401] * len(headers)
         assert len({answer.content for answer in answers}) == 1
         assert all("Bearer" in answer.headers["www-authenticate"] for answer in answers)
+
+
+@pytest.mark.anyio
+async def test_a_token_that_is_not_quite_one_is_refused_without_detail(settings: Settings):
+    async with serving(settings) as server:
+        alice, bob = server.token("alice"), server.token("bob")
+        hashes = [one.sha256 for one in server.file.read()]
+        half = len(alice) // 2
+        forged = [
+            "null", "undefined", "memmcp_", "*", "alice", "Bearer", '""', "a" * 16_000,
+            alice[:-1], alice[1:], alice[:half], alice[half:], alice + "a", alice + "=", alice * 2,
+            alice[:half] + bob[half:], bob[:half] + alice[half:], alice[::-1], alice.swapcase(),
+            alice.upper(), alice.removeprefix("memmcp_"), f"{alice} {bob}", f"{alice},{bob}",
+            f'"{alice}"', f"{alice}\t x", alice.replace("_", "-", 1), f"{alice}%00", *hashes,
+            *(one.id for one in server.file.read()), "memmcp_" + "A" * 43, "e30.e30.e30",
+        ]  # fmt: skip
+        for place in range(0, len(alice), 7):
+            other = "A" if alice[place] != "A" else "B"
+            forged.append(alice[:place] + other + alice[place + 1 :])
+        missing = await server.post(request("initialize", **HELLO))
+        for token in forged:
+            answer = await server.post(request("initialize", **HELLO), **bearer(token))
+            assert (answer.status_code, answer.content) == (401, missing.content), token
+            assert answer.headers["www-authenticate"] == missing.headers["www-authenticate"]
+        schemes = (f"Basic {alice}", f"Token {alice}", alice, f"Bearer{alice}")
+        for given in schemes:
+            answer = await server.post(request("initialize", **HELLO), Authorization=given)
+            assert (answer.status_code, answer.content) == (401, missing.content), given
+        assert len([*forged, *schemes]) >= 40
+        by_key = await server.post(request("initialize", **HELLO), **{"X-API-Key": alice})
+        assert by_key.status_code == 401
+        for token in (alice, bob):
+            hello = await server.post(request("initialize", **HELLO), **bearer(token))
+            assert hello.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_token_of_the_settings_reads_and_writes(settings: Settings):
+    token = "a-long-secret-of-a-deployment-0123456789"
+    auth = AuthSettings(tokens={token: "alice"})
+    async with serving(settings.model_copy(update={"auth": auth})) as server:
+        assert (await server.post(request("initialize", **HELLO))).status_code == 401
+        async with server.client(token) as client:
+            await client.call_tool("remember", {"content": "Tea at four"})
+            assert texts(await client.call_tool("recall", {"query": "tea"})) == ["Tea at four"]
+            shared = {"content": "x", "user_id": "global"}
+            assert (await client.call_tool("remember", shared)).is_error
 
 
 @pytest.mark.anyio
