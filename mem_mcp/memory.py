@@ -14,6 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import tzinfo
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -91,10 +92,17 @@ class AsyncMemory:
     fails; nothing is half done then.
     """
 
-    def __init__(self, runtime: Runtime, upkeep: Upkeep, background: Background) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        upkeep: Upkeep,
+        background: Background,
+        admit: Callable[[object], None] = lambda _: None,
+    ) -> None:
         self._runtime = runtime
         self._upkeep = upkeep
         self._background = background
+        self.admit = admit
 
     @classmethod
     @asynccontextmanager
@@ -159,6 +167,20 @@ class AsyncMemory:
             await runtime.traces.close()
             await runtime.calls.close()
 
+    def of_user(
+        self, user_id: str, admit: Callable[[object], None], *, changes_shared: bool
+    ) -> AsyncMemory:
+        """Return this memory for the calls of one user, who is meant where a call names none.
+
+        Args:
+            user_id: the user.
+            admit: given the checked arguments of each call; raises where they are not this user's.
+            changes_shared: whether the user may change what others wrote for all users.
+        """
+        settings = self._runtime.settings.model_copy(update={"user_id": user_id})
+        runtime = replace(self._runtime, settings=settings, changes_shared=changes_shared)
+        return AsyncMemory(runtime, self._upkeep, self._background, admit)
+
     @takes(Remember)
     async def remember(self, request: Remember) -> RememberResult:
         """Store one text, or the messages of a conversation in order.
@@ -183,7 +205,9 @@ class AsyncMemory:
         requests = []
         for index, item in enumerate(items):
             try:
-                requests.append(read(Remember, item, self.zone))
+                request = read(Remember, item, self.zone)
+                self.admit(request)
+                requests.append(request)
             except InvalidInput as error:
                 raise InvalidInput(f"items[{index}]", str(error)) from error
         return await self._written(remember.remember_many(self._runtime, requests))

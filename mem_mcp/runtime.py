@@ -90,6 +90,8 @@ class Runtime:
     zone: tzinfo
     """Time zone of times given without one, and of dates shown."""
     recalls: Recalls = field(default_factory=Recalls)
+    changes_shared: bool = False
+    """Whether the caller may change what other users wrote for all."""
 
     @classmethod
     def of(cls, settings: Settings, store: Store, embedder: Embedder | None = None) -> Runtime:

@@ -157,6 +157,15 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "llm.verify": "True",
         "llm.instructions": "Only music",
         "llm.prompts": "/elsewhere",
+        "auth.token_file": "/elsewhere",
+        "auth.issuer": "https://login.example.com",
+        "auth.audience": "memory",
+        "auth.jwks": "https://login.example.com/keys",
+        "auth.user_claim": "email",
+        "auth.scope_claim": "scp",
+        "auth.resource_url": "https://memory.example.com/mcp",
+        "http.forwarded_allow_ips": "10.0.0.7",
+        "limits.body_bytes": "7777",
     }
     fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()
@@ -465,6 +474,7 @@ def test_an_unknown_argument_is_refused_by_name():
         ("embedding.api_base", "not-a-url", "embedding.api_base"),
         ("rerank.candidates", "1", "2"),
         ("llm.model", "two words", "one name"),
+        ("auth.issuer", "login.example.com", "http:// or https:// address"),
         ("llm.api_base", "ftp://x", "http:// or https:// address"),
         ("pictures.detail", "sharp", "low"),
         ("auth.tokens", '{"secret": "ann"}', ""),
@@ -483,8 +493,10 @@ def test_a_wrong_value_is_refused_by_name_from_the_environment_and_from_argument
 
 
 def test_a_token_is_not_repeated_in_the_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MEM_MCP_AUTH__TOKENS", '{"s3cret-t0ken": "ann"}')
-    assert "s3cret" not in refused()
+    long = "s3cret-t0ken" * 4
+    for given in ('{"s3cret-t0ken": "ann"}', f'{{"{long}": 7}}', f'{{"{long}": "global"}}'):
+        monkeypatch.setenv("MEM_MCP_AUTH__TOKENS", given)
+        assert "s3cret" not in refused()
 
 
 @pytest.mark.parametrize("value", ["not json", '{"cut": ', "[1]"])

@@ -28,15 +28,18 @@ SCOPE = ("user_id", "agent_id", "run_id")
 _LONGEST_SHOWN = 80
 
 
-class Zoned(Protocol):
-    """Has the time zone in which callers mean times that name none."""
+class Taker(Protocol):
+    """Has methods that take declared arguments."""
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone."""
+        """The time zone in which callers mean times that name none."""
+
+    def admit(self, request: object) -> None:
+        """Check that checked arguments are within what is the caller's."""
 
 
-S = TypeVar("S", bound=Zoned)
+S = TypeVar("S", bound=Taker)
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,9 @@ def takes(
 
         @wraps(method)
         async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            given = by_name(declared, args, kwargs)
-            return await method(self, read(declared, given, self.zone))
+            request = read(declared, by_name(declared, args, kwargs), self.zone)
+            self.admit(request)
+            return await method(self, request)
 
         # Last: wraps copies the method's own.
         call.__signature__ = _signature(method, declared)  # type: ignore[attr-defined]

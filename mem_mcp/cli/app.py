@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mem_mcp import __version__
-from mem_mcp.cli import config, demo, doctor, evaluate, reembed, serve, stats, transfer
+from mem_mcp.cli import config, demo, doctor, evaluate, reembed, serve, stats, token, transfer
 from mem_mcp.cli.commands import COMMANDS, command
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
@@ -52,7 +52,7 @@ def _main(
 
 
 def _serve(ctx: typer.Context) -> None:
-    """Serve the memory over MCP: stdio, or HTTP on this machine."""
+    """Serve the memory over MCP: stdio, or HTTP."""
     raise typer.Exit(serve.main(ctx.args))
 
 
@@ -68,4 +68,5 @@ app.command("stats")(stats.stats)
 app.command("reembed")(reembed.reembed)
 app.command("doctor")(doctor.doctor)
 app.command("config")(config.config)
+app.add_typer(token.app, name="token")
 app.command("evaluate")(evaluate.evaluate)

@@ -60,7 +60,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         check_late_settings(settings)
-        serve(settings, options.transport, options.host, options.port)
+        serve(settings, options.transport, options.host, options.port, insecure=options.insecure)
     except MemError as error:
         return report(error)
     return 0
@@ -77,9 +77,16 @@ def _parser() -> argparse.ArgumentParser:
         "--transport", default="stdio", help="how clients connect: stdio, http or sse"
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="where http and sse listen; this machine only"
+        "--host",
+        default="127.0.0.1",
+        help="where http and sse listen; beyond this machine only with tokens",
     )
     parser.add_argument("--port", type=_port, default=8000, help="likewise; 0 takes a free one")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="let everybody in who reaches --host, where no token is asked for",
+    )
     return parser
 
 

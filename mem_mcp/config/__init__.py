@@ -1,6 +1,8 @@
 """Settings: arguments > environment > YAML file > defaults."""
 
 from mem_mcp.config.load import load_settings, setting_names, variable
+from mem_mcp.config.section import Section
+from mem_mcp.config.serving import AuthSettings, HttpSettings, LimitSettings
 from mem_mcp.config.settings import (
     ALL_TOOLS,
     BUNDLED,
@@ -11,7 +13,6 @@ from mem_mcp.config.settings import (
     LLMSettings,
     PictureSettings,
     RecallSettings,
-    Section,
     Settings,
     StoreSettings,
 )
@@ -23,7 +24,10 @@ __all__ = [
     "CORE_TOOLS",
     "PREFIX",
     "ArchiveSettings",
+    "AuthSettings",
+    "HttpSettings",
     "LLMSettings",
+    "LimitSettings",
     "PictureSettings",
     "RecallSettings",
     "Section",

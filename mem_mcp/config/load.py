@@ -11,16 +11,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
 from mem_mcp.config import paths
-from mem_mcp.config.settings import CONFIG_VARIABLE, PREFIX, Section, Settings, did_you_mean
+from mem_mcp.config.section import Section
+from mem_mcp.config.settings import CONFIG_VARIABLE, PREFIX, Settings, did_you_mean
 from mem_mcp.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
 _LONGEST = 80
-# The values of these settings are secrets, so no message repeats them.
-_SECRET = "auth."  # noqa: S105 - a section's name
+# The values of this setting are secrets, so no message repeats them.
+_SECRET = "auth.tokens"  # noqa: S105 - a setting's name
 _KEYS = ("api_key", "apikey", "key", "token")
 _KEY_HINT = "a key belongs in the provider's own variable, such as OPENAI_API_KEY"
+_ADDRESSES = ("api_base", "issuer", "resource_url")
 _WANTED = {
     "int": "a whole number",
     "float": "a number",
@@ -92,11 +94,13 @@ def _refuse_unknown_variables() -> None:
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
+    if name.startswith(f"{_SECRET}."):  # a token is the name of its user
+        return f"{_SECRET}: must be tokens and the users' names"
     message = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
     if first["type"] == "extra_forbidden":
         message = _no_such_setting(name)
     elif first["type"] == "string_pattern_mismatch":
-        wanted = "an http:// or https:// address" if name.endswith("api_base") else "one name"
+        wanted = "an http:// or https:// address" if name.endswith(_ADDRESSES) else "one name"
         message = f"{first['input']!r} is not {wanted}, without spaces"
     elif wanted := _wanted(first["type"]):
         secret = name.startswith(_SECRET)

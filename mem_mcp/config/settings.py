@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     field_validator,
@@ -26,6 +24,8 @@ from pydantic_settings import (
 )
 
 from mem_mcp.config import paths, settings_file
+from mem_mcp.config.section import Section
+from mem_mcp.config.serving import TOKEN_FILE, AuthSettings, HttpSettings, LimitSettings
 from mem_mcp.errors import ConfigError
 from mem_mcp.times import local_zone
 
@@ -42,17 +42,11 @@ CORE_TOOLS = (
 )  # fmt: skip
 """What a model is offered by default."""
 ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories", "why")
-_PATHS = ("data_dir", "llm.prompts", "pictures.folder")
+_PATHS = ("data_dir", "llm.prompts", "pictures.folder", "auth.token_file")
 
 
 def _absolute(given: object) -> object:
     return str(paths.local_path(str(given))) if isinstance(given, str | Path) and given else given
-
-
-class Section(BaseModel):
-    """A group of settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class StoreSettings(Section):
@@ -173,9 +167,9 @@ class LLMSettings(Section):
     """Model as LiteLLM names it, like openai/gpt-4o-mini or ollama_chat/llama3.2; empty: none."""
     api_base: str = Field(default="", pattern=_ADDRESS)
     """Address of that model's server; empty: the provider's own."""
-    fallbacks: Annotated[list[str], NoDecode] = []
+    fallbacks: Annotated[list[str], NoDecode] = Field(default=[])
     """Models to ask in turn when `model` fails, separated by commas."""
-    fallback_api_bases: Annotated[list[str], NoDecode] = []
+    fallback_api_bases: Annotated[list[str], NoDecode] = Field(default=[])
     """Their addresses, in the same order; empty: api_base if of model's provider, else its own."""
     timeout_seconds: float = Field(default=30, gt=0, le=3_600)
     """Seconds that one attempt may take."""
@@ -265,13 +259,6 @@ class LLMSettings(Section):
         return stripped
 
 
-class AuthSettings(Section):
-    """Who may call over HTTP; this version listens on 127.0.0.1 only and checks no token."""
-
-    tokens: dict[str, str] = Field(default={}, max_length=0)
-    """Token to user; must stay empty."""
-
-
 class Settings(BaseSettings):
     """Every setting of a memory, immutable.
 
@@ -310,6 +297,8 @@ class Settings(BaseSettings):
     llm: LLMSettings = LLMSettings()
     pictures: PictureSettings = PictureSettings()
     auth: AuthSettings = AuthSettings()
+    http: HttpSettings = HttpSettings()
+    limits: LimitSettings = LimitSettings()
 
     _remarks: tuple[str, ...] = PrivateAttr(default=())
 
@@ -374,6 +363,12 @@ class Settings(BaseSettings):
             hint = did_you_mean(unknown[0], ALL_TOOLS)
             raise ValueError(" ".join(filter(None, [f"no tool {unknown[0]!r};", hint, allowed])))
         return ",".join(names)
+
+    @property
+    def token_file(self) -> Path:
+        """The file of tokens of the server."""
+        named = self.auth.token_file
+        return Path(named) if named else self.data_dir / TOKEN_FILE
 
     @property
     def tool_names(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
         )
     if request.memory_id:
         row = await find(store, scope, request.memory_id, deleted=request.purge)
-        await check_may_change(store, scope, row.memory)
+        await check_may_change(runtime, scope, row.memory)
         ids = [row.memory.memory_id]
     else:
         ids = await _matching(store, scope, request)

@@ -31,7 +31,7 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
     change = _check(runtime, request)
     for _ in range(WRITE_ATTEMPTS):
         old = await find(runtime.store, scope, request.memory_id)
-        await check_may_change(runtime.store, scope, old.memory)
+        await check_may_change(runtime, scope, old.memory)
         now = utc_now()
         fields = _differences(old.memory, change, now)
         if not fields:

@@ -14,6 +14,7 @@ from mem_mcp.api.models import GLOBAL_USER, Memory, Scope
 from mem_mcp.display import SHORTEST_ID, one_line
 from mem_mcp.errors import InvalidInput, NotFound, NotPermitted
 from mem_mcp.retrieval.row_filters import current, every, owned
+from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store, Version
 from mem_mcp.store.table import ROW_COLUMNS
 
@@ -142,15 +143,17 @@ def _ambiguous(memory_id: str, memories: Sequence[Memory]) -> InvalidInput:
     )
 
 
-async def check_may_change(store: Store, scope: Scope, memory: Memory) -> None:
+async def check_may_change(runtime: Runtime, scope: Scope, memory: Memory) -> None:
     """Check that a caller may change a memory; a shared one only its first writer may change.
 
     Raises:
-        NotPermitted: another user wrote the shared memory, and the caller's user is not "global".
+        NotPermitted: another user wrote the shared memory, and the caller's user is not "global"
+            and may not change what is shared.
     """
-    if memory.user_id != GLOBAL_USER or scope.user_id == GLOBAL_USER:
+    is_own = memory.user_id != GLOBAL_USER or scope.user_id == GLOBAL_USER
+    if is_own or runtime.changes_shared:
         return
-    first = await store.read(
+    first = await runtime.store.read(
         {"memory_id": memory.memory_id, "version": 1}, columns=["version_id", "actor"]
     )
     if not first or first[0].memory.actor != scope.user_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from mcp.server import MCPServer
 from mcp.types import (
@@ -14,10 +14,8 @@ from mcp.types import (
 )
 
 from mem_mcp.api.models import GLOBAL_USER, Outcome
+from mem_mcp.errors import NotPermitted
 from mem_mcp.server.lazy_memory import LazyMemory
-
-if TYPE_CHECKING:
-    from mem_mcp.memory import AsyncMemory
 
 _MOST_COMPLETIONS = 20
 _MOST_LOOKED_AT = 200
@@ -25,7 +23,7 @@ _COMPLETED = ("task_type", "tool_name", "tags")
 
 
 def add_completion(server: MCPServer[Any], lazy: LazyMemory) -> None:
-    """Offer completion from what the default user and all users share has stored.
+    """Offer completion from what the caller, and what all users share, has stored.
 
     Args:
         server: gets the completion.
@@ -43,7 +41,10 @@ def add_completion(server: MCPServer[Any], lazy: LazyMemory) -> None:
         if argument.name == "outcome":
             stored = set(get_args(Outcome))
         elif argument.name in _COMPLETED:
-            stored = await _stored(await lazy.get(), argument.name)
+            try:
+                stored = await _stored(lazy, argument.name)
+            except NotPermitted:
+                return None
         else:
             return None
         matching = sorted(value for value in stored if value.startswith(last.strip()))
@@ -51,10 +52,11 @@ def add_completion(server: MCPServer[Any], lazy: LazyMemory) -> None:
         return Completion(values=values, total=len(matching), has_more=len(matching) > len(values))
 
 
-async def _stored(memory: AsyncMemory, field: str) -> set[str]:
+async def _stored(lazy: LazyMemory, field: str) -> set[str]:
     """Return the values that a field has in the newest memories that have one."""
     values: set[str] = set()
-    for owner in ("", GLOBAL_USER):
+    # What all users share may be read by each, and not named as a user.
+    for memory, owner in ((await lazy.of_caller("read"), ""), (await lazy.get(), GLOBAL_USER)):
         newest = await memory.list_memories(
             filters={field: {"exists": True}}, limit=_MOST_LOOKED_AT, user_id=owner
         )

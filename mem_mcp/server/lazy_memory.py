@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mem_mcp.config import Settings
-from mem_mcp.errors import MemError
+from mem_mcp.errors import MemError, NotPermitted
 from mem_mcp.resident import give_back
+from mem_mcp.server.callers import caller
+from mem_mcp.server.token_file import TokenScope
 
 if TYPE_CHECKING:
     from mem_mcp.memory import AsyncMemory
@@ -43,6 +46,8 @@ class LazyMemory:
         self._used = False
         self._idle: asyncio.TimerHandle | None = None
         self._closed = False
+        self.asks: Callable[[], bool] = lambda: False
+        """Whether tokens are asked for."""
 
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.
@@ -55,6 +60,24 @@ class LazyMemory:
                 module = await asyncio.to_thread(importlib.import_module, "mem_mcp.memory")
                 self._memory = await self._stack.enter_async_context(self._open(module))
             return self._memory
+
+    async def of_caller(self, scope: TokenScope) -> AsyncMemory:
+        """Return the memory as whoever calls may use it: that of one user, if a token says whose.
+
+        Args:
+            scope: what a token must allow.
+
+        Raises:
+            NotPermitted: it does not.
+            StoreError: the data directory cannot be used.
+        """
+        calling = caller()
+        if calling is None:
+            if self.asks():  # never: the gate lets in nobody without a token
+                raise NotPermitted("token: this server asks for one")
+            return await self.get()
+        calling.require(scope)
+        return calling.own(await self.get())
 
     def _open(self, module: ModuleType) -> AbstractAsyncContextManager[AsyncMemory]:
         opening: AbstractAsyncContextManager[AsyncMemory] = module.AsyncMemory.open(self.settings)

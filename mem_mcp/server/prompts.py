@@ -44,7 +44,7 @@ def add_prompts(server: MCPServer[Any], lazy: LazyMemory) -> None:
         """Recall what is known about a task, and what earlier ones taught, before starting it."""
         chosen_tags = [tag.strip() for tag in tags.split(",") if tag.strip()]
         try:
-            memory = await lazy.get()
+            memory = await lazy.of_caller("read")
             known = await memory.recall(task, tags=chosen_tags, kinds=_KNOWLEDGE)
             learned = await memory.recall_lessons(task, task_type=task_type.strip())
         except MemError as error:

@@ -24,14 +24,15 @@ def add_resources(server: MCPServer[Any], lazy: LazyMemory) -> None:
 
     Args:
         server: gets the resources.
-        lazy: the memory that they show; always the default user's part.
+        lazy: the memory that they show; always the part of the token's user, or else of the default
+            one.
     """
 
     @server.resource("memory://stats", title="Memory statistics", mime_type="application/json")
     async def stats() -> str:
         """Show what the memory holds."""
         with _resource_errors():
-            return _json(await (await lazy.get()).stats(detailed=False))
+            return _json(await (await lazy.of_caller("admin")).stats(detailed=False))
 
     @server.resource(
         "memory://memories/{memory_id}", title="One memory", mime_type="application/json"
@@ -39,7 +40,7 @@ def add_resources(server: MCPServer[Any], lazy: LazyMemory) -> None:
     async def memory(memory_id: str) -> str:
         """Show one memory of the default user with its history."""
         with _resource_errors():
-            return _json(await (await lazy.get()).get_memory(memory_id, history=True))
+            return _json(await (await lazy.of_caller("read")).get_memory(memory_id, history=True))
 
     @server.resource(
         "memory://lessons/{task_type}", title="Lessons of a task type", mime_type="application/json"
@@ -48,7 +49,7 @@ def add_resources(server: MCPServer[Any], lazy: LazyMemory) -> None:
         """Show what the default user's agents learned about a sort of task."""
         task = " ".join(task_type.replace("_", " ").replace("-", " ").split()) or task_type
         with _resource_errors():
-            memory = await lazy.get()
+            memory = await lazy.of_caller("read")
             return _json(
                 await memory.recall_lessons(task, task_type=task_type, limit=_MOST_LESSONS)
             )

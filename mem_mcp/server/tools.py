@@ -37,9 +37,11 @@ from mem_mcp.api.remember import Remember
 from mem_mcp.api.words import is_absent
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
+from mem_mcp.server.callers import caller
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
 from mem_mcp.server.structured import structured
+from mem_mcp.server.write_only import first_line, without_stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +151,10 @@ class OperationTool(Tool):
         try:
             answer: CallToolResult = await self.fn(arguments, context)
         except MemError as error:
-            return CallToolResult(content=[_text(render.refused(str(error)))], is_error=True)
+            problem = str(error)
+            if (calling := caller()) is not None and "read" not in calling.scopes:
+                problem = first_line(problem)
+            return CallToolResult(content=[_text(render.refused(problem))], is_error=True)
         except MCPError:
             raise
         except Exception as error:  # an edge: logged by the SDK, and its text shown to nobody
@@ -162,14 +167,20 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
     reports = any(argument.name == "on_progress" for argument in declared)
 
     async def call(given: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        memory = await lazy.get()
+        calling = caller()
+        memory = await lazy.of_caller("read" if offer.reads else "write")
+        if calling is not None and name == "forget" and given.get("filters"):
+            calling.require("read")  # how many match says what is stored
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
         result: BaseModel = await getattr(memory, name)(**given)
+        if calling is not None and "read" not in calling.scopes:
+            result = without_stored(result)
         user_id = given.get("user_id")
-        caller = lazy.settings.user_id if is_absent(user_id) else str(user_id)
+        default = calling.user_id if calling is not None else lazy.settings.user_id
+        user_id = default if is_absent(user_id) else str(user_id)
         text = offer.shown(result, memory.zone) if offer.dated else offer.shown(result)
-        return CallToolResult(content=[_text(text)], structured_content=structured(result, caller))
+        return CallToolResult(content=[_text(text)], structured_content=structured(result, user_id))
 
     return OperationTool(
         fn=call,

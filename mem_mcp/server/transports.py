@@ -19,11 +19,13 @@ from mem_mcp.server.wires import Wires
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
+    from mem_mcp.server.gate import Verifier
     from mem_mcp.server.lazy_memory import LazyMemory
 
 TRANSPORTS = ("stdio", "http", "sse")
+PATHS = {"http": "/mcp", "sse": "/sse"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 1
 # Beside what a language model may take: at the end of the input, until the next answer is there.
@@ -40,24 +42,31 @@ _REMEDIES = {
 }
 # Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
 _IDLE_SECONDS = 24 * 3600
-# The SDK's own bound, 4 MB, is less than one picture or log that the tools take.
-_MOST_BYTES = 64_000_000
 
 
-def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int = 8000) -> None:
+def serve(
+    settings: Settings,
+    transport: str,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    insecure: bool = False,
+) -> None:
     """Serve until the client goes or SIGTERM arrives.
 
     Args:
         settings: of the memory.
         transport: stdio, http (streamable HTTP at /mcp) or sse (at /sse).
-        host: where http and sse listen; the loopback only.
+        host: where http and sse listen.
         port: likewise, 0..65535; 0 takes a free one.
+        insecure: let everybody in on a host that is not the loopback, where no token is asked for.
 
     Raises:
-        ConfigError: an unknown transport, a host that is not the loopback, or no port.
+        ConfigError: an unknown transport, no port, or a host that is not the loopback without
+            tokens.
         MemError: the port cannot be used.
     """
-    _check(transport, host, port)
+    _check(transport, port)
     logging.basicConfig(stream=sys.stderr, level=settings.log_level)
     wires = Wires() if transport == "stdio" else None
     # Here and not above: what an import prints must not reach the client.
@@ -69,23 +78,16 @@ def serve(settings: Settings, transport: str, host: str = "127.0.0.1", port: int
         if wires is not None:
             await _serve_stdio(server, lazy, wires)
         else:
-            await _serve_http(server, lazy, transport, host, port)
+            await _serve_http(server, lazy, transport, host, port, insecure=insecure)
 
     asyncio.run(run())
 
 
-def _check(transport: str, host: str, port: int) -> None:
+def _check(transport: str, port: int) -> None:
     if transport not in TRANSPORTS:
         near = get_close_matches(transport.lower(), TRANSPORTS, n=1, cutoff=_RESEMBLES)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise ConfigError(f"transport: {transport!r} is not one of {', '.join(TRANSPORTS)}{meant}")
-    if transport == "stdio":
-        return
-    if host not in LOOPBACK:
-        allowed = ", ".join(LOOPBACK)
-        raise ConfigError(
-            f"host: {host!r} is not allowed; it listens on this machine only: {allowed}"
-        )
     if not 0 <= port <= _LAST_PORT:
         raise ConfigError(f"port: {port} is not within 0..{_LAST_PORT}; 0 takes a free one")
 
@@ -96,7 +98,7 @@ async def _serve_stdio(server: MCPServer[Any], lazy: LazyMemory, wires: Wires) -
     patience = lazy.settings.llm.deadline_seconds + _PATIENCE_SECONDS
     stop = _stop_signal()
     serving = asyncio.create_task(
-        serve_stdio(server, wires, patience=patience, longest=_MOST_BYTES)
+        serve_stdio(server, wires, patience=patience, longest=lazy.settings.limits.body_bytes)
     )
     stopped = asyncio.create_task(stop.arrived.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,15 +112,27 @@ async def _serve_stdio(server: MCPServer[Any], lazy: LazyMemory, wires: Wires) -
 
 
 async def _serve_http(
-    server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str, port: int
+    server: MCPServer[Any],
+    lazy: LazyMemory,
+    transport: str,
+    host: str,
+    port: int,
+    *,
+    insecure: bool,
 ) -> None:
     import uvicorn  # noqa: PLC0415 - not for stdio
 
-    listening = _listen(host, port)
+    from mem_mcp.server.gate import Verifier  # noqa: PLC0415 - likewise
+
+    settings = lazy.settings
+    _check_host(host, Verifier(settings), insecure=insecure)
+    listening = listen(host, port)
+    address = f"{_url(host, listening)}{PATHS[transport]}"
     http = uvicorn.Server(
         uvicorn.Config(
-            _http_app(server, transport, host),
-            log_level=lazy.settings.log_level.lower(),
+            http_app(server, lazy, transport, host, address),
+            forwarded_allow_ips=settings.http.forwarded_allow_ips,
+            log_level=settings.log_level.lower(),
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
@@ -131,8 +145,7 @@ async def _serve_http(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    path = "/mcp" if transport == "http" else "/sse"
-    sys.stderr.write(f"mem-mcp: listening on {_url(host, listening)}{path}\n")
+    sys.stderr.write(f"mem-mcp: listening on {address}\n")
     sys.stderr.flush()
     try:
         await http.serve(sockets=[listening])
@@ -142,12 +155,27 @@ async def _serve_http(
         raise KeyboardInterrupt
 
 
+def _check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
+    if host in LOOPBACK or verifier.admits_anybody or insecure:
+        return
+    raise ConfigError(
+        f"host: {host!r} can be reached by others, and no token is asked for; make one with "
+        "mem-mcp token create --user NAME, listen on 127.0.0.1, or let everybody in with "
+        "--insecure"
+    )
+
+
 def _url(host: str, listening: socket.socket) -> str:
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{listening.getsockname()[1]}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        MemError: the port cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol named: asyncio sends small answers at once only over what it knows for TCP.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -168,12 +196,35 @@ def _unusable(host: str, port: int, error: OSError) -> MemError:
     return MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}")
 
 
-def _http_app(server: MCPServer[Any], transport: str, host: str) -> Starlette:
+def http_app(
+    server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str, address: str
+) -> ASGIApp:
+    """Return the whole application that is served.
+
+    Args:
+        server: the MCP server.
+        lazy: its memory.
+        transport: http or sse.
+        host: where it listens.
+        address: of its MCP endpoint.
+
+    Raises:
+        ConfigError: the identity provider's keys cannot be used.
+    """
+    from mem_mcp.server.gate import TokenGate, Verifier, login_routes  # noqa: PLC0415 - not for stdio
+
+    verifier = Verifier(lazy.settings)
+    lazy.asks = lambda: verifier.asks
+    most = lazy.settings.limits.body_bytes
     if transport == "sse":
-        return server.sse_app(host=host, max_request_body_size=_MOST_BYTES)
-    return server.streamable_http_app(
-        host=host, session_idle_timeout=_IDLE_SECONDS, max_request_body_size=_MOST_BYTES
-    )
+        app = server.sse_app(host=host, max_request_body_size=most)
+    else:
+        app = server.streamable_http_app(
+            host=host, session_idle_timeout=_IDLE_SECONDS, max_request_body_size=most
+        )
+    routes, metadata_url = login_routes(lazy.settings.auth, address)
+    app.router.routes.extend(routes)
+    return TokenGate(app, verifier, metadata_url)
 
 
 class _Stop:

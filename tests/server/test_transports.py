@@ -258,7 +258,7 @@ def test_another_host_or_origin_is_turned_away(listen, transport):
 
 @pytest.mark.anyio
 async def test_a_small_answer_over_http_leaves_at_once():
-    listening = transports._listen("127.0.0.1", 0)
+    listening = transports.listen("127.0.0.1", 0)
     answered = asyncio.Event()
     delays: list[int] = []
 
