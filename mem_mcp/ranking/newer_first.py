@@ -13,7 +13,7 @@ from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.changed_minds import likeness
 from mem_mcp.ranking.feedback_boost import FeedbackSignals
 from mem_mcp.ranking.reordering import is_statement, marks_of, put_before
-from mem_mcp.ranking.same_subject import Statement, least_share
+from mem_mcp.ranking.same_subject import Wording, least_share
 from mem_mcp.ranking.temporal import asks_for_past
 
 _COMPARED = 12
@@ -82,10 +82,10 @@ def _replaced(
 ) -> list[tuple[int, int]]:
     """Return which of some rows may replace which, as (newer, older), the oldest newer first."""
     language, best = candidates.language, score[rows].max(initial=0.0)
-    asked, pairs = Statement.of(question, language), list[tuple[int, int]]()
+    asked, pairs = Wording.of(question, language), list[tuple[int, int]]()
     times = {row: (candidates.occurred_at[row], candidates.recorded_at[row]) for row in rows}
     for new in sorted(rows, key=times.__getitem__):
-        said = Statement.of(candidates.texts[new], language)
+        said = Wording.of(candidates.texts[new], language)
         olds = [row for row in rows if times[row] < times[new]]
         if not olds:
             continue
@@ -94,7 +94,7 @@ def _replaced(
         for row, one in zip(olds, like, strict=True):
             if one < _LEAST_LIKENESS or max(score[new], score[row]) < _ABOUT * best:
                 continue
-            share = least_share(asked, Statement.of(candidates.texts[row], language), said)
+            share = least_share(asked, Wording.of(candidates.texts[row], language), said)
             if share is not None and score[new] >= share * score[row]:
                 pairs.append((new, row))
     return pairs

@@ -8,7 +8,7 @@ from mem_mcp.denial import denies
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.feedback_boost import FeedbackSignals
 from mem_mcp.ranking.reordering import is_statement, marks_of, put_before
-from mem_mcp.ranking.same_subject import Statement
+from mem_mcp.ranking.same_subject import Wording
 from mem_mcp.ranking.text_analysis import terms
 
 _COMPARED = 12
@@ -49,10 +49,10 @@ def same_polarity_first(
     rows = [row for row in ranking.order[: 2 * _COMPARED].tolist() if is_statement(candidates, row)]
     rows = rows[:_COMPARED]
     language = candidates.language
-    said = {row: Statement.of(candidates.texts[row], language) for row in rows}
+    said = {row: Wording.of(candidates.texts[row], language) for row in rows}
     if len({one.denies for one in said.values()}) < len((False, True)):
         return ranking
-    asked = Statement.of(question, language)
+    asked = Wording.of(question, language)
     wanted = denies(question, terms(question).language or language)
     if not (wanted or _ASKS_WHICH.search(question)):
         return ranking

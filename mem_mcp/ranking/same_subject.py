@@ -37,6 +37,14 @@ _LEAST_ENDED, _LONGEST_ENDING = 5, 3
 _LEAST_SIGNS, _LEAST_UNSPACED, _FIRST_SIGN = 2, 3, "\u3040"
 """Signs of Chinese and Japanese, and letters of Thai and its kin, that two texts have in a row:
 fewer meet by chance."""
+_WHOSE = {
+    "i", "my", "me", "ich", "mein", "meine", "meinen", "meiner", "mich", "mir", "yo", "mi", "mis",
+    "je", "j", "mon", "ma", "mes", "moi", "eu", "meu", "minha", "io", "mio", "mia", "ik", "mijn",
+    "jag", "min", "mitt", "ben", "benim", "ja", "mój", "moja", "moje", "я", "мой", "моя", "мое",  # noqa: RUF001
+    "моё", "меня", "мне", "мои", "我", "私", "僕", "俺", "ผ", "ฉ", "हम", "मैं", "मेरा", "मेरी", "मेरे",
+    "मुझे", "أنا", "tôi",
+}  # fmt: skip
+"""What one says of oneself: what another said or has answers another question."""
 _SURE, _PERHAPS, _PROBABLY, _LIKELY = 0.25, 0.5, 0.6, 0.7
 """Of the older one's score that the newer one must have: with less it answers another question."""
 
@@ -51,7 +59,7 @@ class _Token(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Statement:
+class Wording:
     """A short text, and what tells what it is about."""
 
     text: str
@@ -60,7 +68,7 @@ class Statement:
 
     @classmethod
     @lru_cache(maxsize=10_000)
-    def of(cls, text: str, language: str) -> Statement:
+    def of(cls, text: str, language: str) -> Wording:
         """Return the statement of a text; the same object for the same text."""
         return cls(text, language)
 
@@ -117,7 +125,7 @@ class Statement:
         return denies(self.text, terms(self.text).language or self.language)
 
 
-def least_share(asked: Statement, older: Statement, newer: Statement) -> float | None:
+def least_share(asked: Wording, older: Wording, newer: Wording) -> float | None:
     """Return how well a newer statement must fit to be a later word on what is asked.
 
     It must have every number of the question, and its names and codes that the older one has. It
@@ -141,15 +149,19 @@ def least_share(asked: Statement, older: Statement, newer: Statement) -> float |
     differences = _differences(older, newer)
     is_one = len(differences) == 1
     if newer.says_change:
+        leaves = any(_is_in(word, newer.content) for word in older.content - asked.content)
+        is_sure = leaves or missing.isdisjoint(asked.verbs)
         missing -= asked.verbs
         if older.content <= asked.content and differences and _ends(differences[-1], older):
             del differences[-1]  # of a question to be affirmed or denied it is the answer
         if any(_is_swap(one, missing, newer) for one in differences):
             return _PROBABLY if is_one else _LIKELY
-        return _SURE if about else _PERHAPS
+        return _SURE if about and is_sure else _PERHAPS
+    if not _whose(asked, older) <= newer.all_words:
+        return None
     if not missing <= asked.verbs or not _says_otherwise(asked, older, newer, differences):
         return None
-    return _PERHAPS if missing else _SURE
+    return _PROBABLY if missing else _SURE
 
 
 def _is_in(word: str, others: frozenset[str]) -> bool:
@@ -164,7 +176,7 @@ def _is_in(word: str, others: frozenset[str]) -> bool:
     )
 
 
-def _has_all_names(asked: Statement, older: Statement, newer: Statement) -> bool:
+def _has_all_names(asked: Wording, older: Wording, newer: Wording) -> bool:
     """Whether the newer one has the numbers, codes and names of the question."""
     return (
         asked.numbers <= newer.numbers
@@ -173,8 +185,13 @@ def _has_all_names(asked: Statement, older: Statement, newer: Statement) -> bool
     )
 
 
+def _whose(asked: Wording, older: Wording) -> frozenset[str]:
+    """Return the words of a question, and of what answers it, for whose it is."""
+    return _WHOSE & asked.all_words & older.all_words
+
+
 def _says_otherwise(
-    asked: Statement, older: Statement, newer: Statement, differences: Sequence[_Difference]
+    asked: Wording, older: Wording, newer: Wording, differences: Sequence[_Difference]
 ) -> bool:
     """Whether one has another answer in one place, or denies what the other says."""
     if older.denies != newer.denies:
@@ -211,7 +228,7 @@ class _Difference(NamedTuple):
     new: list[_Token]
 
 
-def _differences(older: Statement, newer: Statement) -> list[_Difference]:
+def _differences(older: Wording, newer: Wording) -> list[_Difference]:
     """Return where two statements say something else in the same place."""
     a, b = ([one.key for one in each.tokens] for each in (older, newer))
     matcher = SequenceMatcher(None, a, b, autojunk=False)
@@ -229,14 +246,14 @@ def _differences(older: Statement, newer: Statement) -> list[_Difference]:
     return found
 
 
-def _ends(difference: _Difference, older: Statement) -> bool:
+def _ends(difference: _Difference, older: Wording) -> bool:
     """Whether a difference is in the last word that says something."""
     return [one for one in difference.old if one.says][-1] == [
         one for one in older.tokens if one.says
     ][-1]
 
 
-def _is_swap(difference: _Difference, missing: frozenset[str], newer: Statement) -> bool:
+def _is_swap(difference: _Difference, missing: frozenset[str], newer: Wording) -> bool:
     """Whether what is asked about gives way to something else, other than by a change."""
     old = {one.key for one in difference.old} | {*_pairs(difference.old)}
     if old.isdisjoint(missing):
@@ -245,7 +262,7 @@ def _is_swap(difference: _Difference, missing: frozenset[str], newer: Statement)
     return not names_change(newer.text, first.start, len(newer.text))
 
 
-def _is_opposite(older: Statement, newer: Statement) -> bool:
+def _is_opposite(older: Wording, newer: Wording) -> bool:
     """Whether two statements of which one denies differ in nothing else."""
     if older.content != newer.content:
         return False
