@@ -168,6 +168,8 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "limits.body_bytes": "7777",
         "limits.requests_per_minute": "7",
         "limits.calls_at_once": "7",
+        "limits.memories_per_user": "7",
+        "limits.bytes_per_user": "7",
         "limits.seconds_per_call": "777.5",
     }
     fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens", "http.hosts"}

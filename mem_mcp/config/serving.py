@@ -108,5 +108,9 @@ class LimitSettings(Section):
     """Requests a minute with one token; 0: no bound."""
     calls_at_once: int = Field(default=64, ge=0)
     """Requests with one token that may run at once; 0: no bound."""
+    memories_per_user: int = Field(default=0, ge=0)
+    """Memories that a user may have; 0: no bound."""
+    bytes_per_user: int = Field(default=0, ge=0)
+    """Bytes of a user's texts and sources, earlier versions included; 0: no bound."""
     seconds_per_call: float = Field(default=120, gt=0, le=86_400)
     """Seconds after which a tool call is given up; at least llm.deadline_seconds and 30."""
