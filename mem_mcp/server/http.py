@@ -46,7 +46,7 @@ def http_app(
     """
     settings = lazy.settings
     verifier, rates = Verifier(settings), Rates(settings.limits)
-    _check_host(host, verifier, insecure=insecure)
+    check_host(host, verifier, insecure=insecure)
     lazy.asks = lambda: verifier.asks
     most = settings.limits.body_bytes
     unnamed = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # NamedOnly does it
@@ -66,7 +66,12 @@ def http_app(
     return NamedOnly(TokenGate(app, verifier, rates, metadata_url), host, names)
 
 
-def _check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
+def check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
+    """Check that a host which others reach lets in nobody without a token.
+
+    Raises:
+        ConfigError: it would.
+    """
     if host in LOOPBACK or verifier.admits_anybody or insecure:
         return
     raise ConfigError(

@@ -117,9 +117,11 @@ async def _serve_http(
 ) -> None:
     import uvicorn  # noqa: PLC0415 - not for stdio
 
-    from mem_mcp.server.http import http_app  # noqa: PLC0415 - likewise
+    from mem_mcp.server.gate import Verifier  # noqa: PLC0415 - likewise
+    from mem_mcp.server.http import check_host, http_app  # noqa: PLC0415 - likewise
 
     settings = lazy.settings
+    check_host(host, Verifier(settings), insecure=insecure)  # before a port is taken
     listening = listen(host, port)
     address = f"{_url(host, listening)}{PATHS[transport]}"
     http = uvicorn.Server(
@@ -176,7 +178,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _unusable(host: str, port: int, error: OSError) -> MemError:
     remedy = _REMEDIES.get(error.errno or 0, "choose another --port")
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    # Names that cannot be resolved have numbers of their own.
+    is_system = error.errno is not None and error.errno > 0
+    reason = os.strerror(error.errno) if is_system and error.errno else error.strerror or str(error)
     return MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}")
 
 
