@@ -4,6 +4,7 @@ MemError                    whatever mem_mcp raises on purpose
 ├── InvalidInput            the caller's argument; `argument` names it
 ├── NotFound                no such memory for this caller
 ├── NotPermitted            the memory is there, but this caller may not change it
+├── QuotaExceeded           what is to be stored is more than the user may have
 ├── ConfigError             a setting
 ├── StoreError              the data directory or what is in it
 │   └── WriteConflict       others kept changing the same memory
@@ -60,6 +61,10 @@ class NotFound(MemError):
 
 class NotPermitted(MemError):
     """The caller sees the memory but may not change it."""
+
+
+class QuotaExceeded(MemError):
+    """The user may not have so much; nothing was stored."""
 
 
 class ConfigError(MemError):

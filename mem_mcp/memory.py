@@ -179,6 +179,8 @@ class AsyncMemory:
         """
         settings = self._runtime.settings.model_copy(update={"user_id": user_id})
         runtime = replace(self._runtime, settings=settings, changes_shared=changes_shared)
+        if isinstance(runtime.embedder, CachedEmbedder):
+            runtime = replace(runtime, embedder=runtime.embedder.of_owner(user_id))
         return AsyncMemory(runtime, self._upkeep, self._background, admit)
 
     @takes(Remember)

@@ -166,8 +166,13 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "auth.resource_url": "https://memory.example.com/mcp",
         "http.forwarded_allow_ips": "10.0.0.7",
         "limits.body_bytes": "7777",
+        "limits.requests_per_minute": "7",
+        "limits.calls_at_once": "7",
+        "limits.memories_per_user": "7",
+        "limits.bytes_per_user": "7",
+        "limits.seconds_per_call": "777.5",
     }
-    fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens"}
+    fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens", "http.hosts"}
     assert others.keys() | fixed == setting_names().keys()
     for name, value in others.items():
         monkeypatch.setenv(variable(name), value)
@@ -474,6 +479,7 @@ def test_an_unknown_argument_is_refused_by_name():
         ("embedding.api_base", "not-a-url", "embedding.api_base"),
         ("rerank.candidates", "1", "2"),
         ("llm.model", "two words", "one name"),
+        ("http.hosts", "https://memory.example.com", "without"),
         ("auth.issuer", "login.example.com", "http:// or https:// address"),
         ("llm.api_base", "ftp://x", "http:// or https:// address"),
         ("pictures.detail", "sharp", "low"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from mem_mcp.config import paths
 from mem_mcp.config.section import Section
@@ -15,6 +16,13 @@ TOKEN_FILE = "tokens.json"  # noqa: S105 - a file's name
 """The file of tokens in the data directory, where the settings name no other."""
 # What a person makes up has less than 128 bits.
 _SHORTEST_TOKEN = 32
+
+
+def _names(given: object) -> object:
+    listed = given.split(",") if isinstance(given, str) else given
+    if not isinstance(listed, list):
+        return given
+    return [name for each in listed if (name := str(each).strip())]
 
 
 class AuthSettings(Section):
@@ -72,12 +80,37 @@ class AuthSettings(Section):
 class HttpSettings(Section):
     """How HTTP and SSE are reached."""
 
+    hosts: Annotated[list[str], NoDecode] = Field(default=[])
+    """Further names in Host and Origin by which clients call, separated by commas."""
     forwarded_allow_ips: str = "127.0.0.1"
     """Addresses of proxies whose X-Forwarded headers are believed, separated by commas."""
 
+    _listed = field_validator("hosts", mode="before")(_names)
+
+    @field_validator("hosts")
+    @classmethod
+    def _bare(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            if "/" in host or "*" in host or " " in host:
+                raise ValueError(
+                    f"{host!r} is no name; write names such as memory.example.com, without "
+                    "https:// and without *"
+                )
+        return [host.lower() for host in hosts]
+
 
 class LimitSettings(Section):
-    """How much one may ask for."""
+    """How much one may ask for; requests and calls are counted a token, in each process."""
 
     body_bytes: int = Field(default=64_000_000, ge=1_000, le=1_000_000_000)
     """Largest body of a request over HTTP and SSE."""
+    requests_per_minute: int = Field(default=0, ge=0)
+    """Requests a minute with one token; 0: no bound."""
+    calls_at_once: int = Field(default=64, ge=0)
+    """Requests with one token that may run at once; 0: no bound."""
+    memories_per_user: int = Field(default=0, ge=0)
+    """Memories that a user may have; 0: no bound."""
+    bytes_per_user: int = Field(default=0, ge=0)
+    """Bytes of a user's texts and sources, earlier versions included; 0: no bound."""
+    seconds_per_call: float = Field(default=120, gt=0, le=86_400)
+    """Seconds after which a tool call is given up; at least llm.deadline_seconds and 30."""

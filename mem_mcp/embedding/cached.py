@@ -24,7 +24,17 @@ class CachedEmbedder:
     def __init__(self, embedder: Embedder, *, by_role: bool = True) -> None:
         self._embedder = embedder
         self._by_role = by_role
+        self._owner = ""
         self._cache: OrderedDict[bytes, Vectors] = OrderedDict()
+
+    def of_owner(self, owner: str) -> CachedEmbedder:
+        """Return the same cache for one user's texts alone.
+
+        How fast a text is embedded would tell whether another user stored it, or asked it.
+        """
+        own = CachedEmbedder(self._embedder, by_role=self._by_role)
+        own._owner, own._cache = owner, self._cache
+        return own
 
     @property
     def identity(self) -> str:
@@ -38,7 +48,8 @@ class CachedEmbedder:
 
     async def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Embed texts; see `Embedder.embed`. A repeated text is embedded once."""
-        keys = [_key(text, role if self._by_role else "") for text in texts]
+        kind = f"{self._owner}:{role if self._by_role else ''}"
+        keys = [_key(text, kind) for text in texts]
         cached = {key: self._cache[key] for key in keys if key in self._cache}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
         if new or not texts:
@@ -65,6 +76,6 @@ class CachedEmbedder:
                 self._cache.popitem(last=False)
 
 
-def _key(text: str, role: str) -> bytes:
-    # UTF-8 refuses lone surrogates.
-    return hashlib.sha256(f"{role}:{text}".encode(errors="surrogatepass")).digest()
+def _key(text: str, kind: str) -> bytes:
+    # UTF-8 refuses lone surrogates. With its length, a kind cannot end in what begins a text.
+    return hashlib.sha256(f"{len(kind)}:{kind}:{text}".encode(errors="surrogatepass")).digest()

@@ -15,6 +15,7 @@ from mem_mcp.learning.archive import EXPIRED
 from mem_mcp.retrieval.access import check_may_change, find
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
 from mem_mcp.times import utc_now
+from mem_mcp.writing.quota import check_quota, is_bounded
 from mem_mcp.writing.versions import next_version, with_embedding
 
 
@@ -25,6 +26,7 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
         InvalidInput: an argument was refused, or nothing is to change.
         NotFound: no such memory for this caller.
         NotPermitted: a shared memory of another writer.
+        QuotaExceeded: the user may not have so many bytes.
         WriteConflict: other writers kept winning.
     """
     scope = request.scope(runtime.settings.user_id)
@@ -45,6 +47,8 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
         fields["reason"] = request.reason or None
         vector, fields = await with_embedding(runtime, old, fields)
         closed, opened = next_version(old, "UPDATE", scope, now, fields=fields, vector=vector)
+        if is_bounded(runtime):
+            await check_quota(runtime, [opened])
         if await runtime.store.apply([opened], close=[closed]):
             return UpdateResult(
                 memory_id=opened.memory.memory_id, event="UPDATE", version=opened.memory.version

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mem_mcp.config import AuthSettings, Settings
 from mem_mcp.errors import MemError
+from mem_mcp.server.rates import Rates, Throttle
 from mem_mcp.server.token_file import (
     SCOPES,
     Token,
@@ -105,16 +106,21 @@ class TokenGate:
     Args:
         app: what is behind it.
         verifier: knows the tokens.
+        rates: count what each token asks for.
         metadata_url: where clients read at which provider to log in; None if nowhere.
     """
 
     def __init__(
-        self, app: ASGIApp, verifier: Verifier, metadata_url: AnyHttpUrl | None = None
+        self,
+        app: ASGIApp,
+        verifier: Verifier,
+        rates: Rates,
+        metadata_url: AnyHttpUrl | None = None,
     ) -> None:
         self._open = app
         self._verifier = verifier
         self._guarded = AuthenticationMiddleware(
-            AuthContextMiddleware(RequireAuthMiddleware(app, [], metadata_url)),
+            RequireAuthMiddleware(Throttle(AuthContextMiddleware(app), rates), [], metadata_url),
             backend=BearerAuthBackend(verifier),
         )
 

@@ -6,7 +6,12 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    nullcontext,
+)
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -48,6 +53,8 @@ class LazyMemory:
         self._closed = False
         self.asks: Callable[[], bool] = lambda: False
         """Whether tokens are asked for."""
+        self.counted: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Counts a request while it runs."""
 
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.

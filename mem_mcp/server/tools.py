@@ -38,6 +38,7 @@ from mem_mcp.api.words import is_absent
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
 from mem_mcp.server.callers import caller
+from mem_mcp.server.deadline import seconds_per_call, within
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
 from mem_mcp.server.structured import structured
@@ -173,7 +174,8 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
             calling.require("read")  # how many match says what is stored
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
-        result: BaseModel = await getattr(memory, name)(**given)
+        async with within(seconds_per_call(lazy.settings)):
+            result: BaseModel = await getattr(memory, name)(**given)
         if calling is not None and "read" not in calling.scopes:
             result = without_stored(result)
         user_id = given.get("user_id")

@@ -19,14 +19,11 @@ from mem_mcp.server.wires import Wires
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
-    from starlette.types import ASGIApp
 
-    from mem_mcp.server.gate import Verifier
     from mem_mcp.server.lazy_memory import LazyMemory
 
 TRANSPORTS = ("stdio", "http", "sse")
 PATHS = {"http": "/mcp", "sse": "/sse"}
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_SECONDS = 1
 # Beside what a language model may take: at the end of the input, until the next answer is there.
 _PATIENCE_SECONDS = 30
@@ -40,8 +37,6 @@ _REMEDIES = {
     errno.EADDRNOTAVAIL: "this machine has no such address: choose --host 127.0.0.1",
     errno.EAFNOSUPPORT: "this machine has no such address: choose --host 127.0.0.1",
 }
-# Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
-_IDLE_SECONDS = 24 * 3600
 
 
 def serve(
@@ -123,14 +118,15 @@ async def _serve_http(
     import uvicorn  # noqa: PLC0415 - not for stdio
 
     from mem_mcp.server.gate import Verifier  # noqa: PLC0415 - likewise
+    from mem_mcp.server.http import check_host, http_app  # noqa: PLC0415 - likewise
 
     settings = lazy.settings
-    _check_host(host, Verifier(settings), insecure=insecure)
+    check_host(host, Verifier(settings), insecure=insecure)  # before a port is taken
     listening = listen(host, port)
     address = f"{_url(host, listening)}{PATHS[transport]}"
     http = uvicorn.Server(
         uvicorn.Config(
-            http_app(server, lazy, transport, host, address),
+            http_app(server, lazy, transport, host, address, insecure=insecure),
             forwarded_allow_ips=settings.http.forwarded_allow_ips,
             log_level=settings.log_level.lower(),
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -153,16 +149,6 @@ async def _serve_http(
         await lazy.close()
     if signal.SIGINT in signals:
         raise KeyboardInterrupt
-
-
-def _check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
-    if host in LOOPBACK or verifier.admits_anybody or insecure:
-        return
-    raise ConfigError(
-        f"host: {host!r} can be reached by others, and no token is asked for; make one with "
-        "mem-mcp token create --user NAME, listen on 127.0.0.1, or let everybody in with "
-        "--insecure"
-    )
 
 
 def _url(host: str, listening: socket.socket) -> str:
@@ -192,39 +178,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _unusable(host: str, port: int, error: OSError) -> MemError:
     remedy = _REMEDIES.get(error.errno or 0, "choose another --port")
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    # Names that cannot be resolved have numbers of their own.
+    is_system = error.errno is not None and error.errno > 0
+    reason = os.strerror(error.errno) if is_system and error.errno else error.strerror or str(error)
     return MemError(f"port: cannot listen on {host}:{port} ({reason}); {remedy}")
-
-
-def http_app(
-    server: MCPServer[Any], lazy: LazyMemory, transport: str, host: str, address: str
-) -> ASGIApp:
-    """Return the whole application that is served.
-
-    Args:
-        server: the MCP server.
-        lazy: its memory.
-        transport: http or sse.
-        host: where it listens.
-        address: of its MCP endpoint.
-
-    Raises:
-        ConfigError: the identity provider's keys cannot be used.
-    """
-    from mem_mcp.server.gate import TokenGate, Verifier, login_routes  # noqa: PLC0415 - not for stdio
-
-    verifier = Verifier(lazy.settings)
-    lazy.asks = lambda: verifier.asks
-    most = lazy.settings.limits.body_bytes
-    if transport == "sse":
-        app = server.sse_app(host=host, max_request_body_size=most)
-    else:
-        app = server.streamable_http_app(
-            host=host, session_idle_timeout=_IDLE_SECONDS, max_request_body_size=most
-        )
-    routes, metadata_url = login_routes(lazy.settings.auth, address)
-    app.router.routes.extend(routes)
-    return TokenGate(app, verifier, metadata_url)
 
 
 class _Stop:

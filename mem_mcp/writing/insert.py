@@ -16,6 +16,7 @@ from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, assign_ids
 from mem_mcp.writing.memory_text import embedded_text
+from mem_mcp.writing.quota import check_quota, is_bounded
 
 Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
 """The vectors of memories in the making, and why some are missing."""
@@ -61,15 +62,17 @@ async def store_new(
         of each memory.
 
     Raises:
+        QuotaExceeded: the user may not have so much; nothing was stored.
         WriteConflict: other writers kept winning; nothing was stored.
     """
     store = runtime.store
     appends = any(memory.kind == "message" and memory.position is None for memory in memories)
-    if takes_turns := appends or request is not None:
+    if takes_turns := appends or request is not None or is_bounded(runtime):
         await embedding  # before the lock, which is held for short work only
     written: set[tuple[str, datetime]] = set()
     for _ in range(WRITE_ATTEMPTS):
-        # Only one writer at a time appends to runs, or stores what a request may repeat.
+        # Only one writer at a time appends to runs, stores what a request may repeat, or uses
+        # up what a user may have.
         async with store.alone("append") if takes_turns else nullcontext():
             if request and (first := await stored_earlier(store, request)):
                 await store.settle()
@@ -82,6 +85,8 @@ async def store_new(
             if not rows:
                 await store.settle()
                 return [], insertions
+            if is_bounded(runtime):
+                await check_quota(runtime, rows)
             written |= {(row.memory.version_id, row.memory.recorded_at) for row in rows}
             if await store.apply(rows, superseded(insertions), seen=seen):
                 return [], insertions

@@ -1,0 +1,86 @@
+"""The application behind HTTP and SSE: names, tokens, limits, and MCP behind them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from urllib.parse import urlsplit
+
+from mcp.server import MCPServer
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
+
+from mem_mcp.errors import ConfigError
+from mem_mcp.server.gate import TokenGate, Verifier, login_routes
+from mem_mcp.server.lazy_memory import LazyMemory
+from mem_mcp.server.names import LOOPBACK, NamedOnly
+from mem_mcp.server.rates import Rates
+
+# Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
+_IDLE_SECONDS = 24 * 3600
+
+
+def http_app(
+    server: MCPServer[Any],
+    lazy: LazyMemory,
+    transport: str,
+    host: str,
+    address: str,
+    *,
+    insecure: bool = False,
+) -> ASGIApp:
+    """Return the whole application that is served.
+
+    Args:
+        server: the MCP server.
+        lazy: its memory.
+        transport: http or sse.
+        host: where it listens.
+        address: of its MCP endpoint.
+        insecure: let everybody in on a host that is not the loopback, where no token is asked for.
+
+    Raises:
+        ConfigError: the host is not the loopback, and there are no tokens; or the identity
+            provider's keys cannot be used.
+    """
+    settings = lazy.settings
+    verifier, rates = Verifier(settings), Rates(settings.limits)
+    check_host(host, verifier, insecure=insecure)
+    lazy.asks = lambda: verifier.asks
+    most = settings.limits.body_bytes
+    unnamed = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # NamedOnly does it
+    if transport == "sse":
+        app = server.sse_app(transport_security=unnamed, max_request_body_size=most)
+        lazy.counted = lambda: _counted(rates)  # a POST is answered before its call runs
+    else:
+        app = server.streamable_http_app(
+            transport_security=unnamed,
+            session_idle_timeout=_IDLE_SECONDS,
+            max_request_body_size=most,
+        )
+    routes, metadata_url = login_routes(settings.auth, address)
+    app.router.routes.extend(routes)
+    public = urlsplit(settings.auth.resource_url).hostname
+    names = [*settings.http.hosts, *([public] if public else [])]
+    return NamedOnly(TokenGate(app, verifier, rates, metadata_url), host, names)
+
+
+def check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
+    """Check that a host which others reach lets in nobody without a token.
+
+    Raises:
+        ConfigError: it would.
+    """
+    if host in LOOPBACK or verifier.admits_anybody or insecure:
+        return
+    raise ConfigError(
+        f"host: {host!r} can be reached by others, and no token is asked for; make one with "
+        "mem-mcp token create --user NAME, listen on 127.0.0.1, or let everybody in with "
+        "--insecure"
+    )
+
+
+def _counted(rates: Rates) -> AbstractContextManager[None]:
+    token = get_access_token()
+    return nullcontext() if token is None else rates.running(token.client_id)
