@@ -8,6 +8,7 @@ from mem_mcp.store.backup import BackupReport, back_up
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.connect import open_store
 from mem_mcp.store.damage.repair import MendedTable, RepairReport, repair
+from mem_mcp.store.erasure import LOOK_EVERY, Erasure, announce_erasure
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
@@ -26,7 +27,9 @@ from mem_mcp.store.vector_migration import (
 )
 
 __all__ = [
+    "LOOK_EVERY",
     "BackupReport",
+    "Erasure",
     "Filters",
     "LogTable",
     "Maintenance",
@@ -38,6 +41,7 @@ __all__ = [
     "Version",
     "activate",
     "adopt",
+    "announce_erasure",
     "back_up",
     "check_filters",
     "count_unembedded",

@@ -23,6 +23,7 @@ COMMANDS = [
     *(
         "get",
         "forget",
+        "erase-user",
         "import",
         "export",
         "backup",
@@ -646,3 +647,18 @@ def test_a_backup_restores_the_store_by_the_command_line(
     assert "checked and copied" in replaced.stdout
     monkeypatch.setenv("MEM_MCP_STORAGE_URI", "s3://bucket/x")
     assert "is not on this machine" in refused("backup", tmp_path / "new")
+
+
+def test_a_user_is_erased_by_the_command_line_with_a_receipt(
+    ok: Callable[..., Any], run: Run, refused: Callable[..., str], tmp_path: Path, data_dir: Path
+):
+    ok("remember", "Ann lives in Oslo", "--user", "ann-7")
+    assert "would be erased of ann-7" in run("erase-user", "ann-7", "--dry-run").stdout
+    done = run("erase-user", "ann-7", "--receipt", tmp_path / "receipt.json")
+    assert "1 memory (fact 1), 1 version" in done.stdout
+    assert "nothing of it is left on the disk" in done.stdout
+    receipt = json.loads((tmp_path / "receipt.json").read_text())
+    assert (receipt["user_id"], receipt["memories"]) == ("ann-7", {"fact": 1})
+    assert not [p for p in data_dir.rglob("*") if p.is_file() and b"ann-7" in p.read_bytes()]
+    assert ok("erase-user", "ann-7")["versions"] == 0
+    assert "shared by all users" in refused("erase-user", "global")
