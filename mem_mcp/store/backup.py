@@ -326,7 +326,12 @@ def _copy(folder: Path, target: Path, moment: dict[str, Manifest], progress: Pro
     paths = [path for name, each in moment.items() for path in _files(folder / name, each)]
     paths = list(dict.fromkeys(paths))
     total, done = sum(path.stat().st_size for path in paths), 0
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{str(target)!r} cannot be made ({error.strerror})", "name another folder"
+        ) from error
     files = {}
     for path in paths:
         name = path.relative_to(folder).as_posix()

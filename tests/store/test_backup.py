@@ -278,6 +278,9 @@ async def test_a_backup_goes_to_a_new_or_empty_folder_outside_of_the_store(
     with pytest.raises(StoreError, match="holds no store"):
         await back_up(tmp_path / "nothing", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be made"):
+        await back_up(store, tmp_path / "file" / "new")
     (tmp_path / "empty").mkdir()
     await back_up(store, tmp_path / "empty")
     await back_up(store, tmp_path / "a" / "b")
