@@ -25,8 +25,9 @@ from mem_mcp.api.arguments import Time
 from mem_mcp.api.call import read, takes
 from mem_mcp.api.explore import Graph, Why
 from mem_mcp.api.feedback import GiveFeedback
-from mem_mcp.api.manage import Forget, GetMemory, ListMemories, UpdateMemory
+from mem_mcp.api.manage import EraseUser, Forget, GetMemory, ListMemories, UpdateMemory
 from mem_mcp.api.models import (
+    Erased,
     FeedbackResult,
     ForgetResult,
     GetResult,
@@ -54,6 +55,7 @@ from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity,
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
+    erase_user,
     export,
     forget,
     get_memory,
@@ -80,6 +82,7 @@ from mem_mcp.store import open_store
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Purged = TypeVar("Purged", Erased, ForgetResult)
 Noted = TypeVar("Noted", RecallResult, LessonsResult, GraphResult)
 
 
@@ -158,6 +161,7 @@ class AsyncMemory:
         upkeep, background, upgrade = Upkeep(runtime), Background(runtime), Upgrade(runtime)
         background.wake()
         upgrade.start()
+        upkeep.start()
         try:
             yield cls(runtime, upkeep, background)
         finally:
@@ -244,8 +248,24 @@ class AsyncMemory:
 
     @takes(Forget)
     async def forget(self, request: Forget) -> ForgetResult:
-        """End a memory, or with confirm all that match; history stays unless purged."""
-        return await self._written(forget.forget(self._runtime, request))
+        """End a memory, or with confirm all that match; history stays unless purged.
+
+        A purge returns when the bytes have left the disk, or says in `gone_by` until when they
+        will: while other processes have the store open, they may read earlier files.
+        """
+        result = await self._written(forget.forget(self._runtime, request))
+        is_final = request.purge and not result.dry_run
+        return await self._erased(result) if is_final else result
+
+    @takes(EraseUser)
+    async def erase_user(self, request: EraseUser) -> Erased:
+        """Erase everything of one user, off the disk as well; return the receipt."""
+        receipt = await self._written(erase_user.erase_user(self._runtime, request))
+        return receipt if receipt.dry_run else await self._erased(receipt)
+
+    async def _erased(self, result: Purged) -> Purged:
+        gone_by, notes = await self._upkeep.after_purge()
+        return result.model_copy(update={"gone_by": gone_by, "degraded": result.degraded + notes})
 
     @takes(GetMemory)
     async def get_memory(self, request: GetMemory) -> GetResult:
@@ -479,6 +499,7 @@ class Memory:
     give_feedback = _blocking(AsyncMemory.give_feedback)
     update_memory = _blocking(AsyncMemory.update_memory)
     forget = _blocking(AsyncMemory.forget)
+    erase_user = _blocking(AsyncMemory.erase_user)
     get_memory = _blocking(AsyncMemory.get_memory)
     list_memories = _blocking(AsyncMemory.list_memories)
     graph = _blocking(AsyncMemory.graph)

@@ -21,6 +21,7 @@ from mem_mcp.api.arguments import (
     OutcomeWord,
     Scoped,
     ValidUntil,
+    required,
     text,
     word,
 )
@@ -55,13 +56,26 @@ class UpdateMemory(Scoped):
 
 @dataclass(frozen=True)
 class Forget(Scoped):
-    """Stop recalling a memory, when it is wrong or the user asks for it."""
+    """Stop recalling a memory: it is wrong, or the user asks."""
 
     memory_id: Annotated[str, NAME, Doc("Or use filters")] = ""
     _: KW_ONLY
     filters: SameFilters = None
-    confirm: Annotated[bool, FLAG, Doc("Forget what filters match, not only count")] = False
-    purge: Annotated[bool, FLAG, Doc("Delete its history, too")] = False
+    confirm: Annotated[bool, FLAG, Doc("Forget, not only count, what matches")] = False
+    purge: Annotated[bool, FLAG, Doc("Erase it for good")] = False
+
+
+@dataclass(frozen=True)
+class EraseUser:
+    """Erase everything of one user, off the disk as well, and count what it was.
+
+    Memories, conversations, outcomes, what waits for the language model, marks and recalls.
+    """
+
+    user: Annotated[str, required(checks.MAX_NAME), Doc("Whose")]
+    _: KW_ONLY
+    shared: Annotated[bool, FLAG, Doc("Also what this user wrote for all users")] = False
+    dry_run: Annotated[bool, FLAG, Doc("Only count; change nothing")] = False
 
 
 @dataclass(frozen=True)

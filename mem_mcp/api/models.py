@@ -269,6 +269,32 @@ class ForgetResult(Model):
     forgotten: int
     memory_ids: list[str]
     dry_run: bool
+    gone_by: datetime | None = None
+    """Until when the bytes of what was purged have left the disk, if they have not yet."""
+    degraded: list[str] = []
+
+
+class Erased(Model):
+    """The receipt of `erase_user`: what it counted, without a text."""
+
+    user_id: str
+    erased_at: datetime
+    memories: dict[str, int]
+    """By kind; each counts once, whatever its versions."""
+    versions: int
+    pending: int
+    """Those among them that waited for the language model."""
+    marks: int
+    """Given by the user, or to the user's memories."""
+    recalls: int
+    shared: int
+    """Memories that the user wrote for all users."""
+    shared_erased: bool
+    """Whether these went, too."""
+    dry_run: bool = False
+    gone_by: datetime | None = None
+    """Until when the bytes have left the disk, if they have not yet."""
+    degraded: list[str] = []
 
 
 class GetResult(Model):

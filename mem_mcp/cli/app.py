@@ -8,7 +8,18 @@ import typer
 from typer.core import TyperGroup
 
 from mem_mcp import __version__
-from mem_mcp.cli import config, demo, doctor, evaluate, reembed, serve, stats, token, transfer
+from mem_mcp.cli import (
+    backup,
+    config,
+    demo,
+    doctor,
+    evaluate,
+    reembed,
+    serve,
+    stats,
+    token,
+    transfer,
+)
 from mem_mcp.cli.commands import COMMANDS, command
 from mem_mcp.cli.failure import report
 from mem_mcp.errors import MemError
@@ -64,6 +75,8 @@ for _name, _spec in COMMANDS.items():
     app.command(_name, short_help=_spec.brief or None)(command(_spec))
 app.command("import")(transfer.import_memories)
 app.command("export")(transfer.export_memories)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("stats")(stats.stats)
 app.command("reembed")(reembed.reembed)
 app.command("doctor")(doctor.doctor)

@@ -18,7 +18,7 @@ from mem_mcp.api import checks
 from mem_mcp.api.call import Argument, arguments_of
 from mem_mcp.api.explore import Graph, Why
 from mem_mcp.api.feedback import MOST_ITEMS, GiveFeedback
-from mem_mcp.api.manage import Forget, GetMemory, ListMemories, UpdateMemory
+from mem_mcp.api.manage import EraseUser, Forget, GetMemory, ListMemories, UpdateMemory
 from mem_mcp.api.models import FeedbackRefused, FeedbackResult, Reprocessed
 from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
@@ -311,6 +311,15 @@ COMMANDS = {
     ),
     "forget": Command(
         Forget, "forget", render.forgotten, ("memory_id",), brief="Stop recalling a memory."
+    ),
+    "erase-user": Command(
+        EraseUser,
+        "erase_user",
+        render.erased,
+        ("user",),
+        brief="Erase everything of one user.",
+        any_embedder=True,
+        file=("receipt", "Write the receipt to it as well, as JSON.", render.receipt),
     ),
     "maintain": Command(
         Maintain, "maintain", render.maintained, brief="Compact the store, and archive what is due."

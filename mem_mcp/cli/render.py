@@ -8,6 +8,7 @@ import typer
 
 from mem_mcp.api.models import (
     MENTIONED_WITH,
+    Erased,
     FeedbackResult,
     ForgetResult,
     GetResult,
@@ -134,6 +135,32 @@ def forgotten(result: ForgetResult) -> Iterator[str]:
         return
     yield f"{counted(result.forgotten)} would be forgotten; repeat with --confirm to forget them"
     yield from (f"  {memory_id}" for memory_id in result.memory_ids)
+
+
+def erased(receipt: Erased) -> Iterator[str]:
+    """Show what of a user was, or would be, erased."""
+    would = "would be " if receipt.dry_run else ""
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in receipt.memories.items())
+    memories = counted(sum(receipt.memories.values()))
+    versions = counted(receipt.versions, "version", "versions")
+    marks, recalls = (
+        counted(receipt.marks, "mark", "marks"),
+        counted(receipt.recalls, "recall", "recalls"),
+    )
+    yield f"{would}erased of {one_line(receipt.user_id)} at {receipt.erased_at:%Y-%m-%d %H:%M:%S}Z"
+    yield f"  {memories}{f' ({kinds})' if kinds else ''}, {versions}"
+    yield f"  {receipt.pending:,} of them waited for the language model"
+    yield f"  {marks}, {recalls}"
+    if receipt.shared:
+        taken = f"{would}erased" if receipt.shared_erased else "stay; --shared takes them, too"
+        yield f"  {counted(receipt.shared)} for all users {taken}"
+    if receipt.gone_by is None and not receipt.degraded and not receipt.dry_run:
+        yield "nothing of it is left on the disk"
+
+
+def receipt(receipt: Erased) -> list[str]:
+    """Return the receipt as JSON."""
+    return [receipt.model_dump_json(indent=1)]
 
 
 def graph(result: GraphResult) -> Iterator[str]:

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 # Long enough to write many entries at once; others can read them within a second.
 _DELAY_SECONDS = 0.3
+WRITTEN_WITHIN_SECONDS = 1.0
+"""After that long other processes have written what waited."""
 logger = logging.getLogger(__name__)
 
 

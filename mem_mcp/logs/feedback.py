@@ -117,6 +117,17 @@ class Ratings:
         """Delete all entries on these memories."""
         await self.log.erase("memory_id", memory_ids)
 
+    async def erase_user(self, user_id: str) -> None:
+        """Delete all entries of a user, and all on this user's memories."""
+        for column in ("owner", "user_id"):
+            await self.log.erase(column, [user_id])
+
+    async def redact(self, entries: Sequence[Rating]) -> None:
+        """Empty the questions and reasons of entries; what they say of memories stays."""
+        places = {(one.memory_id, one.created_at) for one in entries}
+        for memory_id, moment in sorted(places):
+            await self.log.empty(["query", "reason"], "memory_id", memory_id, moment)
+
     async def _read(self, owners: frozenset[str]) -> _CachedRatings:
         space, version = self.log.space, await self.log.version()
         cached = self._cache.get(owners)

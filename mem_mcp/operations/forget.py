@@ -11,12 +11,14 @@ from mem_mcp.errors import InvalidInput, WriteConflict
 from mem_mcp.retrieval.access import EVERY_FIELD, check_may_change, find
 from mem_mcp.retrieval.row_filters import chosen, current, every, listable, owned
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.store import Store
+from mem_mcp.store import Store, announce_erasure
 from mem_mcp.times import utc_now
+from mem_mcp.writing.purge import purge, quoting, strip_logs, texts_of
 from mem_mcp.writing.versions import deletion
 
 AT_ONCE = 1_000
 """Memories forgotten in one commit."""
+_MOST_NAMED = 20
 
 
 async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
@@ -43,10 +45,30 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
         ids = await _matching(store, scope, request)
         if not request.confirm:
             return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=True)
+    quoted_by: set[str] = set()
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
-        await (_purge(runtime, part) if request.purge else _end(store, scope, part))
-    return ForgetResult(forgotten=len(ids), memory_ids=ids, dry_run=False)
+        if request.purge:
+            announce_erasure(store)
+            texts = await texts_of(runtime, part)
+            await purge(runtime, part)
+            await strip_logs(runtime, texts)
+            quoted_by |= {*await quoting(runtime, owned(scope), texts)}
+        else:
+            await _end(store, scope, part)
+    quoting_still = sorted(quoted_by - {*ids})
+    return ForgetResult(
+        forgotten=len(ids),
+        memory_ids=ids,
+        dry_run=False,
+        degraded=[_quoted_note(quoting_still)] if quoting_still else [],
+    )
+
+
+def _quoted_note(ids: Sequence[str]) -> str:
+    """Name the memories that hold a purged text still: as theirs, as evidence or source."""
+    more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
+    return f"purged, but other memories hold that text still: {', '.join(ids[:_MOST_NAMED])}{more}"
 
 
 async def _matching(store: Store, scope: Scope, request: Forget) -> list[str]:
@@ -74,9 +96,3 @@ async def _end(store: Store, scope: Scope, ids: Sequence[str]) -> None:
         if await store.apply([new for _, new in pairs], close=[old for old, _ in pairs]):
             return
     raise WriteConflict("others keep changing these memories; try again")
-
-
-async def _purge(runtime: Runtime, ids: Sequence[str]) -> None:
-    # Ratings first: if this fails, the memory is still there, and the call can be repeated.
-    await runtime.ratings.erase(ids)
-    await runtime.store.delete({"memory_id": {"in": list(ids)}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 import pyarrow.compute as pc
 
@@ -13,7 +14,7 @@ from mem_mcp.learning.archive import archive
 from mem_mcp.learning.signal_counts import trace_window
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Maintenance, is_active, unfilled
+from mem_mcp.store import LOOK_EVERY, Erasure, Maintenance, is_active, unfilled
 from mem_mcp.times import utc_now
 from mem_mcp.writing.backfill import embed_missing
 
@@ -31,6 +32,43 @@ class Upkeep:
         self._runtime = runtime
         self._maintenance = Maintenance(runtime.store, runtime.settings.store.maintain_every)
         self._task: asyncio.Task[None] | None = None
+        logs = (runtime.traces.log, runtime.ratings.log, runtime.calls.log)
+        self._erasure = Erasure(runtime.store, logs)
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look from time to time, and now, whether what was purged can leave the disk."""
+        self._watch = asyncio.create_task(self._watching())
+
+    async def _watching(self) -> None:
+        while True:
+            await self._resume_erasure()
+            await asyncio.sleep(LOOK_EVERY.total_seconds())
+
+    async def _resume_erasure(self) -> None:
+        try:
+            await self._erasure.resume()
+        except MemError as error:  # the next look tries again
+            logger.warning("what was purged is still on the disk: %s", error)
+
+    async def after_purge(self) -> tuple[datetime | None, list[str]]:
+        """Take what was purged off the disk.
+
+        Returns:
+            None if it is gone, else the time until which it will be; and what else to know.
+        """
+        notes = [f"{copy} is as it was before a repair; remove it" for copy in self._erasure.copies]
+        try:
+            gone_by = await self._erasure.erase()
+        except MemError as error:
+            logger.warning("what was purged is still on the disk: %s", error)
+            return None, [*notes, f"purged, but still on the disk, which is tried again: {error}"]
+        if gone_by is not None:
+            notes.append(
+                "other processes have the store open: the bytes of what was purged leave the disk "
+                f"by {gone_by:%Y-%m-%d %H:%M}Z, if one still runs then, else with the next start"
+            )
+        return gone_by, notes
 
     async def run(self, *, thorough: bool = False, dry_run: bool = False) -> Maintained:
         """Run maintenance now.
@@ -64,6 +102,10 @@ class Upkeep:
     async def close(self) -> None:
         """Wait for background maintenance; remove its old files if the store is small."""
         await self._idle()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        await self._resume_erasure()
         try:
             await self._maintenance.leave()
         except MemError as error:  # no data is lost; the next process tries again

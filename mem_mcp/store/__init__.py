@@ -4,12 +4,15 @@
 import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports LanceDB
 # isort: on
 
+from mem_mcp.store.backup import BackupReport, back_up
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.connect import open_store
 from mem_mcp.store.damage.repair import MendedTable, RepairReport, repair
+from mem_mcp.store.erasure import LOOK_EVERY, Erasure, announce_erasure
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
+from mem_mcp.store.restore import restore
 from mem_mcp.store.schema import Space, Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store
 from mem_mcp.store.vector_migration import (
@@ -24,6 +27,9 @@ from mem_mcp.store.vector_migration import (
 )
 
 __all__ = [
+    "LOOK_EVERY",
+    "BackupReport",
+    "Erasure",
     "Filters",
     "LogTable",
     "Maintenance",
@@ -35,6 +41,8 @@ __all__ = [
     "Version",
     "activate",
     "adopt",
+    "announce_erasure",
+    "back_up",
     "check_filters",
     "count_unembedded",
     "drop_others",
@@ -47,6 +55,7 @@ __all__ = [
     "open_store",
     "others",
     "repair",
+    "restore",
     "unbroken",
     "unfilled",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mem_mcp.store.schema import Version
@@ -51,6 +52,11 @@ class Notices:
                 feed.write(line.encode())
         except OSError:  # others will read again what the commit may have changed
             return
+
+    def remove(self) -> None:
+        """Remove the file with the names in it; others then read again what they must."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def new(self) -> Iterator[tuple[int, list[Touched]]]:
         """Yield the commits announced since the last call, those of this process included."""
@@ -106,6 +112,11 @@ class Changes:
             self._notices.post(version, rows)
         current_rows = {row.memory.memory_id: row for row in current}
         self._enter(version, {memory: current_rows.get(memory[0]) for memory in _touched(rows)})
+
+    def forget_feed(self) -> None:
+        """Remove the feed, which names users and memories."""
+        if self._notices is not None:
+            self._notices.remove()
 
     def _enter(self, version: int, commit: Commit) -> None:
         self._commits[version] = commit

@@ -12,7 +12,7 @@ import lancedb
 import pyarrow as pa
 
 from mem_mcp.errors import StoreError
-from mem_mcp.store import schema
+from mem_mcp.store import restore, schema
 from mem_mcp.store.concurrency import all_done
 from mem_mcp.store.content_hashes import renew_content_hashes
 from mem_mcp.store.damage.repair import UNFINISHED
@@ -109,10 +109,12 @@ async def _damaged_tables(folder: Path) -> list[str]:
     """Return the names of the tables with damaged files.
 
     Raises:
-        StoreError: a repair was interrupted.
+        StoreError: a repair or a restore was interrupted.
     """
     if (folder / UNFINISHED).exists():
         raise StoreError(f"the repair of {str(folder)!r} was interrupted", f"end it with: {REPAIR}")
+    if (folder / restore.UNFINISHED).exists():
+        raise StoreError(f"the restore of {str(folder)!r} was interrupted", restore.AGAIN)
     return [*await asyncio.to_thread(damages, folder)]
 
 

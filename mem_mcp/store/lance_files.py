@@ -34,7 +34,8 @@ _LENGTH = struct.Struct("<I")
 _NEWEST = 2**64 - 1
 _REVERSED_DIGITS = 20
 # Numbers of fields: of a manifest, then of a fragment.
-_COLUMNS, _FRAGMENTS, _VERSION, _INDICES, _TIME, _LAST_FRAGMENT = 1, 2, 3, 6, 7, 11
+_COLUMNS, _FRAGMENTS, _VERSION, _METADATA, _INDICES, _TIME = 1, 2, 3, 5, 6, 7
+_LAST_FRAGMENT, _TRANSACTION = 11, 12
 _NUMBER, _FILES, _DELETIONS, _ROWS = 1, 2, 3, 4
 _INDEX_FILES = 10
 # Wire types of protobuf.
@@ -90,6 +91,8 @@ class Manifest:
     version: int
     fragments: tuple[Fragment, ...]
     indices: tuple[Part, ...]
+    index_folders: tuple[str, ...]
+    """Paths of the indices' folders; of an older Lance's index `indices` names no files."""
     written: datetime | None
     head: bytes
     """Bytes before the message, which refers to places in them."""
@@ -105,6 +108,20 @@ class Manifest:
         body = encoded(kept)
         footer = _FOOTER.pack(len(self.head), 0, 2, _MAGIC)
         return self.head + _LENGTH.pack(len(body)) + body + footer
+
+    @property
+    def transaction(self) -> str | None:
+        """Path of the file that says how the version came to be, within the table's folder."""
+        names = [value for number, value in self.message if number == _TRANSACTION]
+        name = names[-1] if names else None
+        return f"_transactions/{name.decode()}" if isinstance(name, bytes) else None
+
+    def metadata(self, key: bytes) -> bytes:
+        """Return what the table's metadata has under a key; empty if it has none."""
+        entries = [_ProtobufMessage(value) for number, value in self.message
+                   if number == _METADATA and isinstance(value, bytes)]  # fmt: skip
+        found = [each.values(2, bytes) for each in entries if each.values(1, bytes) == [key]]
+        return found[-1][-1] if found and found[-1] else b""
 
     def with_columns(self, columns: Iterable[bytes]) -> Manifest:
         """Return the same manifest with other columns, as `fragment_of` returns them."""
@@ -176,6 +193,9 @@ def read_manifest(path: Path, version: int) -> Manifest:
             version=version,
             fragments=tuple(_fragment(each) for each in message.messages(_FRAGMENTS)),
             indices=tuple(part for section in sections for part in _index_files(section)),
+            index_folders=tuple(
+                f"_indices/{_index_name(each)}" for one in sections for each in one.messages(1)
+            ),
             written=datetime.fromtimestamp(times[-1], tz=UTC) if any(times) else None,
             head=content[:place],
             message=tuple(message.fields),
@@ -277,9 +297,13 @@ def _fragment(message: _ProtobufMessage) -> Fragment:
 
 def _index_files(section: _ProtobufMessage) -> Iterator[Part]:
     for index in section.messages(1):
-        name = UUID(bytes=index.messages(1)[-1].values(1, bytes)[-1])
         for file in index.messages(_INDEX_FILES):
-            yield Part(f"_indices/{name}/{file.text(1)}", file.number(2) or None)
+            path = f"_indices/{_index_name(index)}/{file.text(1)}"
+            yield Part(path, file.number(2) or None)
+
+
+def _index_name(index: _ProtobufMessage) -> UUID:
+    return UUID(bytes=index.messages(1)[-1].values(1, bytes)[-1])
 
 
 def _fields(message: bytes) -> Iterator[Field]:

@@ -51,7 +51,7 @@ class LogTable:
         self._store = store
         self._name = name
         self._columns = columns
-        self._indices = dict.fromkeys(indexed, BTree())
+        self.indices = dict.fromkeys(indexed, BTree())
         self.table: lancedb.AsyncTable | None = None
         self._tidied = 0
 
@@ -72,7 +72,7 @@ class LogTable:
         Absent columns become null. `vector` is of the store's space. `durable` waits until the rows
         are on the disk.
         """
-        table = await self._opened() or await self._create()
+        table = await self.opened() or await self._create()
         stored = [_stored_row(row, self.space) for row in rows]
         data = pa.Table.from_pylist(stored, schema=self._columns)
         async with self._store.call("write", self._name):
@@ -85,7 +85,7 @@ class LogTable:
     @with_fallback
     async def version(self) -> int:
         """Return the number of the newest commit; 0 before the first."""
-        if (table := await self._opened()) is None:
+        if (table := await self.opened()) is None:
             return 0
         async with self._store.call("read", self._name):
             return int(await table.version())
@@ -122,7 +122,7 @@ class LogTable:
         return await self._rows(columns, [where, missing])
 
     async def _rows(self, names: Sequence[str], conditions: Sequence[str]) -> pa.Table:
-        table = await self._opened()
+        table = await self.opened()
         if table is None:
             return pa.schema([self._columns.field(name) for name in names]).empty_table()
         query = table.query().select(list(names))
@@ -134,7 +134,7 @@ class LogTable:
     @unbroken
     async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
         """Write the vector of each value into the rows that have it in the column `key`."""
-        table, space = await self._opened(), self.space
+        table, space = await self.opened(), self.space
         if table is None or space is None or not values:
             return
         pairs = zip(values, vectors, strict=True)
@@ -148,7 +148,7 @@ class LogTable:
     @unbroken
     async def prune(self, before: datetime) -> int:
         """Delete the rows from before a time; return how many."""
-        if (table := await self._opened()) is None:
+        if (table := await self.opened()) is None:
             return 0
         where = f"{_CREATED} < timestamp '{before.isoformat()}'"
         async with self._store.call("write", self._name):
@@ -160,7 +160,7 @@ class LogTable:
     @unbroken
     async def erase(self, column: str, values: Sequence[str]) -> None:
         """Delete the rows that have one of some values in a column."""
-        table = await self._opened()
+        table = await self.opened()
         if table is None or not values:
             return
         # While rows move to another file they cannot be deleted.
@@ -169,12 +169,21 @@ class LogTable:
         await self._store.sync_disk()
 
     @unbroken
+    async def empty(self, columns: Sequence[str], key: str, value: str, moment: datetime) -> None:
+        """Set columns of text to "" in the rows of a moment that have a value in a column."""
+        if (table := await self.opened()) is None:
+            return
+        where = f"{_among(key, [value])} AND {_CREATED} = timestamp '{moment.isoformat()}'"
+        async with self._store.alone("logs"), self._store.call("write", self._name):
+            await table.update(where=where, updates_sql=dict.fromkeys(columns, "''"))
+
+    @unbroken
     async def tidy(self, *, thorough: bool = False) -> None:
         """Join small files and update the indices, if enough has been appended.
 
         `thorough` does so in any case, and removes old files if no other process is alive.
         """
-        if (table := await self._opened()) is None:
+        if (table := await self.opened()) is None:
             return
         async with self._store.call("tidy", self._name):
             version = int(await table.version())
@@ -182,7 +191,7 @@ class LogTable:
                 return
             await table.checkout_latest()  # type: ignore[no-untyped-call]
             await read_through(table)  # before old files are removed
-            await ensure_indices(table, self._indices)  # the maker may have died before
+            await ensure_indices(table, self.indices)  # the maker may have died before
             await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
             self._tidied = int(await table.version())
         if thorough and self._store.processes:
@@ -202,7 +211,8 @@ class LogTable:
         if copy := await self._store.rescue.fall_back(self._name):
             self.table = await self._open_in(copy)
 
-    async def _opened(self) -> lancedb.AsyncTable | None:
+    async def opened(self) -> lancedb.AsyncTable | None:
+        """Return the table; None before the first append."""
         if self.table is None:
             copy = self._store.rescue.copy_of(self._name)
             self.table = await self._open_in(copy or self._store.database)
@@ -247,7 +257,7 @@ class LogTable:
                 table = await self._store.database.create_table(
                     self._name, schema=self._columns, exist_ok=True
                 )
-                await ensure_indices(table, self._indices)
+                await ensure_indices(table, self.indices)
         self.table = table
         return table
 

@@ -41,6 +41,12 @@ _RQ_STEP = 8
 _DIGITS = 18
 
 
+def vector_index(space: Space) -> IvfRq | IvfFlat:
+    """Return the configuration of the index over the vectors of a space."""
+    small = space.dimension % _RQ_STEP == 0
+    return IvfRq(distance_type="cosine") if small else IvfFlat(distance_type="cosine")
+
+
 class Maintenance:
     """Compacts the table, updates its indices and removes old files, every so many commits."""
 
@@ -158,9 +164,7 @@ class Maintenance:
         with store_errors("index", self._store.location):
             rows = await table.count_rows(f"{RECORD} = {quote(space.embedder)}")
             if rows >= max(_INDEX_FROM, _OUTGROWN * await self._indexed(space, record)):
-                small = space.dimension % _RQ_STEP == 0
-                kind = IvfRq(distance_type="cosine") if small else IvfFlat(distance_type="cosine")
-                await table.create_index(space.column, config=kind)
+                await table.create_index(space.column, config=vector_index(space))
                 self._record(record, rows)
 
     async def _indexed(self, space: Space, record: str) -> int:

@@ -20,7 +20,20 @@ from mem_mcp.cli.transfer import import_memories
 Run = Callable[..., Result]
 COMMANDS = [
     *("serve", "demo", "remember", "recall", "outcome", "lessons", "feedback", "why", "list"),
-    *("get", "forget", "import", "export", "stats", "maintain", "doctor", "config", "evaluate"),
+    *(
+        "get",
+        "forget",
+        "erase-user",
+        "import",
+        "export",
+        "backup",
+        "restore",
+        "stats",
+        "maintain",
+        "doctor",
+        "config",
+        "evaluate",
+    ),
 ]
 HEAVY = ("lancedb", "numpy", "onnxruntime", "litellm", "mcp", "mem_mcp.memory")
 
@@ -611,3 +624,41 @@ def test_ctrl_c_ends_an_import_that_waits_for_its_lines(monkeypatch: pytest.Monk
             import_memories("-")
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_backup_restores_the_store_by_the_command_line(
+    ok: Callable[..., Any],
+    run: Run,
+    refused: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    ok("remember", "Ada likes tea")
+    made = ok("backup", tmp_path / "สำรอง")
+    assert made["tables"]["memories"]
+    assert "not an empty folder" in refused("backup", tmp_path / "สำรอง")
+    assert "s3://bucket/x is an address" in refused("backup", "s3://bucket/x")
+    assert "no folder with a backup" in refused("restore", tmp_path / "nothing")
+    assert "would be lost" in refused("restore", tmp_path / "สำรอง")
+    monkeypatch.setenv("MEM_MCP_DATA_DIR", str(tmp_path / "again"))
+    assert ok("restore", tmp_path / "สำรอง")["files"] == made["files"]
+    assert [one["text"] for one in ok("list")["memories"]] == ["Ada likes tea"]
+    replaced = run("restore", tmp_path / "สำรอง", "--replace")
+    assert "checked and copied" in replaced.stdout
+    monkeypatch.setenv("MEM_MCP_STORAGE_URI", "s3://bucket/x")
+    assert "is not on this machine" in refused("backup", tmp_path / "new")
+
+
+def test_a_user_is_erased_by_the_command_line_with_a_receipt(
+    ok: Callable[..., Any], run: Run, refused: Callable[..., str], tmp_path: Path, data_dir: Path
+):
+    ok("remember", "Ann lives in Oslo", "--user", "ann-7")
+    assert "would be erased of ann-7" in run("erase-user", "ann-7", "--dry-run").stdout
+    done = run("erase-user", "ann-7", "--receipt", tmp_path / "receipt.json")
+    assert "1 memory (fact 1), 1 version" in done.stdout
+    assert "nothing of it is left on the disk" in done.stdout
+    receipt = json.loads((tmp_path / "receipt.json").read_text())
+    assert (receipt["user_id"], receipt["memories"]) == ("ann-7", {"fact": 1})
+    assert not [p for p in data_dir.rglob("*") if p.is_file() and b"ann-7" in p.read_bytes()]
+    assert ok("erase-user", "ann-7")["versions"] == 0
+    assert "shared by all users" in refused("erase-user", "global")
