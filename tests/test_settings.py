@@ -166,6 +166,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "auth.resource_url": "https://memory.example.com/mcp",
         "http.forwarded_allow_ips": "10.0.0.7",
         "limits.body_bytes": "7777",
+        "secrets": "refuse",
     }
     fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens"}
     assert others.keys() | fixed == setting_names().keys()
