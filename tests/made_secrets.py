@@ -123,6 +123,16 @@ UNSEEN = [
     ("artifactory {}", "AKCp{w69}"),
     ("Replicate: {}", "r8_{w37}"),
     ("x-api-key: {}", "{w40}7"),
+    ("PREFECT_API_KEY={}", "pnu_{w36}"),
+    ("oc login --token={}", "sha256~{x43}"),
+    ("octo --apiKey {}", "API-{u26}"),
+    ("maxmind {}", "{w6}_{w29}_mmk"),
+    ("readme {}", "rdme_{l70}"),
+    ("pscale {}", "pscale_tkn_{x43}"),
+    (
+        "https://acme.webhook.office.com/webhookb2/{}",
+        "{h8}-{h4}-{h4}-{h4}-{h12}@{h8}-{h4}-{h4}-{h4}-{h12}/IncomingWebhook/{h32}/{h8}-{h4}-{h4}-{h4}-{h12}",
+    ),
 ]
 """Those that were written before, and first looked at after."""
 _LINE = "{b64}\n"

@@ -55,8 +55,8 @@ def remembered(result: RememberResult) -> str:
         lines.append(f"and {more} more")
     if near:
         lines.append(
-            "(similar: where the new text replaces one, call update_memory with its id and "
-            "valid_until, so that the old one ends)"
+            f"(similar: {_RECALLED}; where the new text replaces one, call update_memory with its "
+            "id and valid_until, so that the old one ends)"
         )
     return _with_notes(lines, result.degraded)
 
