@@ -26,7 +26,9 @@ _UNSEEN = (
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
-_INVISIBLE = re.compile(f"[{_UNSEEN}]")
+# The flags of England, Scotland, Wales and other parts of a country are written with some of these.
+_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+_INVISIBLE = re.compile(f"({_FLAG})|[{_UNSEEN}]")
 _HIDDEN = re.compile(f"[\x7f-\x9f\u2028\u2029{_UNSEEN}]")
 
 
@@ -90,4 +92,4 @@ def _lines(text: str) -> list[str]:
 def _cleaned(line: str) -> str:
     if line.isascii() and line.isprintable():
         return line
-    return _CONTROL.sub("\ufffd", _INVISIBLE.sub("", line))
+    return _CONTROL.sub("\ufffd", _INVISIBLE.sub(r"\1", line))

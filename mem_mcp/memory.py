@@ -53,6 +53,7 @@ from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
+from mem_mcp.intake.requests import Secrets, take_in
 from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
     erase_user,
@@ -84,6 +85,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Purged = TypeVar("Purged", Erased, ForgetResult)
 Noted = TypeVar("Noted", RecallResult, LessonsResult, GraphResult)
+Asked = TypeVar("Asked", Recall, RecallLessons)
 
 
 class AsyncMemory:
@@ -199,7 +201,8 @@ class AsyncMemory:
         and with how many there are. It may be async. What it raises ends the call, and what was
         read until then stays.
         """
-        return await self._written(remember.remember(self._runtime, request))
+        request, notes = take_in(request, self._secrets)
+        return await self._written(remember.remember(self._runtime, request), notes)
 
     async def remember_many(self, items: Sequence[Mapping[str, Any]]) -> RememberResult:
         """Store up to 1,000 memories with one embedding batch and one commit.
@@ -208,30 +211,34 @@ class AsyncMemory:
             items: arguments of `remember` each; `similar` is not looked for, and
                 idempotency_key is refused.
         """
-        requests = []
+        requests, notes = [], []
         for index, item in enumerate(items):
             try:
-                request = read(Remember, item, self.zone)
+                request, found = take_in(read(Remember, item, self.zone), self._secrets)
                 self.admit(request)
                 requests.append(request)
+                notes += [f"items[{index}]: {note}" for note in found]
             except InvalidInput as error:
                 raise InvalidInput(f"items[{index}]", str(error)) from error
-        return await self._written(remember.remember_many(self._runtime, requests))
+        return await self._written(remember.remember_many(self._runtime, requests), notes)
 
     @takes(Recall)
     async def recall(self, request: Recall) -> RecallResult:
         """Find the memories that a question is about, best first."""
-        return self._noted(await recall.recall(self._runtime, request))
+        request, notes = self._asked(request)
+        return self._noted(await recall.recall(self._runtime, request), notes)
 
     @takes(RecordOutcome)
     async def record_outcome(self, request: RecordOutcome) -> OutcomeResult:
         """Record how a task went, and credit or debit the memories that it used."""
-        return await self._written(record_outcome.record_outcome(self._runtime, request))
+        request, notes = take_in(request, self._secrets)
+        return await self._written(record_outcome.record_outcome(self._runtime, request), notes)
 
     @takes(RecallLessons)
     async def recall_lessons(self, request: RecallLessons) -> LessonsResult:
         """Find what earlier tasks teach for one like them; each list is best first."""
-        return self._noted(await recall_lessons.recall_lessons(self._runtime, request))
+        request, notes = self._asked(request)
+        return self._noted(await recall_lessons.recall_lessons(self._runtime, request), notes)
 
     @takes(GiveFeedback)
     async def give_feedback(self, request: GiveFeedback) -> FeedbackResult:
@@ -239,12 +246,14 @@ class AsyncMemory:
 
         VERY_NEGATIVE by the memory's owner also hides it from recall, until it is taken back.
         """
-        return await self._written(give_feedback.give_feedback(self._runtime, request))
+        request, notes = take_in(request, self._secrets)
+        return await self._written(give_feedback.give_feedback(self._runtime, request), notes)
 
     @takes(UpdateMemory)
     async def update_memory(self, request: UpdateMemory) -> UpdateResult:
         """Change a memory; earlier versions stay. What is absent or None stays as it is."""
-        return await self._written(update_memory.update_memory(self._runtime, request))
+        request, notes = take_in(request, self._secrets)
+        return await self._written(update_memory.update_memory(self._runtime, request), notes)
 
     @takes(Forget)
     async def forget(self, request: Forget) -> ForgetResult:
@@ -403,10 +412,17 @@ class AsyncMemory:
         """The time zone of times that callers give without one."""
         return self._runtime.zone
 
-    def _noted(self, answer: Noted) -> Noted:
-        """Say in an answer what is damaged."""
-        if notes := self.damage:
-            answer.degraded[:0] = notes
+    @property
+    def _secrets(self) -> Secrets:
+        return self._runtime.settings.secrets
+
+    def _asked(self, request: Asked) -> tuple[Asked, list[str]]:
+        """Take in a question: where it is logged, secrets are not, and none is refused for one."""
+        return take_in(request, "off" if self._secrets == "off" else "mask")
+
+    def _noted(self, answer: Noted, notes: Sequence[str] = ()) -> Noted:
+        """Say in an answer what is damaged, and what was taken out of the question."""
+        answer.degraded[:0] = [*self.damage, *notes]
         return answer
 
     async def examine(self) -> list[str]:
@@ -422,11 +438,11 @@ class AsyncMemory:
         """What is damaged of the store, and what mends it; a sentence for each table."""
         return [*self._runtime.store.rescue.notes]
 
-    async def _written(self, work: Awaitable[T]) -> T:
+    async def _written(self, work: Awaitable[T], taken: Sequence[str] = ()) -> T:
         with fallback_notes() as notes:
             result = await work
-        if notes and isinstance(degraded := getattr(result, "degraded", None), list):
-            degraded.extend(notes)
+        if (taken or notes) and isinstance(degraded := getattr(result, "degraded", None), list):
+            degraded[:] = [*taken, *degraded, *notes]
         self._upkeep.after_write()
         self._background.wake()
         return result

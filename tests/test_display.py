@@ -107,3 +107,10 @@ def test_each_id_is_shown_by_a_beginning_that_no_other_one_has(ids: list[str]):
 def test_an_id_that_was_not_made_here_is_shown_whole_and_on_one_line():
     assert short_ids(["urn:memory:12345"]) == {"urn:memory:12345": "urn:memory:12345"}
     assert short_ids(["x\nrecall_id: y"]) == {"x\nrecall_id: y": "x recall_id: y"}
+
+
+def test_the_flag_of_a_part_of_a_country_is_shown_and_hidden_letters_are_not():
+    letters = "".join(chr(0xE0000 + ord(letter)) for letter in "gbeng")
+    england = f"\U0001f3f4{letters}\U000e007f"
+    assert fenced(f"{england} plays{letters}") == f"{england} plays"
+    assert one_line(f"{england}{letters}") == england

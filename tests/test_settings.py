@@ -171,6 +171,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "limits.memories_per_user": "7",
         "limits.bytes_per_user": "7",
         "limits.seconds_per_call": "777.5",
+        "secrets": "refuse",
     }
     fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens", "http.hosts"}
     assert others.keys() | fixed == setting_names().keys()

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Kind = Literal["fact", "message", "procedure", "outcome", "lesson"]
 Event = Literal["ADD", "UPDATE", "DELETE", "NONE"]
@@ -253,6 +259,7 @@ class FeedbackResult(Model):
 
     results: list[FeedbackGiven]
     errors: list[FeedbackRefused] = []
+    degraded: list[str] = []
 
 
 class UpdateResult(Model):
@@ -261,6 +268,7 @@ class UpdateResult(Model):
     memory_id: str
     event: Event
     version: int
+    degraded: list[str] = []
 
 
 class ForgetResult(Model):
@@ -428,3 +436,10 @@ class ImportResult(Model):
     imported: int
     duplicates: int
     errors: list[LineError] = []
+    degraded: list[str] = []
+    """What was taken out of lines; a JSON of it is without, where there is nothing."""
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = serialise(self)
+        return {name: value for name, value in fields.items() if name != "degraded" or value}

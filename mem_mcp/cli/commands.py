@@ -236,6 +236,7 @@ async def _give_feedback(memory: mem_mcp.AsyncMemory, values: Values) -> Feedbac
     return FeedbackResult(
         results=[one for part in parts for one in part.results],
         errors=[*refused, *(one for part in parts for one in part.errors)],
+        degraded=[note for part in parts for note in part.degraded],
     )
 
 

@@ -287,6 +287,8 @@ class Settings(BaseSettings):
     """IANA name of the zone of times without one, and of dates shown. Empty: the machine's."""
     log_level: LogLevel = "WARNING"
     """Least severe level that is written to stderr."""
+    secrets: Literal["mask", "refuse", "off"] = "mask"
+    """Keys and tokens of known forms in what is stored: mask them, refuse the call, or off."""
     store: StoreSettings = StoreSettings()
     remember: RememberSettings = RememberSettings()
     recall: RecallSettings = RecallSettings()

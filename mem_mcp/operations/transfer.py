@@ -14,6 +14,7 @@ from mem_mcp.api import checks
 from mem_mcp.api.models import ImportResult, LineError, Memory, Scope
 from mem_mcp.api.transfer import FEEDBACK, FORMAT, TRACE, VERSION
 from mem_mcp.errors import InvalidInput
+from mem_mcp.intake.requests import take_in_fields
 from mem_mcp.logs.feedback import Rating
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.operations.remember import store_memories
@@ -28,6 +29,8 @@ from mem_mcp.writing.transferred import line_fields
 BATCH = 512
 _BATCH_BYTES = 100_000_000
 """Of lines that are stored together; Arrow takes 2 GB of a column at once."""
+
+_MOST_NOTES = 20
 
 # Made anew by the store that imports.
 _DERIVED = frozenset(
@@ -56,12 +59,14 @@ async def import_lines(
         progress: called with the number of lines that were read since its last call.
     """
     work: _PlainLines | _WholeLines = _PlainLines(runtime, user_id, progress)
+    notes: list[str] = []
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix(BOM_UTF8)
         if not text.strip():
             continue
         try:
-            fields = _object(text)
+            fields, taken = take_in_fields(_object(text), runtime.settings.secrets)
+            notes += [f"line {number}: {note}" for note in taken]
             if fields.get("format") == FORMAT:
                 _check_header(fields)
                 # Files may be joined: what the next one repeats is known when it is read.
@@ -75,7 +80,14 @@ async def import_lines(
                 break
     await work.end()
     work.errors.sort(key=lambda error: error.line)
-    return ImportResult(imported=work.imported, duplicates=work.duplicates, errors=work.errors)
+    if (more := len(notes) - _MOST_NOTES) > 0:
+        notes[_MOST_NOTES:] = [f"and {more:,} more such notes"]
+    return ImportResult(
+        imported=work.imported,
+        duplicates=work.duplicates,
+        errors=work.errors,
+        degraded=notes,
+    )
 
 
 class _NewerVersion(InvalidInput):

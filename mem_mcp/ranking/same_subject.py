@@ -40,7 +40,7 @@ fewer meet by chance."""
 _WHOSE = {
     "i", "my", "me", "ich", "mein", "meine", "meinen", "meiner", "mich", "mir", "yo", "mi", "mis",
     "je", "j", "mon", "ma", "mes", "moi", "eu", "meu", "minha", "io", "mio", "mia", "ik", "mijn",
-    "jag", "min", "mitt", "ben", "benim", "ja", "mój", "moja", "moje", "я", "мой", "моя", "мое",  # noqa: RUF001
+    "jag", "min", "mitt", "ben", "benim", "ja", "mój", "moja", "moje", "я", "мой", "моя", "мое",
     "моё", "меня", "мне", "мои", "我", "私", "僕", "俺", "ผ", "ฉ", "हम", "मैं", "मेरा", "मेरी", "मेरे",
     "मुझे", "أنا", "tôi",
 }  # fmt: skip

@@ -55,8 +55,8 @@ def remembered(result: RememberResult) -> str:
         lines.append(f"and {more} more")
     if near:
         lines.append(
-            "(similar: where the new text replaces one, call update_memory with its id and "
-            "valid_until, so that the old one ends)"
+            f"(similar: {_RECALLED}; where the new text replaces one, call update_memory with its "
+            "id and valid_until, so that the old one ends)"
         )
     return _with_notes(lines, result.degraded)
 
@@ -105,12 +105,13 @@ def rated(result: FeedbackResult) -> str:
     ]
     if more := len(result.results) + len(result.errors) - len(given) - len(refusals):
         lines.append(f"and {more} more")
-    return "\n".join(lines)
+    return _with_notes(lines, result.degraded)
 
 
 def updated(result: UpdateResult) -> str:
     """Say which version a memory has now."""
-    return f"{result.event} {_short(result.memory_id)}, now version {result.version}"
+    line = f"{result.event} {_short(result.memory_id)}, now version {result.version}"
+    return _with_notes([line], result.degraded)
 
 
 def forgotten(result: ForgetResult) -> str:

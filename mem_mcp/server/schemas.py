@@ -97,6 +97,8 @@ class _Lean(_Whole):
             fields["kind"]["default"] = KIND
         for name in {"cut", "legend", "marks", "scores"} & fields.keys():  # clear from the data
             fields[name] = {"type": "object"}
+        if "degraded" in fields:  # sentences
+            fields["degraded"] = {"type": "array"}
         if schema["cls"] is ToolStats:  # it has every field, which need not be said twice
             del made["required"]
         if "required" in made:
