@@ -187,7 +187,7 @@ def _has_all_names(asked: Wording, older: Wording, newer: Wording) -> bool:
 
 def _whose(asked: Wording, older: Wording) -> frozenset[str]:
     """Return the words of a question, and of what answers it, for whose it is."""
-    return _WHOSE & asked.all_words & older.all_words
+    return asked.all_words & older.all_words & _WHOSE
 
 
 def _says_otherwise(
