@@ -152,11 +152,13 @@ async def in_thread(work: Callable[[Progress], T], progress: Progress) -> T:
 
     task = asyncio.create_task(asyncio.to_thread(work, advance))
     try:
-        return await asyncio.shield(task)
+        await asyncio.wait([task])
     except asyncio.CancelledError:
         stopped.set()
         await asyncio.wait([task])
+        task.exception()  # marks it as retrieved
         raise
+    return task.result()
 
 
 def read_contents(source: Path) -> Contents:
