@@ -299,14 +299,14 @@ CACHED_CHARACTERS_MAX = 20_000_000
 WORD_CHARACTERS_MAX = 64
 """Characters of a word that count: a longer one is data, not language."""
 
-PASSAGE_BYTES = 600
-"""Size of a passage of a long text in UTF-8: about 150 tokens, or six sentences.
+PASSAGE_SIZE = 600
+"""Letters of a passage of a long text: about 150 tokens, or six sentences.
 
 300 to 1,000 equal on LoCoMo with turns joined to 300 to 800 words.
 """
 
-WHOLE_BYTES_MAX = 900
-"""Size up to which a text is one passage."""
+WHOLE_SIZE_MAX = 900
+"""Letters up to which a text is one passage."""
 
 PASSAGES_MAX = 64
 """Passages of a text: bounds the cost of a very long one, whose passages are longer."""

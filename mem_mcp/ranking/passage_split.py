@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from mem_mcp.ranking.constants import (
-    PASSAGE_BYTES,
+    PASSAGE_SIZE,
     PASSAGES_MAX,
-    WHOLE_BYTES_MAX,
+    WHOLE_SIZE_MAX,
     WORD_CHARACTERS_MAX,
 )
 
@@ -17,6 +17,7 @@ _END = re.compile(
     r"(?:[.!?…][\"'”’)\]]*+(?=\s)|[。！？।॥؟۔።]++[」』”’）]*+|\n)\s*+"  # noqa: RUF001 - of other scripts
 )
 _WORD = re.compile(r"\S+\s*|\s+")
+_SIGN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
 _SHARE = 2
 """A sentence longer than one in so many parts of a passage is cut between words."""
 
@@ -27,17 +28,17 @@ def passages(text: str) -> tuple[slice, ...]:
     They begin and end with sentences, or with words where a sentence is long. A short text is one
     passage; a very long one has `PASSAGES_MAX`, which are the longer.
     """
-    return _cut(text) if _bytes(text) > WHOLE_BYTES_MAX else (slice(0, len(text)),)
+    return _cut(text) if _size(text) > WHOLE_SIZE_MAX else (slice(0, len(text)),)
 
 
 @lru_cache(maxsize=1_000)
 def _cut(text: str) -> tuple[slice, ...]:
-    size = _bytes(text)
-    number = min(round(size / PASSAGE_BYTES), PASSAGES_MAX)
+    size = _size(text)
+    number = min(round(size / PASSAGE_SIZE), PASSAGES_MAX)
     most = size / number
     cuts, done, current = [0], 0, 0
     for start, end in _units(text, most / _SHARE):
-        length = _bytes(text[start:end])
+        length = _size(text[start:end])
         place = min(int((done + length / 2) / most), number - 1)
         if place > current and start > 0:
             cuts.append(start)
@@ -49,7 +50,7 @@ def _cut(text: str) -> tuple[slice, ...]:
 def _units(text: str, most: float) -> Iterator[tuple[int, int]]:
     """Yield the start and end of what is never cut: sentences, words, and parts of long words."""
     for start, end in _spans(_sentence_ends(text), len(text)):
-        if _bytes(text[start:end]) <= most:
+        if _size(text[start:end]) <= most:
             yield start, end
             continue
         for word in _WORD.finditer(text, start, end):
@@ -78,6 +79,6 @@ def _word_ends(text: str, start: int, end: int) -> Iterator[int]:
             yield place
 
 
-def _bytes(text: str) -> int:
-    """Return the size in UTF-8, which says better than characters how much a text says."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+def _size(text: str) -> int:
+    """Return how much a text says, in letters: a sign of Chinese, Japanese or Korean is three."""
+    return len(text) if text.isascii() else len(text) + 2 * len(_SIGN.findall(text))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem_mcp.ranking.constants import PASSAGE_BYTES, PASSAGES_MAX, WHOLE_BYTES_MAX
+from mem_mcp.ranking.constants import PASSAGE_SIZE, PASSAGES_MAX, WHOLE_SIZE_MAX
 from mem_mcp.ranking.passage_split import passages
 
 FILLER = "The meeting went on about the roof, the boiler and the tea. Nobody was in a hurry. "
@@ -19,7 +19,7 @@ def test_passages_together_are_the_text(text: str) -> None:
     assert "".join(parts(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", " ", "Miso is a cat.", "x" * WHOLE_BYTES_MAX])
+@pytest.mark.parametrize("text", ["", " ", "Miso is a cat.", "x" * WHOLE_SIZE_MAX])
 def test_a_short_text_is_one_passage(text: str) -> None:
     assert parts(text) == [text]
 
@@ -31,7 +31,7 @@ def test_passages_begin_with_a_sentence() -> None:
 
 def test_passages_are_of_about_the_same_size() -> None:
     sizes = [len(part) for part in parts(FILLER * 40)]
-    assert PASSAGE_BYTES / 2 < min(sizes) <= max(sizes) < PASSAGE_BYTES * 2
+    assert PASSAGE_SIZE / 2 < min(sizes) <= max(sizes) < PASSAGE_SIZE * 2
 
 
 @pytest.mark.parametrize(
