@@ -10,7 +10,7 @@ from mem_mcp.extraction.quotes import comparable, words
 from mem_mcp.extraction.subject_match import shared
 
 _ANSWER = re.compile(
-    r"^\W*(?:no|nope|nein|non|não|нет|لا)(?:[.,!:;،]+\s*|\W*$)|^ไม่ใช่\s|^不[是对]?[,、]"
+    r"^\W*(?:no|nope|nein|non|não|нет|لا|नहीं)(?:[.,!:;،]+\s*|\W*$)|^ไม่ใช่\s|^不[是对]?[,、]"
 )
 """A "no" that answers what was said before."""
 _SOFTLY = re.compile(

@@ -159,9 +159,9 @@ def least_share(asked: Wording, older: Wording, newer: Wording) -> float | None:
         return _SURE if about and is_sure else _PERHAPS
     if not _whose(asked, older) <= newer.all_words:
         return None
-    if not missing <= asked.verbs or not _says_otherwise(asked, older, newer, differences):
+    if missing or not _says_otherwise(asked, older, newer, differences):
         return None
-    return _PROBABLY if missing else _SURE
+    return _SURE
 
 
 def _is_in(word: str, others: frozenset[str]) -> bool:

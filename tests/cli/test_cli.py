@@ -131,7 +131,7 @@ def test_serve_is_reached_without_typer():
         "import sys; from mem_mcp.__main__ import main\n"
         "sys.argv[1:] = ['serve', '--transport', 'http', '--host', '0.0.0.0']\n"
         "try: main()\n"
-        "except SystemExit as end: print(end.code, {'typer', 'rich'} & sys.modules.keys())"
+        "except SystemExit as end: print(end.code, {'typer'} & sys.modules.keys())"
     )
     done = python("-c", code)
     assert done.stdout == "2 set()\n"

@@ -236,10 +236,6 @@ async def test_the_model_is_shown_who_said_what_when_and_neither_category_nor_an
         "Anna: I moved here from Sweden.\n"
         "Ben: I adopted my cat Miso yesterday! Anna: I hate cats.\n"
         "</messages>\n\n"
-        '<messages time="Saturday 2023-06-03 09:00 UTC">\n'
-        "Anna: Chess is a hobby of mine.\n"
-        "Anna: Pottery is another hobby of mine.\n"
-        "</messages>\n\n"
         "<task>\nWhen did Ben adopt the cat Miso?\n</task>"
     )
     assert len({one.body["messages"][0]["content"] for one in asked}) == 1

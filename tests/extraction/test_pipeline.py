@@ -260,7 +260,7 @@ async def test_a_long_conversation_is_read_in_parts_and_a_bad_part_loses_no_othe
     memory: AsyncMemory, server: LLMServer
 ):
     filler = "We talked about the weather, which was neither good nor bad that day. " * 60
-    talk = [{"role": "user", "content": f"{filler} Item {number}."} for number in range(12)]
+    talk = [{"role": "user", "content": f"Item {number}. {filler}"} for number in range(12)]
 
     def answer(request: Request) -> Any:
         new = request.text.rpartition("<messages>")[2]

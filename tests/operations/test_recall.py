@@ -527,7 +527,8 @@ async def test_every_odd_question_is_answered(tmp_path: Path, whole: int):
         for name, question in ODD.items():
             found = await memory.recall(question, explain=True)
             assert found.memories, name
-            assert found.degraded == [], name
+            notes = ["query: 7 hidden or control characters were taken out"]
+            assert found.degraded == (notes if name == "control characters" else []), name
             assert all(0 <= one.score <= 1 for one in found.memories), name
         assert texts(await memory.recall(ODD["chinese"]))[0] == "数据库在服务器上"
         assert texts(await memory.recall(ODD["arabic"]))[0] == "قاعدة البيانات هنا"

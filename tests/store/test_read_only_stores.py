@@ -25,7 +25,7 @@ from mem_mcp.embedding import BundledEmbedder
 
 async def visit(folder):
     async with AsyncMemory.open(Settings(data_dir=folder)) as m:
-        found = await m.recall("Where does server a run?")
+        found = await m.recall("Where does server a run?", min_score=0)
         (one,) = [x for x in found.memories if "Oslo" in x.text]
         await m.recall_lessons("Move a server")
         listed = await m.list_memories()
