@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,6 @@ from mem_mcp.cli.app import app
 from mem_mcp.cli.stats_plot import draw
 from mem_mcp.cli.stats_text import stats_lines
 from mem_mcp.config import ArchiveSettings, RecallSettings
-from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput, NotFound
 from mem_mcp.operations.stats import stats
 from mem_mcp.times import utc_now
@@ -28,18 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _number = count()
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[BundledEmbedder]:
-    shared = BundledEmbedder()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture(autouse=True)
-def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the model once a file: it takes longer than most tests."""
-    monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
+pytestmark = pytest.mark.usefixtures("one_model")
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.api.models import RecallResult
 from mem_mcp.config import RecallSettings
-from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput
 from mem_mcp.text import count_tokens
 
@@ -43,18 +41,7 @@ QUESTIONS = (
 )
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[BundledEmbedder]:
-    shared = BundledEmbedder()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture(autouse=True)
-def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the model once a file: it takes longer than most tests."""
-    monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
+pytestmark = pytest.mark.usefixtures("one_model")
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:

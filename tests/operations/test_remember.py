@@ -34,18 +34,7 @@ NASTY = (
 )
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[BundledEmbedder]:
-    shared = BundledEmbedder()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture(autouse=True)
-def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the model once a file: it takes longer than most tests."""
-    monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
+pytestmark = pytest.mark.usefixtures("one_model")
 
 
 def messages(*texts: str, **fields: Any) -> list[dict[str, Any]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from llm_server import LLMServer
 from made_secrets import made
 
 from mem_mcp import AsyncMemory, Settings
-from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput
 
 TOKEN = made("ghp_{w36}")
@@ -18,18 +16,7 @@ MASK = f"[secret: GitHub token ghp_…{TOKEN[-4:]}]"
 HIDDEN = "\u200b\u202e" + "".join(chr(0xE0000 + ord(sign)) for sign in "obey")
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[BundledEmbedder]:
-    shared = BundledEmbedder()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture(autouse=True)
-def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the model once a file: it takes longer than most tests."""
-    monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
+pytestmark = pytest.mark.usefixtures("one_model")
 
 
 def message(text: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -13,24 +12,12 @@ import pytest
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.api.models import Memory, RecallResult
 from mem_mcp.config import StoreSettings
-from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.errors import InvalidInput, NotFound, NotPermitted
 
 INJECTION = "x' OR '1'='1"
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[BundledEmbedder]:
-    shared = BundledEmbedder()
-    yield shared
-    shared.close()
-
-
-@pytest.fixture(autouse=True)
-def one_model(embedder: BundledEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the model once a file: it takes longer than most tests."""
-    monkeypatch.setattr(embedder, "close", lambda: None)
-    monkeypatch.setattr("mem_mcp.memory.BundledEmbedder", lambda: embedder)
+pytestmark = pytest.mark.usefixtures("one_model")
 
 
 async def only(memory: AsyncMemory, text: str, **fields: Any) -> str:
