@@ -12,6 +12,7 @@ from mem_mcp.embedding import Role
 from mem_mcp.errors import LLMError
 from mem_mcp.ranking import (
     Candidates,
+    FeedbackSignals,
     Query,
     Ranking,
     named_first,
@@ -21,6 +22,7 @@ from mem_mcp.ranking import (
     same_polarity_first,
     spread,
 )
+from mem_mcp.ranking.arrays import Booleans
 from mem_mcp.retrieval.candidate_rows import CandidateTable
 from mem_mcp.retrieval.candidate_search import find_candidates
 from mem_mcp.retrieval.feedback_signals import FeedbackHistory
@@ -101,10 +103,8 @@ async def search(
                 of_their_kind=role == "passage",
             )
             signals = history.signals(candidates)
-            ranking = await asyncio.to_thread(rank, embedded, candidates, signals)
-            ranking = newer_first(query, candidates, ranking, table.current(now), signals)
-            ranking = same_polarity_first(query, candidates, ranking, signals)
-            ranking = spread(query, candidates, ranking)
+            is_current = table.current(now)
+            ranking = await asyncio.to_thread(_ranked, embedded, candidates, is_current, signals)
     if runtime.reranker is not None and len(candidates):
         relevance, notes = await _relevance(runtime, runtime.reranker, query, candidates, ranking)
         degraded = [*degraded, *notes]
@@ -122,6 +122,16 @@ def with_relevance(
     """
     rows = {candidates.row_of[one]: relevance[one] for one in relevance if one in candidates.row_of}
     return reranked(ranking, [*rows], [*rows.values()]) if rows else ranking
+
+
+def _ranked(
+    query: Query, candidates: Candidates, is_current: Booleans, signals: FeedbackSignals
+) -> Ranking:
+    """Rank candidates, then order those whose scores alone do not tell them apart."""
+    ranking = rank(query, candidates, signals)
+    ranking = newer_first(query.text, candidates, ranking, is_current, signals)
+    ranking = same_polarity_first(query.text, candidates, ranking, signals)
+    return spread(query.text, candidates, ranking)
 
 
 async def _relevance(
