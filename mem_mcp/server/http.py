@@ -11,6 +11,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
+from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError
 from mem_mcp.server.gate import TokenGate, Verifier, login_routes
 from mem_mcp.server.lazy_memory import LazyMemory
@@ -27,8 +28,7 @@ def http_app(
     transport: str,
     host: str,
     address: str,
-    *,
-    insecure: bool = False,
+    verifier: Verifier,
 ) -> ASGIApp:
     """Return the whole application that is served.
 
@@ -38,15 +38,10 @@ def http_app(
         transport: http or sse.
         host: where it listens.
         address: of its MCP endpoint.
-        insecure: let everybody in on a host that is not the loopback, where no token is asked for.
-
-    Raises:
-        ConfigError: the host is not the loopback, and there are no tokens; or the identity
-            provider's keys cannot be used.
+        verifier: as `verifier_for` returns it for this host.
     """
     settings = lazy.settings
-    verifier, rates = Verifier(settings), Rates(settings.limits)
-    check_host(host, verifier, insecure=insecure)
+    rates = Rates(settings.limits)
     lazy.asks = lambda: verifier.asks
     most = settings.limits.body_bytes
     unnamed = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # NamedOnly does it
@@ -66,14 +61,21 @@ def http_app(
     return NamedOnly(TokenGate(app, verifier, rates, metadata_url), host, names)
 
 
-def check_host(host: str, verifier: Verifier, *, insecure: bool) -> None:
-    """Check that a host which others reach lets in nobody without a token.
+def verifier_for(settings: Settings, host: str, *, insecure: bool = False) -> Verifier:
+    """Return what knows the tokens of a server that listens on a host.
+
+    Args:
+        settings: of the server.
+        host: where it is to listen.
+        insecure: let everybody in on a host that is not the loopback, where no token is asked for.
 
     Raises:
-        ConfigError: it would.
+        ConfigError: the host is not the loopback, and there are no tokens; or the identity
+            provider's keys cannot be used.
     """
+    verifier = Verifier(settings)
     if host in LOOPBACK or verifier.admits_anybody or insecure:
-        return
+        return verifier
     raise ConfigError(
         f"host: {host!r} can be reached by others, and no token is asked for; make one with "
         "mem-mcp token create --user NAME, listen on 127.0.0.1, or let everybody in with "

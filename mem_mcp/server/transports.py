@@ -117,16 +117,15 @@ async def _serve_http(
 ) -> None:
     import uvicorn  # noqa: PLC0415 - not for stdio
 
-    from mem_mcp.server.gate import Verifier  # noqa: PLC0415 - likewise
-    from mem_mcp.server.http import check_host, http_app  # noqa: PLC0415 - likewise
+    from mem_mcp.server.http import http_app, verifier_for  # noqa: PLC0415 - likewise
 
     settings = lazy.settings
-    check_host(host, Verifier(settings), insecure=insecure)  # before a port is taken
+    verifier = verifier_for(settings, host, insecure=insecure)  # before a port is taken
     listening = listen(host, port)
     address = f"{_url(host, listening)}{PATHS[transport]}"
     http = uvicorn.Server(
         uvicorn.Config(
-            http_app(server, lazy, transport, host, address, insecure=insecure),
+            http_app(server, lazy, transport, host, address, verifier),
             forwarded_allow_ips=settings.http.forwarded_allow_ips,
             log_level=settings.log_level.lower(),
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mem_mcp import Settings
 from mem_mcp.server import transports
 from mem_mcp.server.app import build_server
-from mem_mcp.server.http import http_app
+from mem_mcp.server.http import http_app, verifier_for
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.token_file import SCOPES, TokenFile
 
@@ -86,7 +86,8 @@ async def serving(
     lazy = LazyMemory(settings)
     listening = transports.listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}{transports.PATHS[transport]}"
-    app = http_app(build_server(lazy), lazy, transport, host, address, insecure=insecure)
+    verifier = verifier_for(settings, host, insecure=insecure)
+    app = http_app(build_server(lazy), lazy, transport, host, address, verifier)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
