@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -223,7 +223,7 @@ def copy_file(source: Path, target: Path) -> Kept:
     digest, size = hashlib.sha256(), 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as file, target.open("xb") as copy:
-        for chunk in _chunks(file):
+        while chunk := file.read(_CHUNK):
             digest.update(chunk)
             copy.write(chunk)
             size += len(chunk)
@@ -231,24 +231,18 @@ def copy_file(source: Path, target: Path) -> Kept:
 
 
 def _wrong(source: Path, name: str, kept: Kept) -> str:
-    path, digest, size = source / name, hashlib.sha256(), 0
+    path = source / name
     try:
         with path.open("rb") as file:
-            for chunk in _chunks(file):
-                digest.update(chunk)
-                size += len(chunk)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
     except FileNotFoundError:
         return f"{str(path)!r} is missing"
     except OSError as error:
         return f"{str(path)!r} cannot be read ({error.strerror})"
     if size != kept.size:
         return f"{str(path)!r} has {size:,} bytes of {kept.size:,}"
-    return "" if digest.hexdigest() == kept.sha256 else f"{str(path)!r} was changed"
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
+    return "" if digest == kept.sha256 else f"{str(path)!r} was changed"
 
 
 def _is_of_a_table(name: str) -> bool:
