@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from mem_mcp.denial import denies
 from mem_mcp.ranking.candidates import Candidates, Ranking
 from mem_mcp.ranking.feedback_boost import FeedbackSignals
 from mem_mcp.ranking.reordering import is_statement, marks_of, put_before
 from mem_mcp.ranking.same_subject import Wording
-from mem_mcp.ranking.text_analysis import terms
 
 _COMPARED = 12
 """Best statements that are held against one another."""
@@ -53,7 +51,7 @@ def same_polarity_first(
     if len({one.denies for one in said.values()}) < len((False, True)):
         return ranking
     asked = Wording.of(question, language)
-    wanted = denies(question, terms(question).language or language)
+    wanted = asked.denies
     if not (wanted or _ASKS_WHICH.search(question)):
         return ranking
     before: dict[int, list[int]] = {}

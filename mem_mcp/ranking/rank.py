@@ -197,14 +197,18 @@ def _time_parts(
     """
     parts: Parts = {}
     zone, best = query.zone, max(float(content.max()), 0.0)
-    read = _best_first(content, candidates.newest_first)[:PERIOD_READ]
+
+    def best_rows() -> Integers:
+        return _best_first(content, candidates.newest_first)[:PERIOD_READ]
+
     if asks_for_time(query.text):
         parts["time"] = TIME_BOOST * content * mentions_time(candidates.terms)
     elif asks_elsewhere(query.text):
-        named = names_time(candidates.texts, candidates.occurred_at, read, zone)
+        named = names_time(candidates.texts, candidates.occurred_at, best_rows(), zone)
         parts["time"] = TIME_BOOST * content * named
     if periods:
-        fits = fits_periods(periods, candidates.occurred_at, candidates.texts, read, zone)
+        times, texts = candidates.occurred_at, candidates.texts
+        fits = fits_periods(periods, times, texts, best_rows(), zone)
         share = PERIOD_BOOST if has_words else PERIOD_BOOST_ALONE
         parts["period"] = share * (best if best > EPSILON else 1.0) * fits
     if towards := asked_order(query.text):
