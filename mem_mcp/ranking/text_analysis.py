@@ -15,6 +15,7 @@ from mem_mcp.ranking.arrays import Booleans, Floats, Integers
 from mem_mcp.ranking.constants import CACHED_CHARACTERS_MAX, CACHED_TEXTS_MAX, WORD_CHARACTERS_MAX
 from mem_mcp.ranking.folding import compatible, fold
 from mem_mcp.ranking.language import WORDS_READ, is_stop_word, language_of, stem
+from mem_mcp.ranking.spellings import usual
 
 # Combining marks of Indic, Thai and Arabic scripts are part of a word, but \w excludes them. The
 # strokes that end a sentence in Hindi are none.
@@ -246,10 +247,11 @@ def _ids_of(word: str, language: str, is_part: bool) -> tuple[int, ...]:
     folded = fold(lower)
     if is_stop_word(folded, language):
         return ()
+    stem_id = _stem_id(stem(usual(lower, language), language))
     if is_part:
-        return (_stem_id(stem(lower, language)),)
+        return (stem_id,)
     exact = {folded, *((word,) if _IDENTIFIER.search(word) else ())}
-    return (_stem_id(stem(lower, language)), *map(_exact_id, exact))
+    return (stem_id, *map(_exact_id, exact))
 
 
 def _stem_id(term: str) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from mem_mcp.ranking import ids_in
+from mem_mcp.ranking.spellings import usual
 from mem_mcp.retrieval.access import beginning_with
 from mem_mcp.retrieval.candidate_rows import COLUMNS, CandidateTable
 from mem_mcp.retrieval.entity_search import mentioning, one_hop
@@ -81,7 +82,8 @@ async def _hybrid_search(
         helpful: memory_ids that feedback favours for similar queries.
         at_least: a lower bound on the number of visible rows.
     """
-    words = " ".join(dict.fromkeys(query.split()[:_MOST_WORDS]))
+    asked = query.split()[:_MOST_WORDS]
+    words = " ".join(dict.fromkeys([*asked, *(usual(word.casefold(), "") for word in asked)]))
     legs = [store.matching(words, visible, COLUMNS, limit=limit)]
     if vector is not None and vector.any():  # zeros: the embedder cannot read the query
         legs.append(store.closest(vector, visible, COLUMNS, limit=limit, at_least=at_least))
