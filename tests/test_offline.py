@@ -87,6 +87,7 @@ def test_counting_tokens_asks_no_hub():
     assert library.token_counter(model="ollama_chat/llama3.2", text="Tea is at five") > 0
 
 
+@pytest.mark.slow
 def test_a_model_on_this_machine_is_reached_past_a_dead_proxy(
     server: LLMServer, fresh: dict[str, str], tmp_path: Path
 ):

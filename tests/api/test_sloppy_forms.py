@@ -237,6 +237,7 @@ async def test_every_refusal_is_the_same_sentence_over_mcp_and_in_python(lazy: L
             assert [block.text for block in answer.content] == [str(caught.value)], sent
 
 
+@pytest.mark.slow
 def test_every_form_is_taken_on_the_command_line(settings: Settings, monkeypatch, tmp_path):
     run = _command_line(settings, monkeypatch)
     known = json.loads(run(["remember", "The tea is green", "--json"]).stdout)["results"][0]

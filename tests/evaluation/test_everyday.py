@@ -91,6 +91,7 @@ def test_each_store_is_small_and_never_tells_the_same_twice():
 
 
 @pytest.mark.usefixtures("in_memory")
+@pytest.mark.slow
 async def test_what_is_answered_right_today_stays_right(settings: Settings):
     report = await run_everyday(DATA, "choose", first=2, settings=settings)
     assert not [row for row in report.rows if row.error]

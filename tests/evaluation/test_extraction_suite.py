@@ -114,6 +114,7 @@ async def test_the_recorded_answers_score_exactly_as_they_are_wrong(settings: Se
 
 
 @pytest.mark.usefixtures("in_memory")
+@pytest.mark.slow
 async def test_of_what_a_small_model_heard_nothing_is_lost_and_most_is_right(settings: Settings):
     report = await run_extraction(DATA, SMALL_ANSWERS, settings=settings)
     assert (report.overall.failed, report.overall.lost) == (0, 0)

@@ -36,6 +36,7 @@ def report() -> SpeedReport:
     return measure(Settings(), profile=True)
 
 
+@pytest.mark.slow
 def test_every_measurement_stands_beside_its_floor(report: SpeedReport):
     rows = {row.case: row for row in report.rows}
     assert not [row for row in report.rows if row.error]

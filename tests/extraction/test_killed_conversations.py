@@ -23,8 +23,6 @@ from mem_mcp.extraction import window_reading
 pytestmark = pytest.mark.anyio
 WINDOW = 400
 """Tokens, so that there are many parts."""
-MESSAGES = 300
-TALK = [{"role": "user", "content": f"I keep item {n} in box {n * 7}."} for n in range(MESSAGES)]
 KEEPS = re.compile(r"I keep item (\d+) in box (\d+)\.")
 WORKER = """
 import json, sys
@@ -45,13 +43,19 @@ def settings(folder: Path, server: LLMServer) -> dict[str, Any]:
     return {"data_dir": str(folder), "store": {"durability": "os"}, "llm": llm}
 
 
-def started(given: dict[str, Any]) -> subprocess.Popen[str]:
+def conversation(messages: int) -> list[dict[str, str]]:
+    return [
+        {"role": "user", "content": f"I keep item {n} in box {n * 7}."} for n in range(messages)
+    ]
+
+
+def started(given: dict[str, Any], talk: list[dict[str, str]]) -> subprocess.Popen[str]:
     worker = subprocess.Popen(
         [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert worker.stdin is not None
     assert worker.stdout is not None
-    worker.stdin.write(f"{json.dumps([given, WINDOW, TALK])}\n")
+    worker.stdin.write(f"{json.dumps([given, WINDOW, talk])}\n")
     worker.stdin.flush()
     assert worker.stdout.readline() == "open\n"
     return worker
@@ -94,21 +98,24 @@ def is_told(result: RememberResult, waiting: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    "moments", [pytest.param(2, id="some"), pytest.param(40, id="many", marks=pytest.mark.full)]
+    ("moments", "messages"),
+    [pytest.param(2, 80, id="some"), pytest.param(40, 300, id="many", marks=pytest.mark.full)],
 )
+@pytest.mark.slow
 async def test_whenever_it_is_killed_the_same_call_goes_on_and_tells_the_whole_truth(
-    tmp_path: Path, server: LLMServer, monkeypatch: pytest.MonkeyPatch, moments: int
+    tmp_path: Path, server: LLMServer, monkeypatch: pytest.MonkeyPatch, moments: int, messages: int
 ):
     monkeypatch.setattr(window_reading, "_WINDOW_TOKENS", WINDOW)
     rolls = random.Random(14)
+    talk = conversation(messages)
     server.answer = reading(0.1)
-    assert started(settings(tmp_path / "whole", server)).wait() == 0
+    assert started(settings(tmp_path / "whole", server), talk).wait() == 0
     whole = len(server.requests)
     for moment in range(moments):
         given = settings(tmp_path / str(moment), server)
         server.answer = reading(0.1)
         server.requests.clear()
-        worker = started(given)
+        worker = started(given, talk)
         # Anywhere between two requests: while a part is asked, written, or before the first.
         last = rolls.randrange(whole + 1)
         while len(server.requests) < last and worker.poll() is None:
@@ -116,23 +123,23 @@ async def test_whenever_it_is_killed_the_same_call_goes_on_and_tells_the_whole_t
         time.sleep(rolls.uniform(0, 0.5))
         worker.send_signal(signal.SIGKILL)
         worker.communicate()
-        unread = rolls.randrange(MESSAGES) if moment % 2 else None
+        unread = rolls.randrange(messages) if moment % 2 else None
         server.answer = reading(0, unread)
         async with AsyncMemory.open(Settings.model_validate(given)) as memory:
-            done = await memory.remember(messages=TALK, run_id="r", idempotency_key="k")
+            done = await memory.remember(messages=talk, run_id="r", idempotency_key="k")
             stored = await everything(memory)
             kept = [each for each in stored if each.status == "pending"]
             facts = [each for each in stored if each.status == "active"]
             assert {each.kind for each in kept} <= {"message"}
             assert {each.kind for each in facts} <= {"fact"}
             items = Counter(int(re.findall(r"item (\d+)", each.text)[0]) for each in stored)
-            assert items == Counter(range(MESSAGES)), moment
+            assert items == Counter(range(messages)), moment
             # In the same position, whichever call stored it.
-            assert all(each.text == TALK[each.position or 0]["content"] for each in kept)
+            assert all(each.text == talk[each.position or 0]["content"] for each in kept)
             answered = {each.memory_id for each in done.results}
             assert answered == {each.memory_id for each in stored}, moment
             assert is_told(done, len(kept)), moment
             server.answer = reading(0)
-            again = await memory.remember(messages=TALK, run_id="r", idempotency_key="k")
-            assert (len(again.results), again.degraded) == (MESSAGES, [])
+            again = await memory.remember(messages=talk, run_id="r", idempotency_key="k")
+            assert (len(again.results), again.degraded) == (messages, [])
             assert all(each.kind == "fact" for each in await everything(memory))

@@ -906,6 +906,7 @@ garbage = st.builds(
 
 @hypothesis_settings(deadline=None, max_examples=500)
 @given(st.lists(garbage, max_size=8), st.lists(st.sampled_from(SHOWN), max_size=6, unique_by=id))
+@pytest.mark.slow
 def test_whatever_a_model_answers_each_operation_is_told_once_and_nothing_else_is_touched(
     operations: list[Operation], shown: list[Memory]
 ):

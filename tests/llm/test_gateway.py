@@ -772,7 +772,7 @@ async def test_a_caller_who_leaves_is_no_failure_of_the_model(server: LLMServer,
     for _ in range(rate_limits.FAILURES):
         asked.clear()
         leaving = asyncio.create_task(gateway.complete(ASK, Facts))
-        await asked.wait()
+        await asyncio.wait_for(asked.wait(), 60)
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
@@ -1008,6 +1008,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_stdout_and_no_connection_is_left_open(
     monkeypatch: pytest.MonkeyPatch,
 ):

@@ -182,7 +182,7 @@ async def test_a_call_that_its_caller_gives_up_is_noted(
 
     server.answer = late
     task = asyncio.create_task(make().complete(ASK, Facts))
-    await asked.wait()
+    await asyncio.wait_for(asked.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -260,6 +260,7 @@ def use(examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_is_there_and_nothing_else():
     use(50, 12)
 

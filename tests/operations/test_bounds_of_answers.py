@@ -49,6 +49,7 @@ async def test_where_the_best_has_no_room_nothing_takes_its_place(memory):
     assert "want of room" in render.recalled(answer)
 
 
+@pytest.mark.slow
 async def test_an_answer_is_bounded_unless_the_caller_gives_it_room(memory):
     await memory.remember_many([{"content": text} for text in PLANS])
     answer = await memory.recall("release plan of the projects")
@@ -63,6 +64,7 @@ async def test_an_answer_is_bounded_unless_the_caller_gives_it_room(memory):
     assert whole.memories[0].cut == {}
 
 
+@pytest.mark.slow
 async def test_a_page_of_a_list_is_bounded_and_complete(memory):
     await memory.remember_many([{"content": text} for text in PLANS])
     page = await memory.list_memories()
@@ -71,6 +73,7 @@ async def test_a_page_of_a_list_is_bounded_and_complete(memory):
     assert all(one.text.startswith("Notes ") and one.cut["text"] > 9_000 for one in page.memories)
 
 
+@pytest.mark.slow
 async def test_recalled_lessons_are_bounded_and_the_briefing_reads_them_whole(memory):
     for number in range(8):
         task = f"Migrate database {number}. " + "The log says nothing of use. " * 300
@@ -85,6 +88,7 @@ async def test_recalled_lessons_are_bounded_and_the_briefing_reads_them_whole(me
     assert tight.no_room == 8 - len(tight.failures)
 
 
+@pytest.mark.slow
 async def test_why_names_the_setting_that_had_no_room(tmp_path):
     settings = Settings.model_validate(
         {"data_dir": tmp_path / "m", "answer": {"characters": 1_000, "memory_characters": 600}}

@@ -442,6 +442,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_processes_make_the_tables_at_the_same_moment_and_one_is_killed(
     settings: Settings,
 ):

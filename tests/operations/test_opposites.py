@@ -16,6 +16,7 @@ PAIRS = [json.loads(line) for line in LINES]
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_hundred_pairs_are_stored_and_recalled_both_at_once(memory: AsyncMemory):
     assert len(PAIRS) == 100
     for pair in PAIRS:

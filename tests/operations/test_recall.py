@@ -507,6 +507,7 @@ ODD = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("whole", [2_000, 0])
+@pytest.mark.slow
 async def test_every_odd_question_is_answered(tmp_path: Path, whole: int):
     settings = Settings(data_dir=tmp_path / "memory", recall=RecallSettings(whole=whole))
     async with AsyncMemory.open(settings) as memory:

@@ -272,6 +272,7 @@ asyncio.run(run())
         ("mem_mcp.operations.upgrade:drop_others", "after", 1, 0),
     ],
 )
+@pytest.mark.slow
 async def test_one_killed_at_any_moment_loses_nothing_and_embeds_no_version_twice(
     settings: Settings,
     embedded: list[str],

@@ -131,6 +131,7 @@ def counts(result: ImportResult) -> tuple[int, int]:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_every_tool_answers_as_before_also_after_a_second_import(
     memory: AsyncMemory, tmp_path: Path
 ):

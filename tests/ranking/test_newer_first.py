@@ -154,6 +154,7 @@ async def test_questions_about_now_get_the_newer_statement_before_the_older_one(
 @pytest.mark.anyio
 @pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize(("kind", "least"), [("changed", 75), ("unchanged", 91)])
+@pytest.mark.slow
 async def test_in_stores_of_thirteen_languages_the_newer_comes_first_only_on_the_same_thing(
     kind: str, least: int, half: Half
 ):

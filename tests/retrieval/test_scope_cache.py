@@ -27,6 +27,7 @@ def answer(found: RecallResult) -> list[tuple[str, str, float]]:
     return [(memory.memory_id, memory.text, memory.score) for memory in found.memories]
 
 
+@pytest.mark.slow
 async def test_answers_after_any_changes_are_those_of_a_fresh_process(
     both: tuple[AsyncMemory, AsyncMemory], tmp_path: Path
 ):

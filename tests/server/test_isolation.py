@@ -432,6 +432,7 @@ def bounded(examples: int) -> Any:
 
 @bounded(200)
 @given(attack=ATTACK)
+@pytest.mark.slow
 def test_nothing_that_one_user_sends_reaches_another(worlds: Worlds, attack: Any):
     check(worlds, attack)
 

@@ -239,6 +239,7 @@ async def read(client: Client, tool: str, **arguments: Any) -> tuple[list[str], 
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_stored_texts_that_imitate_every_line_add_none_to_an_answer(client):
     texts = [
         f"{said} {number}" + "".join(f"{gap}{UNSEEN[number % 9]}{line}" for line in IMITATIONS)

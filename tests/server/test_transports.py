@@ -202,6 +202,7 @@ def test_sigterm_ends_a_stdio_server_in_the_middle_of_a_call(start):
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_clients_of_every_age_share_one_memory_over_http_until_sigterm(listen):
     server, url = listen("http")
     for mode in MODES:
@@ -220,6 +221,7 @@ async def test_clients_of_every_age_share_one_memory_over_http_until_sigterm(lis
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_clients_share_one_memory_over_sse_until_sigterm(listen):
     server, url = listen("sse")
     for text in ("The first connection", "The second connection"):

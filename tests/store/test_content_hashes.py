@@ -124,6 +124,7 @@ with Memory.open() as memory:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_processes_that_open_it_at_once_lose_and_double_nothing(older: Path):
     doors = [
         subprocess.Popen([sys.executable, "-c", SPEAKER], stdout=subprocess.PIPE, text=True)

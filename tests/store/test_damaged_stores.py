@@ -137,6 +137,7 @@ async def everything(store: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("number", range(10))
+@pytest.mark.slow
 async def test_a_store_damaged_in_any_one_file_is_served_and_then_mended(
     number: int, lived: Path, tidy: Path, copied: Callable[[Path], Path], tmp_path: Path
 ):
@@ -424,6 +425,7 @@ async def test_a_repair_that_fails_leaves_the_store_as_it_was(
     assert len((await repair(store)).tables) == 1
 
 
+@pytest.mark.slow
 def test_the_commands_on_a_damaged_store_end_well(
     lived: Path, tmp_path: Path, copied: Callable[[Path], Path]
 ):
@@ -461,6 +463,7 @@ def test_the_commands_on_a_damaged_store_end_well(
     assert (again["copy_at"], again["tables"]) == (None, [])
 
 
+@pytest.mark.slow
 def test_a_store_of_which_nothing_is_left_is_said_to_be_lost(
     tidy: Path, copied: Callable[[Path], Path]
 ):

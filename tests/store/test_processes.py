@@ -182,6 +182,7 @@ async def everything(memory: AsyncMemory, **arguments: Any) -> list[Any]:
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_all_that_many_processes_remember_is_there_once_and_found(
     shared: AsyncMemory, said: Said
 ):
@@ -254,6 +255,7 @@ async def test_nothing_is_there_that_nobody_stored(shared: AsyncMemory):
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_killed_process_loses_nothing_it_acknowledged(settings: Settings):
     acknowledged: dict[str, tuple[int, str]] = {}
 

@@ -94,6 +94,7 @@ def check_visit(output: str, folder: Path, reason: str) -> None:
         assert "MEM_MCP_DATA_DIR" in refusal
 
 
+@pytest.mark.slow
 def test_on_a_read_only_mount_everything_is_read_and_every_write_is_refused(
     filled: Path, tmp_path: Path
 ):
@@ -148,6 +149,7 @@ def test_another_users_store_is_read_and_every_write_is_refused(filled: Path):
     check_visit(done.stdout, store, "Permission denied")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path):
     code = """
 import asyncio, json, os, sys
