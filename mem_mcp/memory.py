@@ -402,6 +402,14 @@ class AsyncMemory:
         await asyncio.to_thread(give_back)
         return degraded
 
+    async def ping(self) -> None:
+        """Ask the store for its newest commit.
+
+        Raises:
+            StoreError: it does not answer.
+        """
+        await self._runtime.store.version()
+
     async def warm_model(self) -> None:
         """Import what the language model needs, if one is configured; it takes seconds."""
         if self._runtime.gateway is not None:

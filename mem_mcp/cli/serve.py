@@ -60,10 +60,16 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         check_late_settings(settings)
-        serve(settings, options.transport, options.host, options.port, insecure=options.insecure)
+        return serve(
+            settings,
+            options.transport,
+            options.host,
+            options.port,
+            insecure=options.insecure,
+            workers=options.workers,
+        )
     except MemError as error:
         return report(error)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,14 +80,17 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--transport", default="stdio", help="how clients connect: stdio, http or sse"
+        "--transport", default="stdio", help="how clients connect: stdio, http, sse or http+sse"
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
         help="where http and sse listen; beyond this machine only with tokens",
     )
-    parser.add_argument("--port", type=_port, default=8000, help="likewise; 0 takes a free one")
+    parser.add_argument("--port", type=_number, default=8000, help="likewise; 0 takes a free one")
+    parser.add_argument(
+        "--workers", type=_number, default=1, help="how many processes serve http on that port"
+    )
     parser.add_argument(
         "--insecure",
         action="store_true",
@@ -90,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(word: str) -> int:
+def _number(word: str) -> int:
     try:
         return int(word)
     except ValueError:

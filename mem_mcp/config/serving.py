@@ -84,8 +84,30 @@ class HttpSettings(Section):
     """Further names in Host and Origin by which clients call, separated by commas."""
     forwarded_allow_ips: str = "127.0.0.1"
     """Addresses of proxies whose X-Forwarded headers are believed, separated by commas."""
+    drain_seconds: float = Field(default=20, ge=0, le=3_600)
+    """Seconds that running calls may take after SIGTERM; new ones get 503 meanwhile."""
+
+    stateless: bool = False
+    """Keep no sessions, so that any of several servers can answer any request."""
+    certificate: str = ""
+    """File of the certificate chain (PEM) to serve over TLS; empty: without."""
+    certificate_key: str = ""
+    """File of its private key; empty: it is in the same file."""
+    open_metrics: bool = False
+    """Whether /metrics needs no token with the scope admin beyond this machine."""
 
     _listed = field_validator("hosts", mode="before")(_names)
+
+    @field_validator("certificate", "certificate_key", mode="before")
+    @classmethod
+    def _local(cls, given: object) -> object:
+        return str(paths.local_path(given)) if isinstance(given, str) and given else given
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.certificate_key and not self.certificate:
+            raise ValueError("certificate_key needs certificate: the chain that it belongs to")
+        return self
 
     @field_validator("hosts")
     @classmethod

@@ -42,7 +42,10 @@ CORE_TOOLS = (
 )  # fmt: skip
 """What a model is offered by default."""
 ALL_TOOLS = (*CORE_TOOLS, "get_memory", "list_memories", "why")
-_PATHS = ("data_dir", "llm.prompts", "pictures.folder", "auth.token_file")
+_PATHS = (
+    "data_dir", "llm.prompts", "pictures.folder", "auth.token_file", "http.certificate",
+    "http.certificate_key",
+)  # fmt: skip
 
 
 def _absolute(given: object) -> object:
@@ -287,6 +290,10 @@ class Settings(BaseSettings):
     """IANA name of the zone of times without one, and of dates shown. Empty: the machine's."""
     log_level: LogLevel = "WARNING"
     """Least severe level that is written to stderr."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of what is written there: text, or json, an object a line."""
+    audit: str = ""
+    """Where a server notes each write, without texts: log, or a file; empty: nowhere."""
     secrets: Literal["mask", "refuse", "off"] = "mask"
     """Keys and tokens of known forms in what is stored: mask them, refuse the call, or off."""
     store: StoreSettings = StoreSettings()
@@ -327,6 +334,11 @@ class Settings(BaseSettings):
     def _local(cls, given: object) -> object:
         # LanceDB takes relative paths that begin with "db" for its cloud service.
         return paths.local_path(str(given)) if isinstance(given, str | Path) else given
+
+    @field_validator("audit", mode="before")
+    @classmethod
+    def _audit_file(cls, given: object) -> object:
+        return given if given == "log" else _absolute(given)
 
     @field_validator("storage_uri")
     @classmethod

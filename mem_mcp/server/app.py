@@ -60,7 +60,7 @@ def build_server(lazy: LazyMemory) -> MCPServer[Any]:
 
 def _answering(lazy: LazyMemory) -> Any:  # noqa: ANN401 - the SDK's protocol is provisional
     async def answering(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        with lazy.counted():
+        with lazy.counted(ctx):
             if ctx.method in _BOUNDED:
                 try:
                     async with within(seconds_per_call(lazy.settings)):

@@ -84,6 +84,20 @@ class Verifier:
         """Whether there is a way in at the moment."""
         return bool(self._tokens.now()) or self._provider is not None
 
+    async def provider_problem(self) -> tuple[str, bool]:
+        """Return what is wrong with the identity provider's keys, and whether none are known.
+
+        The text is "" where nothing is, and names no address.
+        """
+        if self._provider is None:
+            return "", False
+        await self._provider.refresh()
+        if not self._provider.problem:
+            return "", False
+        if self._provider.has_keys:
+            return "its keys cannot be read anew; those that are known go on", False
+        return "its keys cannot be read, and none are known; the server's log says why", True
+
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return whose a token is and what it allows; None if it is not valid now."""
         if not token or len(token) > _LONGEST_TOKEN:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.context import ServerRequestContext
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError
+from mem_mcp.server.draining import Drain, Draining
 from mem_mcp.server.gate import TokenGate, Verifier, login_routes
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.names import LOOPBACK, NamedOnly
+from mem_mcp.server.probes import HEALTH, READY, Pages, Readiness, health
 from mem_mcp.server.rates import Rates
 
 # Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
 _IDLE_SECONDS = 24 * 3600
+_MESSAGES = "/messages/"
 
 
 def http_app(
@@ -29,36 +35,48 @@ def http_app(
     host: str,
     address: str,
     verifier: Verifier,
+    draining: Draining | None = None,
+    rates: Rates | None = None,
 ) -> ASGIApp:
     """Return the whole application that is served.
 
     Args:
         server: the MCP server.
         lazy: its memory.
-        transport: http or sse.
+        transport: http, sse or http+sse.
         host: where it listens.
         address: of its MCP endpoint.
         verifier: as `verifier_for` returns it for this host.
+        draining: knows what runs, and whether the server is about to end; None: it never is.
+        rates: count what each token asks for; None: in this process alone.
     """
     settings = lazy.settings
-    rates = Rates(settings.limits)
+    draining = draining or Draining(0)
+    rates = rates or Rates(settings.limits)
     lazy.asks = lambda: verifier.asks
     most = settings.limits.body_bytes
     unnamed = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # NamedOnly does it
-    if transport == "sse":
-        app = server.sse_app(transport_security=unnamed, max_request_body_size=most)
-        lazy.counted = lambda: _counted(rates)  # a POST is answered before its call runs
-    else:
+    sse = server.sse_app(
+        transport_security=unnamed, max_request_body_size=most, message_path=_MESSAGES
+    )
+    app = sse
+    if transport != "sse":
         app = server.streamable_http_app(
             transport_security=unnamed,
+            stateless_http=settings.http.stateless,
             session_idle_timeout=_IDLE_SECONDS,
             max_request_body_size=most,
         )
+    if transport == "http+sse":
+        app.router.routes.extend(sse.router.routes)
     routes, metadata_url = login_routes(settings.auth, address)
     app.router.routes.extend(routes)
     public = urlsplit(settings.auth.resource_url).hostname
     names = [*settings.http.hosts, *([public] if public else [])]
-    return NamedOnly(TokenGate(app, verifier, rates, metadata_url), host, names)
+    gate = Drain(TokenGate(app, verifier, rates, metadata_url), draining)
+    pages = {HEALTH: health, READY: Readiness(lazy, verifier, draining).page}
+    lazy.counted = partial(_counted, draining, rates)
+    return NamedOnly(Pages(gate, pages), host, names)
 
 
 def verifier_for(settings: Settings, host: str, *, insecure: bool = False) -> Verifier:
@@ -83,6 +101,13 @@ def verifier_for(settings: Settings, host: str, *, insecure: bool = False) -> Ve
     )
 
 
-def _counted(rates: Rates) -> AbstractContextManager[None]:
+@contextmanager
+def _counted(
+    draining: Draining, rates: Rates, calling: ServerRequestContext[Any, Any]
+) -> Iterator[None]:
+    """Count a request while it runs; for its token, too, where its POST was answered before."""
     token = get_access_token()
-    return nullcontext() if token is None else rates.running(token.client_id)
+    is_answered = calling.request is not None and calling.request.url.path.startswith(_MESSAGES)
+    of_token = rates.running(token.client_id) if token and is_answered else nullcontext()
+    with draining.call(calling.method), of_token:
+        yield

@@ -53,6 +53,15 @@ class IdentityProvider:
         """Why the keys could not be read anew; "" where they could."""
         return self._keys.problem
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether any keys are known."""
+        return self._keys.known
+
+    async def refresh(self) -> None:
+        """Read the keys where that is due, and wait for them only if there are none."""
+        await self._keys.refresh(missing=not self._keys.known)
+
     async def verify(self, token: str) -> AccessToken | None:
         """Return whose a token is and what it allows; None if it is not valid here and now."""
         try:
@@ -115,6 +124,11 @@ class _Keys:
     def __init__(self) -> None:
         self._found: list[jwt.PyJWK] = []
         self.problem = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there are any."""
+        return bool(self._found)
 
     async def key(self, key_id: object) -> jwt.PyJWK | None:
         """Return a key; without an id the only one there is."""

@@ -13,7 +13,7 @@ from contextlib import (
     nullcontext,
 )
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import MemError, NotPermitted
@@ -22,7 +22,11 @@ from mem_mcp.server.callers import caller
 from mem_mcp.server.token_file import TokenScope
 
 if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
     from mem_mcp.memory import AsyncMemory
+
+    Calling = ServerRequestContext[Any, Any]
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +57,17 @@ class LazyMemory:
         self._closed = False
         self.asks: Callable[[], bool] = lambda: False
         """Whether tokens are asked for."""
-        self.counted: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.counted: Callable[[Calling], AbstractContextManager[None]] = lambda _: nullcontext()
         """Counts a request while it runs."""
+        self.failed = False
+        """Whether the memory could not be opened when that was last tried ahead of need."""
+        self.degraded: list[str] | None = None
+        """Why the embedder cannot be used; None until it was tried."""
+
+    @property
+    def opened(self) -> AsyncMemory | None:
+        """The memory if it is open."""
+        return self._memory
 
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.
@@ -91,8 +104,15 @@ class LazyMemory:
         return opening
 
     def preload(self) -> None:
-        """Begin to open the memory and load its model, unless that was begun, or is over."""
-        if self._preload is None and not self._closed:
+        """Begin to open the memory and load its model, unless that was begun, or is over.
+
+        What failed is tried again.
+        """
+        begun = self._preload is not None
+        failed = (
+            self._preload is not None and self._preload.done() and (self.failed or self.degraded)
+        )
+        if (failed or not begun) and not self._closed:
             self._preload = asyncio.create_task(self._warm())
 
     async def answered(self) -> None:
@@ -123,8 +143,10 @@ class LazyMemory:
     async def _warm(self) -> None:
         try:
             memory = await self.get()
-            await memory.warm()
+            self.failed = False
+            self.degraded = await memory.warm()
             await asyncio.sleep(_MODEL_AFTER)
             await memory.warm_model()
         except MemError as error:  # the call that needs the memory will say so to its caller
+            self.failed = self._memory is None
             logger.error("%s", error)

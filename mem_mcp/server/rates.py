@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.responses import PlainTextResponse
@@ -41,32 +41,55 @@ class Rates:
             token_id: whose.
             now: seconds, on a clock that does not go back.
         """
-        if self._at_once and self._running[token_id] >= self._at_once:
-            return 1
-        if not self._a_minute:
+        with self.alone():
+            if self._at_once and self.runs(token_id) >= self._at_once:
+                return 1
+            if not self._a_minute:
+                return 0
+            # A bucket of a minute's requests, which fills up again evenly.
+            a_second = self._a_minute / _MINUTE
+            left, then = self.bucket(token_id) or (float(self._a_minute), now)
+            left = min(self._a_minute, left + (now - then) * a_second)
+            if left < 1:
+                return (1 - left) / a_second
+            self.fill(token_id, left - 1, now)
             return 0
-        # A bucket of a minute's requests, which fills up again evenly.
-        a_second = self._a_minute / _MINUTE
-        left, then = self._left.get(token_id, (float(self._a_minute), now))
-        left = min(self._a_minute, left + (now - then) * a_second)
-        if left < 1:
-            return (1 - left) / a_second
-        if len(self._left) >= _MOST_KNOWN:
-            recent = now - _MINUTE
-            self._left = {one: kept for one, kept in self._left.items() if kept[1] > recent}
-        self._left[token_id] = (left - 1, now)
-        return 0
 
     @contextmanager
     def running(self, token_id: str) -> Iterator[None]:
         """Count a request as running."""
-        self._running[token_id] += 1
+        with self.alone():
+            self.count(token_id, 1)
         try:
             yield
         finally:
-            self._running[token_id] -= 1
-            if not self._running[token_id]:
-                del self._running[token_id]
+            with self.alone():
+                self.count(token_id, -1)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep others from what is counted, for the body of a `with` statement."""
+        return nullcontext()
+
+    def runs(self, token_id: str) -> int:
+        """Return how many requests of a token run."""
+        return self._running[token_id]
+
+    def count(self, token_id: str, by: int) -> None:
+        """Count so many more requests of a token as running."""
+        self._running[token_id] += by
+        if not self._running[token_id]:
+            del self._running[token_id]
+
+    def bucket(self, token_id: str) -> tuple[float, float] | None:
+        """Return how many requests a token had left, and when; None if it made none lately."""
+        return self._left.get(token_id)
+
+    def fill(self, token_id: str, left: float, now: float) -> None:
+        """Set how many requests a token has left."""
+        if len(self._left) >= _MOST_KNOWN:
+            recent = now - _MINUTE
+            self._left = {one: kept for one, kept in self._left.items() if kept[1] > recent}
+        self._left[token_id] = (left, now)
 
 
 class Throttle:

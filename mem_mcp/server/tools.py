@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any
@@ -37,6 +38,7 @@ from mem_mcp.api.remember import Remember
 from mem_mcp.api.words import is_absent
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
+from mem_mcp.server.audit import Audit, Written
 from mem_mcp.server.callers import caller
 from mem_mcp.server.deadline import seconds_per_call, within
 from mem_mcp.server.lazy_memory import LazyMemory
@@ -135,8 +137,12 @@ def tools(lazy: LazyMemory, names: Sequence[str]) -> list[Tool]:
     Args:
         lazy: the memory behind them.
         names: which; see OFFERS.
+
+    Raises:
+        ConfigError: the file where writes are noted cannot be written.
     """
-    return [_tool(lazy, name, OFFERS[name]) for name in names]
+    audit = Audit(lazy.settings.audit)
+    return [_tool(lazy, audit, name, OFFERS[name]) for name in names]
 
 
 class OperationTool(Tool):
@@ -163,7 +169,7 @@ class OperationTool(Tool):
         return answer
 
 
-def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
+def _tool(lazy: LazyMemory, audit: Audit, name: str, offer: Offer) -> OperationTool:
     declared = arguments_of(offer.takes)
     reports = any(argument.name == "on_progress" for argument in declared)
 
@@ -174,13 +180,17 @@ def _tool(lazy: LazyMemory, name: str, offer: Offer) -> OperationTool:
             calling.require("read")  # how many match says what is stored
         # Python's alone: no client can give a function.
         given = {**given, "on_progress": context.report_progress} if reports else given
-        async with within(seconds_per_call(lazy.settings)):
-            result: BaseModel = await getattr(memory, name)(**given)
-        if calling is not None and "read" not in calling.scopes:
-            result = without_stored(result)
         user_id = given.get("user_id")
         default = calling.user_id if calling is not None else lazy.settings.user_id
         user_id = default if is_absent(user_id) else str(user_id)
+        who = calling.user_id if calling is not None else user_id
+        noting = nullcontext(Written()) if offer.reads else audit.writing(name, who, context)
+        with noting as written:
+            async with within(seconds_per_call(lazy.settings)):
+                result: BaseModel = await getattr(memory, name)(**given)
+            written.result(result)
+        if calling is not None and "read" not in calling.scopes:
+            result = without_stored(result)
         text = offer.shown(result, memory.zone) if offer.dated else offer.shown(result)
         return CallToolResult(content=[_text(text)], structured_content=structured(result, user_id))
 

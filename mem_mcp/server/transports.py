@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError, MemError
+from mem_mcp.server.log_lines import start_log
 from mem_mcp.server.wires import Wires
 
 if TYPE_CHECKING:
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from mem_mcp.server.lazy_memory import LazyMemory
 
-TRANSPORTS = ("stdio", "http", "sse")
-PATHS = {"http": "/mcp", "sse": "/sse"}
-_GRACE_SECONDS = 1
+TRANSPORTS = ("stdio", "http", "sse", "http+sse")
+PATHS = {"http": "/mcp", "sse": "/sse", "http+sse": "/mcp /sse"}
 # Beside what a language model may take: at the end of the input, until the next answer is there.
 _PATIENCE_SECONDS = 30
 _LAST_PORT = 65535
@@ -46,36 +45,38 @@ def serve(
     port: int = 8000,
     *,
     insecure: bool = False,
-) -> None:
-    """Serve until the client goes or SIGTERM arrives.
+    workers: int = 1,
+) -> int:
+    """Serve until the client goes or SIGTERM arrives; return the exit code.
 
     Args:
         settings: of the memory.
-        transport: stdio, http (streamable HTTP at /mcp) or sse (at /sse).
+        transport: stdio, http (streamable HTTP at /mcp), sse (at /sse), or http+sse, which is both.
         host: where http and sse listen.
         port: likewise, 0..65535; 0 takes a free one.
         insecure: let everybody in on a host that is not the loopback, where no token is asked for.
+        workers: how many processes serve http, on the same port.
 
     Raises:
-        ConfigError: an unknown transport, no port, or a host that is not the loopback without
-            tokens.
+        ConfigError: an unknown transport, no port, a host that is not the loopback without tokens,
+            workers that cannot be, or a certificate that cannot be used.
         MemError: the port cannot be used.
     """
     _check(transport, port)
-    logging.basicConfig(stream=sys.stderr, level=settings.log_level)
+    start_log(settings)
     wires = Wires() if transport == "stdio" else None
     # Here and not above: what an import prints must not reach the client.
     from mem_mcp.server import app, lazy_memory  # noqa: PLC0415
 
+    if wires is None:
+        return _serve_http(settings, transport, host, port, insecure=insecure, workers=workers)
+
     async def run() -> None:
         lazy = lazy_memory.LazyMemory(settings)
-        server = app.build_server(lazy)
-        if wires is not None:
-            await _serve_stdio(server, lazy, wires)
-        else:
-            await _serve_http(server, lazy, transport, host, port, insecure=insecure)
+        await _serve_stdio(app.build_server(lazy), lazy, wires)
 
     asyncio.run(run())
+    return 0
 
 
 def _check(transport: str, port: int) -> None:
@@ -106,53 +107,31 @@ async def _serve_stdio(server: MCPServer[Any], lazy: LazyMemory, wires: Wires) -
     serving.result()
 
 
-async def _serve_http(
-    server: MCPServer[Any],
-    lazy: LazyMemory,
-    transport: str,
-    host: str,
-    port: int,
-    *,
-    insecure: bool,
-) -> None:
-    import uvicorn  # noqa: PLC0415 - not for stdio
+def _serve_http(
+    settings: Settings, transport: str, host: str, port: int, *, insecure: bool, workers: int
+) -> int:
+    # What they import is not for stdio.
+    from mem_mcp.server.http import verifier_for  # noqa: PLC0415
+    from mem_mcp.server.serving import Place, serve_http  # noqa: PLC0415
+    from mem_mcp.server.tls import check_certificate  # noqa: PLC0415
+    from mem_mcp.server.workers import check_workers  # noqa: PLC0415
 
-    from mem_mcp.server.http import http_app, verifier_for  # noqa: PLC0415 - likewise
-
-    settings = lazy.settings
+    check_workers(workers, transport)
+    check_certificate(settings.http)
     verifier = verifier_for(settings, host, insecure=insecure)  # before a port is taken
     listening = listen(host, port)
-    address = f"{_url(host, listening)}{PATHS[transport]}"
-    http = uvicorn.Server(
-        uvicorn.Config(
-            http_app(server, lazy, transport, host, address, verifier),
-            forwarded_allow_ips=settings.http.forwarded_allow_ips,
-            log_level=settings.log_level.lower(),
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
-    signals = set()
-
-    def stop(number: int, _frame: object) -> None:
-        # Before uvicorn listens to signals itself; and it raises them again when it has shut down.
-        signals.add(number)
-        http.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    sys.stderr.write(f"mem-mcp: listening on {address}\n")
+    root = _url("https" if settings.http.certificate else "http", host, listening)
+    for path in PATHS[transport].split():
+        sys.stderr.write(f"mem-mcp: listening on {root}{path}\n")
     sys.stderr.flush()
-    try:
-        await http.serve(sockets=[listening])
-    finally:
-        await lazy.close()
-    if signal.SIGINT in signals:
-        raise KeyboardInterrupt
+    address = root + PATHS[transport].split()[0]
+    place = Place(transport=transport, host=host, address=address, listening=listening)
+    return serve_http(settings, place, verifier, workers)
 
 
-def _url(host: str, listening: socket.socket) -> str:
+def _url(scheme: str, host: str, listening: socket.socket) -> str:
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listening.getsockname()[1]}"
+    return f"{scheme}://{name}:{listening.getsockname()[1]}"
 
 
 def listen(host: str, port: int) -> socket.socket:

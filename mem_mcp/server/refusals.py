@@ -1,0 +1,21 @@
+"""Requests that are refused before MCP reads them, in words that MCP clients pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcp.types import INVALID_REQUEST
+from starlette.responses import JSONResponse
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str]) -> JSONResponse:
+    """Return the answer to a request that is refused.
+
+    Args:
+        status: of HTTP.
+        message: what was wrong and what to do.
+        headers: further ones.
+    """
+    error = {"code": INVALID_REQUEST, "message": message}
+    content = {"jsonrpc": "2.0", "id": None, "error": error}
+    return JSONResponse(content, status_code=status, headers=dict(headers))
