@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from werkzeug.serving import make_server
 Spoilt = Literal["refused", "lost", "denied", "elsewhere"] | None
 """What becomes of a request: not done, as the server is busy; done, but said to have failed; not
 allowed; of another region; or nothing unusual."""
+_SOMEBODY = "AWS4-HMAC-SHA256 Credential=a/20260101/x/s3/aws4_request"
 _ANSWERS = {
     "refused": ("503 Slow Down", "SlowDown"),
     "lost": ("500 Internal Server Error", "InternalError"),
@@ -48,6 +50,13 @@ class ObjectServer:
         urllib.request.urlopen(request, timeout=30).close()
         return f"s3://{name}/team"
 
+    def contents(self, address: str) -> dict[str, bytes]:
+        """Return every object of the bucket of a store, by its name."""
+        bucket = f"{self.address}/{address.removeprefix('s3://').partition('/')[0]}"
+        listed = _got(f"{bucket}?list-type=2").decode()
+        names = re.findall(r"<Key>(.*?)</Key>", listed)
+        return {name: _got(f"{bucket}/{name}") for name in names}
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -78,6 +87,12 @@ class ObjectServer:
         status, code = _ANSWERS[spoilt]
         start(status, [("Content-Type", "application/xml")])
         return [f"<Error><Code>{code}</Code></Error>".encode()]
+
+
+def _got(address: str) -> bytes:
+    request = urllib.request.Request(address, headers={"Authorization": _SOMEBODY})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return bytes(answer.read())
 
 
 def _ignored(_: Any) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _ALLOW_HTTP = ("AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP")
+_CLOCK = "clock"
 OWN = "_mem_mcp"
 """Folder in the store of what is no table."""
 _TIMEOUT, _CONNECT_TIMEOUT, _RETRIES = "30", "5", "5"
@@ -112,6 +113,21 @@ class Bucket:
             except (AlreadyExistsError, PreconditionError):
                 return None
             return Stored(content, done["e_tag"] or "")
+
+    @retried
+    async def ages(self, prefix: str) -> dict[str, timedelta]:
+        """Return the objects whose name begins so, with their ages by the clock of the server."""
+        import obstore  # noqa: PLC0415 - most stores are folders
+
+        with store_errors("read", self.location):
+            listed = await obstore.list(self._opened(), OWN).collect_async()
+            dates = {each["path"].rpartition("/")[2]: each["last_modified"] for each in listed}
+            dates = {name: date for name, date in dates.items() if name.startswith(prefix)}
+            if not dates:
+                return {}
+            await obstore.put_async(self._opened(), _path(_CLOCK), b"")
+            now = (await obstore.head_async(self._opened(), _path(_CLOCK)))["last_modified"]
+            return {name: now - date for name, date in dates.items()}
 
     async def remove(self, name: str) -> None:
         """Remove an object, whatever it is by now."""

@@ -34,7 +34,7 @@ class Lease:
     """
 
     def __init__(self, bucket: Bucket, name: str, seconds: float = SECONDS) -> None:
-        self._bucket = bucket
+        self.bucket = bucket
         self._object = f"lease-{name}"
         self._seconds = seconds
         self._own = uuid.uuid4().hex
@@ -87,11 +87,11 @@ class Lease:
             "done": self.done,
             "beat": uuid.uuid4().hex,
         }
-        written = await self._bucket.write(self._object, json.dumps(lease).encode(), over=over)
+        written = await self.bucket.write(self._object, json.dumps(lease).encode(), over=over)
         if written or holder is not None:
             return written
         # The answer to an earlier write of ours may have been lost.
-        there = await self._bucket.read(self._object)
+        there = await self.bucket.read(self._object)
         return there if there and _fields(there).get("holder") == self._own else None
 
     @property
@@ -101,7 +101,7 @@ class Lease:
 
     async def _taken(self, *, wait: bool) -> Stored | None:
         while True:
-            there = await self._bucket.read(self._object)
+            there = await self.bucket.read(self._object)
             before = self._seen
             if there is None or self._is_over(there):
                 done = _fields(there).get("done") if there else 0

@@ -16,8 +16,8 @@ _CREDENTIALS = (
 _BUSY = re.compile(
     rf"{_STATUS}(?:5\d\d|429|408)\b|<Code>(?:SlowDown|RequestTimeout|TooManyRequests)"
     r"|HttpError \{ kind: (?:Timeout|Interrupted|Connect|Request|Decode)"
-    # Others have just made it, or not all of it yet.
-    r"|Table '\w+' (?:already exists|was not found)"
+    # Others have just made it, or not all of it yet; or they have removed files of an earlier one.
+    r"|Table '\w+' (?:already exists|was not found)|NotFound|Not found: "
     r"|HTTP error: |operation timed out|connection (?:reset|closed|refused)",
     re.IGNORECASE,
 )

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -16,6 +17,7 @@ from mem_mcp.cli import doctor_checks
 from mem_mcp.errors import MemError, StoreBusy, StoreError
 from mem_mcp.store import Maintenance, Store, open_store
 from mem_mcp.store.bucket import Bucket
+from mem_mcp.store.bucket_erasure import announce_in_bucket
 from mem_mcp.store.lease import Lease
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +152,36 @@ async def test_one_at_a_time_maintains_a_bucket_and_the_next_finds_it_done(
         assert not (await Maintenance(one, 1).run()).ran
 
 
+async def test_what_is_purged_leaves_the_bucket_when_nobody_reads_it_any_more(
+    objects: ObjectServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncMemory.open(settings) as memory:
+        await memory.remember("Alice likes tea.")
+        secret = (await memory.remember("Zanzibar keeps the ledger.")).results[0].memory_id
+        said = await memory.forget(secret, purge=True)
+        assert "leave the disk by" in said.degraded[0]
+        monkeypatch.setattr(
+            "mem_mcp.store.bucket_erasure.KEEP_FOR_OTHERS", timedelta(seconds=0.001)
+        )
+        monkeypatch.setattr("mem_mcp.store.bucket_erasure._CLOCKS_OFF", timedelta(hours=-1))
+    contents = objects.contents(settings.storage_uri)
+    assert not [name for name, one in contents.items() if b"zanzibar" in one.lower()]
+    assert not [name for name in contents if "/_mem_mcp/eras" in name]
+    async with AsyncMemory.open(settings) as memory:
+        assert (await memory.recall("What does Alice like?")).memories[0].text == "Alice likes tea."
+
+
+async def test_an_erasure_whose_process_died_is_done_by_another(
+    objects: ObjectServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mem_mcp.store.bucket_erasure.KEEP_FOR_OTHERS", timedelta(seconds=-1))
+    await announce_in_bucket(Bucket(settings.storage_uri, settings.store.options))
+    async with AsyncMemory.open(settings):
+        pass
+    names = [name.partition("/_mem_mcp/")[2] for name in objects.contents(settings.storage_uri)]
+    assert [name.partition("-")[0] for name in names if name.startswith("eras")] == ["erased"]
+
+
 async def test_a_server_that_ignores_conditions_is_read_and_not_written(
     objects: ObjectServer, settings: Settings
 ) -> None:
@@ -204,7 +236,7 @@ async def test_busy_answers_are_tried_again(objects: ObjectServer, settings: Set
 async def test_a_server_that_stays_busy_ends_the_call_with_an_error(
     objects: ObjectServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mem_mcp.store.retries._ATTEMPTS", 2)
+    monkeypatch.setattr("mem_mcp.store.retries._ATTEMPTS", 1)
     async with AsyncMemory.open(settings_for(objects, settings.storage_uri, retries="0")) as memory:
         await memory.remember(KEY)
         objects.spoil = lambda *_: "refused"
