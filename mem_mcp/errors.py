@@ -7,6 +7,7 @@ MemError                    whatever mem_mcp raises on purpose
 ├── QuotaExceeded           what is to be stored is more than the user may have
 ├── ConfigError             a setting
 ├── StoreError              the data directory or what is in it
+│   ├── StoreBusy           it does not take the call at the moment
 │   └── WriteConflict       others kept changing the same memory
 ├── EmbedderUnavailable     no vectors can be made now
 └── LLMError                a model behind a network gave no usable answer
@@ -83,6 +84,10 @@ class StoreError(MemError):
         super().__init__(f"{problem}; {helps}" if helps else problem)
         self.problem = problem
         self.helps = helps
+
+
+class StoreBusy(StoreError):
+    """Load, a network or other writers stood in the way; the call may be repeated."""
 
 
 class WriteConflict(StoreError):

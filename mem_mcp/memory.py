@@ -144,6 +144,7 @@ class AsyncMemory:
                 durable=settings.store.durability == "fsync",
                 any_embedder=any_embedder,
                 succeeds=FORMER if embedder else (),
+                options=settings.store.options,
             ) as store:
                 local = CachedEmbedder(embedder) if embedder else None
                 runtime = Runtime.of(settings, store, local)

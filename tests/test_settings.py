@@ -173,7 +173,13 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch):
         "limits.seconds_per_call": "777.5",
         "secrets": "refuse",
     }
-    fixed = {"llm.fallbacks", "llm.fallback_api_bases", "auth.tokens", "http.hosts"}
+    fixed = {
+        "store.options",
+        "llm.fallbacks",
+        "llm.fallback_api_bases",
+        "auth.tokens",
+        "http.hosts",
+    }
     assert others.keys() | fixed == setting_names().keys()
     for name, value in others.items():
         monkeypatch.setenv(variable(name), value)
@@ -557,3 +563,54 @@ def test_a_tag_in_the_file_runs_nothing(yaml: WriteYaml, tmp_path: Path):
     yaml(f"user_id: !!python/object/apply:pathlib.Path.touch [!!str {target}]\n")
     refused()
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "understood"),
+    [
+        ("endpoint=https://minio:9000, path_style=Yes", {"path_style": "true"}),
+        ('{"region": "garage", "timeout": 10, "allow_http": true}', {"allow_http": "true"}),
+        ("", {}),
+    ],
+)
+def test_the_options_of_an_object_store_are_read_as_pairs_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, options: str, understood: dict[str, str]
+) -> None:
+    monkeypatch.setenv("MEM_MCP_STORE__OPTIONS", options)
+    assert understood.items() <= load_settings().store.options.items()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("endpont=https://x", "did you mean endpoint"),
+        ("aws_secret_access_key=abc", "set the provider's own variable"),
+        ("endpoint=http://x", "not encrypted; set allow_http"),
+        ("endpoint=minio:9000", "not an http:// or https:// address"),
+        ("timeout=soon", "must be seconds"),
+        ("retries=-1", "must be a whole number"),
+        ("path_style=perhaps", "must be true or false"),
+        ("region", "name=value"),
+        ("{", "is no JSON"),
+        ("[1]", "name=value"),
+    ],
+)
+def test_a_wrong_option_of_an_object_store_is_named(
+    monkeypatch: pytest.MonkeyPatch, options: str, said: str
+) -> None:
+    monkeypatch.setenv("MEM_MCP_STORE__OPTIONS", options)
+    with pytest.raises(ConfigError, match=rf"^store\.options: .*{said}"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://bucket", "s3:/bucket", "s3://", "s3:///team", "s3://key:secret@bucket", "s3://b?x=1"],
+)
+def test_an_address_that_is_of_no_object_store_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"^storage_uri: "):
+        load_settings({"storage_uri": address})
+
+
+def test_an_address_of_an_object_store_loses_what_says_nothing() -> None:
+    assert load_settings({"storage_uri": " S3://bucket/team/ "}).storage_uri == "s3://bucket/team"

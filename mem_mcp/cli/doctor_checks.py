@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 PACKAGES = ("mcp", "lancedb", "pyarrow", "litellm", "onnxruntime", "pydantic")
 OLDEST_PYTHON = (3, 11)
 T = TypeVar("T")
+# By which an object store is reached, and who may.
+_STORE_VARIABLES = (
+    "AWS_",
+    "GOOGLE_",
+    "AZURE_",
+    "LANCEDB_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
 _PROBED_BYTES = 100_000
 _LEAST_FREE = 10_000_000
 _PROBE = "Does it work?"
@@ -241,7 +251,8 @@ def _answers(model: str, usage: Usage) -> str:
 
 def start(settings: Settings) -> str:
     """Start the server as a desktop client does, and measure the time to its first answers."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    passed_on = (PREFIX, *(_STORE_VARIABLES if settings.storage_uri else ()))
+    environment = {name: value for name, value in os.environ.items() if name.startswith(passed_on)}
     environment[variable("data_dir")] = str(settings.data_dir)
 
     async def ask() -> str:

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from mem_mcp.config import paths, settings_file
 from mem_mcp.config.section import Section
 from mem_mcp.config.serving import TOKEN_FILE, AuthSettings, HttpSettings, LimitSettings
+from mem_mcp.config.store_options import checked_address, checked_options
 from mem_mcp.errors import ConfigError
 from mem_mcp.times import local_zone
 
@@ -59,6 +60,10 @@ class StoreSettings(Section):
     """fsync: an answer waits until the disk has the write. os: the operating system decides."""
     maintain_every: int = Field(default=50, ge=1, le=100_000)
     """Commits between two passes of compaction and index updates."""
+    options: Annotated[dict[str, str], NoDecode] = Field(default={})
+    """How to reach an object store: endpoint, region, path_style, allow_http, timeout, retries."""
+
+    _options = field_validator("options", mode="before")(checked_options)
 
 
 class RememberSettings(Section):
@@ -340,12 +345,7 @@ class Settings(BaseSettings):
     def _audit_file(cls, given: object) -> object:
         return given if given == "log" else _absolute(given)
 
-    @field_validator("storage_uri")
-    @classmethod
-    def _known_scheme(cls, uri: str) -> str:
-        if uri and not uri.startswith(("s3://", "gs://", "az://", "db://")):
-            raise ValueError("must start with s3://, gs://, az:// or db://, or be empty")
-        return uri
+    _address = field_validator("storage_uri")(checked_address)
 
     @field_validator("time_zone")
     @classmethod

@@ -49,7 +49,7 @@ async def erase_user(runtime: Runtime, request: EraseUser) -> Erased:
     }
     if request.dry_run:
         return Erased.model_validate(gone)
-    announce_erasure(store)
+    await announce_erasure(store)
     await runtime.ratings.erase_user(user)
     await traces.erase("user_id", [user])
     await store.delete({"user_id": user})

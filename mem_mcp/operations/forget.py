@@ -49,7 +49,7 @@ async def forget(runtime: Runtime, request: Forget) -> ForgetResult:
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
         if request.purge:
-            announce_erasure(store)
+            await announce_erasure(store)
             texts = await texts_of(runtime, part)
             await purge(runtime, part)
             await strip_logs(runtime, texts)

@@ -5,10 +5,11 @@ import mem_mcp.store.lancedb_import  # noqa: F401 - before anything imports Lanc
 # isort: on
 
 from mem_mcp.store.backup import BackupReport, back_up
+from mem_mcp.store.bucket_erasure import LOOK_EVERY
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.connect import open_store
 from mem_mcp.store.damage.repair import MendedTable, RepairReport, repair
-from mem_mcp.store.erasure import LOOK_EVERY, Erasure, announce_erasure
+from mem_mcp.store.erasure import Erasure, announce_erasure
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance

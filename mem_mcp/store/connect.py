@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import restore, schema
+from mem_mcp.store.bucket import Bucket
 from mem_mcp.store.concurrency import all_done
 from mem_mcp.store.content_hashes import renew_content_hashes
 from mem_mcp.store.damage.repair import UNFINISHED
@@ -20,7 +21,9 @@ from mem_mcp.store.damage.rescue import Rescue
 from mem_mcp.store.damage.survey import damages
 from mem_mcp.store.error_mapping import ANOTHER_FOLDER, REPAIR, of_lancedb, store_errors
 from mem_mcp.store.fsync import disk_sync
+from mem_mcp.store.lease import Lease
 from mem_mcp.store.locks import join
+from mem_mcp.store.retries import retried
 from mem_mcp.store.schema import FIRST_COLUMN, RECORD, Space, active
 from mem_mcp.store.table import Store
 from mem_mcp.store.vector_migration import adopt
@@ -31,6 +34,7 @@ _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 32_000_000, 256_000_000
 _OF_TABLE = 4
 # Embedder in the metadata of an older table that was made while none was available.
 _UNKNOWN = "unknown"
+_CLOUD = "db://"
 
 
 @asynccontextmanager
@@ -42,6 +46,7 @@ async def open_store(
     durable: bool,
     any_embedder: bool = False,
     succeeds: Collection[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Store]:
     """Open a store, and make it at first use.
 
@@ -53,6 +58,7 @@ async def open_store(
         any_embedder: accept a store with vectors of another embedder, to read it.
         succeeds: embedders that this one takes the place of: a store with vectors of one of them is
             accepted, and works in a space of its own that is still to be filled.
+        options: how an object store is reached, as in `store.options` of the settings.
 
     Raises:
         StoreError: it cannot be made or opened, is no store, or was made by a newer version or for
@@ -60,22 +66,24 @@ async def open_store(
     """
     async with AsyncExitStack() as stack:
         folder = location if isinstance(location, Path) else None
+        bucket = None
+        if not folder and not str(location).startswith(_CLOUD):
+            bucket = Bucket(str(location), options or {})
         processes, refusal = join(folder, stack) if folder else (None, None)
+        if bucket:
+            refusal = await bucket.refusal()
         sync = disk_sync(folder) if folder and durable and not refusal else None
         rescue = Rescue(folder, stack, refusal)
         space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
+        database = await _connect(location, bucket)
+        stack.callback(database.close)
         with store_errors("open", str(location)):
-            database = await lancedb.connect_async(
-                str(location),
-                read_consistency_interval=timedelta(0),
-                session=_session(folder),
-            )
-            stack.callback(database.close)
             async with processes.alone_at("create") if processes else nullcontext():
                 for name in await _damaged_tables(folder) if folder else ():
                     await rescue.fall_back(name)
+                open_table = _open_table if folder else _open_or_meet
                 try:
-                    table = await _open_table(database, rescue, space)
+                    table = await open_table(database, rescue, space)
                 except Exception as error:
                     if not of_lancedb(error) or await rescue.fall_back(schema.TABLE) is None:
                         raise
@@ -85,7 +93,9 @@ async def open_store(
         if embedder and not any_embedder:
             _check_embedder(str(location), active(columns), embedder, succeeds)
         stack.push_async_callback(all_done)
-        store = Store(database, table, active(columns), str(location), processes, sync, rescue)
+        lease = Lease(bucket, "maintain") if bucket else None
+        space_now = active(columns)
+        store = Store(database, table, space_now, str(location), processes, sync, rescue, lease)
         known = store.space.embedder if store.space else None
         if space and known != embedder and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
@@ -116,6 +126,26 @@ async def _damaged_tables(folder: Path) -> list[str]:
     if (folder / restore.UNFINISHED).exists():
         raise StoreError(f"the restore of {str(folder)!r} was interrupted", restore.AGAIN)
     return [*await asyncio.to_thread(damages, folder)]
+
+
+@retried
+async def _connect(location: Path | str, bucket: Bucket | None) -> lancedb.AsyncConnection:
+    with store_errors("open", str(location)):
+        return await lancedb.connect_async(
+            str(location),
+            read_consistency_interval=timedelta(0),
+            session=_session(location if isinstance(location, Path) else None),
+            storage_options=bucket.storage_options if bucket else None,
+        )
+
+
+@retried
+async def _open_or_meet(
+    database: lancedb.AsyncConnection, rescue: Rescue, space: Space | None
+) -> lancedb.AsyncTable:
+    """Open the table of memories on an object store, where others may be making it as well."""
+    with store_errors("open", database.uri):
+        return await _open_table(database, rescue, space)
 
 
 async def _open_table(

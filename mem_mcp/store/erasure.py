@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ from typing import Any
 import lancedb
 from filelock import Timeout
 
+from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
+from mem_mcp.store.bucket_erasure import (
+    KEEP_FOR_OTHERS,
+    LOOK_EVERY,
+    BucketErasure,
+    announce_in_bucket,
+)
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.lance_files import BACKUP, Manifest, manifest_files, read_manifest
@@ -27,10 +34,6 @@ from mem_mcp.store.log_table import LogTable
 from mem_mcp.store.maintenance import vector_index
 from mem_mcp.store.table import Store
 
-KEEP_FOR_OTHERS = timedelta(minutes=10)
-"""How long other processes may read earlier versions; a search takes seconds."""
-LOOK_EVERY = timedelta(minutes=1)
-"""How often a process looks whether that is over."""
 _MARKER = "erasing"
 _BEGUN = "begun"
 _AT_ONCE = 100_000
@@ -39,7 +42,7 @@ _SOON = timedelta(milliseconds=1)
 _KEEP_ALL = timedelta(days=36_500)
 
 
-def announce_erasure(store: Store) -> None:
+async def announce_erasure(store: Store) -> None:
     """Say before rows are deleted that they must leave the disk.
 
     If this process dies before it has done so, the next one that opens the store does.
@@ -47,6 +50,8 @@ def announce_erasure(store: Store) -> None:
     if processes := store.processes:
         with store_errors("erase", store.location):
             (processes.folder / _MARKER).write_text(_BEGUN)
+    elif store.lease:
+        await announce_in_bucket(store.lease.bucket)
 
 
 class Erasure:
@@ -63,6 +68,9 @@ class Erasure:
         self._asked = self._done = 0
         self._turn = asyncio.Lock()
         self._gone_by: datetime | None = None
+        self._in_bucket = None
+        if store.lease:
+            self._in_bucket = BucketErasure(store.lease, self._rewrite, self._tables)
 
     @property
     def copies(self) -> list[str]:
@@ -97,6 +105,8 @@ class Erasure:
     async def resume(self) -> None:
         """Go on with what is left of an erasure, if its time has come and nobody else does."""
         processes = self._store.processes
+        if self._in_bucket and not self._store.rescue.refusals:
+            await self._in_bucket.resume()
         if processes is None or (since := _since(processes)) is None or self._store.rescue.refusals:
             return
         if since == _BEGUN:
@@ -115,25 +125,36 @@ class Erasure:
         processes = self._store.processes
         for refusal in self._store.rescue.refusals:
             raise refusal
-        announce_erasure(self._store)
-        async with processes.alone_at("maintain") if processes else nullcontext():
+        await announce_erasure(self._store)
+        if self._in_bucket:
+            return await self._in_bucket.erase()
+        if processes is None:
+            raise StoreError("LanceDB Cloud does not say when earlier versions are removed")
+        async with processes.alone_at("maintain"):
             with store_errors("erase", self._store.location):
-                async with self._store.alone("write"):
-                    await self._rewrite_rows(self._store.table)
-                await self._rewrite_indices(self._store.table, schema.INDICES)
-                async with self._store.alone("logs"):
-                    for log in self._logs:
-                        if table := await log.opened():
-                            await self._rewrite_rows(table)
-                            await self._rewrite_indices(table, log.indices)
+                await self._rewrite()
                 await self._store.sync_disk()  # the new files are safe before the old ones go
                 rewritten = datetime.now(UTC)
-                if processes is None:
-                    return rewritten + timedelta(hours=1)  # as maintenance keeps them there
                 (processes.folder / _MARKER).write_text(rewritten.isoformat())
                 if await self._remove_earlier(processes, rewritten):
                     return None
         return rewritten + KEEP_FOR_OTHERS + 3 * LOOK_EVERY
+
+    async def _rewrite(self) -> None:
+        """Write rows and indices anew, without what was deleted."""
+        async with self._store.alone("write"):
+            await self._rewrite_rows(self._store.table)
+        await self._rewrite_indices(self._store.table, schema.INDICES)
+        async with self._store.alone("logs"):
+            for log in self._logs:
+                if table := await log.opened():
+                    await self._rewrite_rows(table)
+                    await self._rewrite_indices(table, log.indices)
+
+    async def _tables(self) -> list[lancedb.AsyncTable]:
+        """Return every table."""
+        logs = [await log.opened() for log in self._logs]
+        return [self._store.table, *(table for table in logs if table)]
 
     async def _rewrite_rows(self, table: lancedb.AsyncTable) -> None:
         """Write the rows that are left in files with deleted ones to new files."""
@@ -147,7 +168,7 @@ class Erasure:
 
     def _beside_deleted(self, name: str) -> list[str]:
         """Return conditions that together name all rows in files with deleted ones."""
-        if self._store.processes is None:  # its manifests cannot be read here
+        if self._store.processes is None:  # its manifests are not on this machine
             return ["true"]
         manifest = _newest(Path(self._store.location) / f"{name}.lance")
         ranges = []
@@ -168,7 +189,7 @@ class Erasure:
     async def _remove_earlier(self, processes: Processes, rewritten: datetime) -> bool:
         """Remove earlier versions, if that is safe; return whether they are gone."""
         store = self._store
-        tables = [store.table, *[table for log in self._logs if (table := await log.opened())]]
+        tables = await self._tables()
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(store.alone("logs"))
             await stack.enter_async_context(processes.alone_at("create"))  # nobody opens the store

@@ -1,4 +1,4 @@
-"""Map errors of LanceDB and of the disk to StoreError: what is wrong, and what helps."""
+"""Map errors of LanceDB, disks and object stores to StoreError: what is wrong, and what helps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from mem_mcp.errors import StoreError
+from mem_mcp.errors import StoreBusy, StoreError
+from mem_mcp.store.remote_errors import meaning, passes
 
 T = TypeVar("T")
 
@@ -18,6 +19,12 @@ _LONGEST = 300
 _NUMBER = re.compile(r"\(os error (\d+)\)")
 # Places in LanceDB's own source.
 _SOURCE = re.compile(r",? ?(?:/\S+\.rs|<[^>]*>):\d+:\d+")
+# Of LanceDB's commits: the same one succeeds on top of what was committed meanwhile.
+_CONFLICT = re.compile(
+    r"commit conflict|preempted by concurrent|Too many concurrent writers", re.IGNORECASE
+)
+# In the location of a store that is no folder.
+_SCHEME = "://"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -47,10 +54,11 @@ async def attempt(call: Awaitable[T]) -> T | None:
 
 
 def of_lancedb(error: Exception) -> bool:
-    """Return whether LanceDB or the disk has raised an error."""
+    """Return whether LanceDB, the disk or an object store has raised an error."""
     # A panic, which some damaged indices cause, has a class of its own that cannot be imported.
     is_panic = type(error).__name__ == "RustPanic"
-    return is_panic or isinstance(error, RuntimeError | ValueError | OSError)
+    is_remote = type(error).__module__.partition(".")[0] == "obstore"
+    return is_panic or is_remote or isinstance(error, RuntimeError | ValueError | OSError)
 
 
 def not_writable(place: object, reason: str, number: int | None) -> StoreError:
@@ -87,4 +95,20 @@ def _explain(error: Exception, action: str, location: str) -> StoreError:
         path = error.filename if isinstance(error, OSError) and error.filename else location
         return not_writable(path, _NUMBER.split(reason)[0][-80:].split(": ")[-1].strip(), number)
     problem = f"cannot {action} {place}: {reason[:_LONGEST]}"
+    if _CONFLICT.search(reason):
+        return StoreBusy(problem, "others were at it; try again")
+    if _SCHEME in location:
+        return _explain_remote(reason, action, place) or StoreError(problem)
     return StoreError(problem, "mem-mcp doctor tells whether it is damaged")
+
+
+def _explain_remote(reason: str, action: str, place: str) -> StoreError | None:
+    if known := meaning(reason):
+        problem, helps = known
+        return StoreError(f"cannot {action} {place}: {problem}", helps)
+    if not passes(reason):
+        return None
+    return StoreBusy(
+        f"cannot {action} {place}: it does not answer, or has too much to do",
+        "try again; if it stays so, check its address (storage_uri, store.options)",
+    )

@@ -23,6 +23,7 @@ from mem_mcp.store.damage.survey import checked_rows, read_through
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.filters import quote
 from mem_mcp.store.locks import Processes
+from mem_mcp.store.retries import retried
 from mem_mcp.store.schema import FIRST_COLUMN, RECORD, TIME, Space, Vector, ensure_indices
 from mem_mcp.store.table import Store
 
@@ -83,6 +84,7 @@ class LogTable:
 
     @unbroken
     @with_fallback
+    @retried
     async def version(self) -> int:
         """Return the number of the newest commit; 0 before the first."""
         if (table := await self.opened()) is None:
@@ -92,6 +94,7 @@ class LogTable:
 
     @unbroken
     @with_fallback
+    @retried
     async def read(
         self,
         columns: Sequence[str],
@@ -218,6 +221,7 @@ class LogTable:
             self.table = await self._open_in(copy or self._store.database)
         return self.table
 
+    @retried
     async def _open_in(self, database: lancedb.AsyncConnection) -> lancedb.AsyncTable | None:
         with store_errors("open", self._store.location):
             if self._name not in (await database.list_tables()).tables:
@@ -249,6 +253,7 @@ class LogTable:
             values = {_VECTOR: vector, RECORD: quote(embedder.decode())}
             await table.update(where=where, updates_sql=values)
 
+    @retried
     async def _create(self) -> lancedb.AsyncTable:
         if self.refusal:
             raise self.refusal

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 _KEEP_ALL = timedelta(days=36_500)
 # Other processes may still read files of an older version.
 _KEEP_FOR_OTHERS = timedelta(hours=1)
+# On an object store ages come of the clocks of several machines, each of which may be an hour off.
+_KEEP_IN_BUCKET = timedelta(hours=3)
 # No other process has the store open, and this one waits.
 _KEEP_ALONE = timedelta(milliseconds=1)
 # Old files are removed above a number of files, or of bytes beyond twice the last lean size.
@@ -77,17 +79,29 @@ class Maintenance:
         """
         if reason := await self.reason_against(removal=thorough):
             return Maintained(ran=False, reason=reason)
-        processes = self._store.processes
-        if processes is None:
-            await self._rewrite()
-            await self.index_vectors()
-            await self._optimize(_KEEP_FOR_OTHERS)
-            return Maintained(ran=True)
+        if (processes := self._store.processes) is None:
+            return await self._pass_in_bucket(thorough=thorough)
         try:
             async with processes.alone_at("maintain", wait=False):
                 return await self._local_pass(processes, thorough=thorough)
         except Timeout:
             return Maintained(ran=False, reason="another process is at it")
+
+    async def _pass_in_bucket(self, *, thorough: bool) -> Maintained:
+        lease = self._store.lease
+        if lease is None:
+            return Maintained(ran=False, reason="LanceDB Cloud maintains its tables by itself")
+        async with lease.held(wait=thorough) as has_it:
+            version = await self._store.version()
+            if not has_it or (not thorough and version - lease.done < self._every):
+                self._last = version if not has_it else lease.done
+                return Maintained(ran=False, reason="another process is at it, or has just been")
+            await self._rewrite()
+            await self.index_vectors()
+            if not lease.lost:
+                await self._optimize(_KEEP_IN_BUCKET)
+            self._last = lease.done = await self._store.version()
+        return Maintained(ran=True)
 
     async def reason_against(self, *, removal: bool = False) -> str:
         """Return why nothing may be rewritten or removed; empty if it may.

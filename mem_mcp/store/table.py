@@ -24,7 +24,9 @@ from mem_mcp.store.damage.survey import checked_rows
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.filters import Filters, compile_filters
 from mem_mcp.store.lance_files import BACKUP
+from mem_mcp.store.lease import Lease
 from mem_mcp.store.locks import RETRY_SECONDS, Processes
+from mem_mcp.store.retries import retried
 from mem_mcp.store.schema import Space, Vector, Version, stored_names, with_vector
 from mem_mcp.telemetry import span
 
@@ -63,11 +65,14 @@ class Store:
         processes: Processes | None,
         sync: Callable[[], None] | None,
         rescue: Rescue,
+        lease: Lease | None = None,
     ) -> None:
         self.database = database
         self.table = table
         self.location = location
         self.processes = processes
+        self.lease = lease
+        """Of the one process that maintains a store in a bucket; None for any other store."""
         self._sync = sync
         self.rescue = rescue
         self.gate = Gate()
@@ -109,24 +114,42 @@ class Store:
             True if every new version is written and durable. False if another writer took a
             version_id first: read again and decide again.
         """
-        async with self.call("write"):
-            rows = schema.to_arrow([*close, *add], self._schema)
-            async with self.alone("write"):
-                with span("commit"):
-                    if not close and await self._still_free(add, seen):
-                        # This takes a third of the time of a merge.
-                        version = int((await self.table.add(rows, on_bad_vectors="null")).version)
-                        written, added = True, len(add)
-                    else:
-                        result = await self._merge(rows, closes=bool(close))
-                        version, added = int(result.version), result.num_inserted_rows
-                        written = bool(added or result.num_updated_rows)
-        all_won = bool(added == len(add))
+        rows = schema.to_arrow([*close, *add], self._schema)
+        version, added, written = await self._commit(rows, add, close, seen)
+        # Where the answer to a commit is lost, the next attempt finds it done.
+        all_won = added == len(add) or await self._are_ours(add)
         self.newest = max(self.newest, version)
-        if written:
+        if written or all_won:
             self.changes.add(version, [*close, *add], add if all_won else ())
         await self.make_durable(version)
         return all_won
+
+    @retried
+    async def _commit(
+        self, rows: pa.Table, add: Sequence[Version], close: Sequence[Version], seen: int | None
+    ) -> tuple[int, int, bool]:
+        """Return the commit's number, how many rows it has added, and whether it changed any."""
+        async with self.call("write"), self.alone("write"):
+            with span("commit"):
+                if not close and await self._still_free(add, seen):
+                    # This takes a third of the time of a merge.
+                    version = int((await self.table.add(rows, on_bad_vectors="null")).version)
+                    return version, len(add), True
+                result = await self._merge(rows, closes=bool(close))
+                added = int(result.num_inserted_rows)
+                return int(result.version), added, bool(added or result.num_updated_rows)
+
+    async def _are_ours(self, add: Sequence[Version]) -> bool:
+        """Return whether just these versions are stored, though this commit did not add them."""
+        if self.processes is not None:  # an answer from a disk is not lost
+            return False
+        ours = {row.memory.version_id: (row.memory.recorded_at, row.memory.text) for row in add}
+        stored = await self.read(
+            {"version_id": {"in": sorted(ours)}}, columns=("version_id", "recorded_at", "text")
+        )
+        return ours == {
+            row.memory.version_id: (row.memory.recorded_at, row.memory.text) for row in stored
+        }
 
     async def _still_free(self, add: Sequence[Version], seen: int | None) -> bool:
         """Return whether no id can have been taken, since writers on a folder take turns."""
@@ -157,6 +180,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def version(self) -> int:
         """Return the number of the newest commit."""
         async with self.call("read"):
@@ -195,6 +219,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def scan(
         self,
         filters: Filters,
@@ -220,6 +245,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def count(self, filters: Filters) -> int:
         """Return the number of rows."""
         async with self.call("read"):
@@ -227,6 +253,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def nearest(
         self,
         vectors: Vector,
@@ -253,6 +280,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def closest(
         self,
         vector: Vector,
@@ -302,6 +330,7 @@ class Store:
 
     @unbroken
     @with_fallback
+    @retried
     async def matching(
         self, words: str, filters: Filters, columns: Sequence[str], *, limit: int
     ) -> pa.Table:

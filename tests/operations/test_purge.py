@@ -155,7 +155,7 @@ async def test_what_a_killed_process_had_purged_goes_when_the_store_is_opened_ag
         await memory._runtime.store.delete({"memory_id": known})
     assert hits(settings.data_dir, PIECES)
     async with AsyncMemory.open(settings) as memory:
-        announce_erasure(memory._runtime.store)
+        await announce_erasure(memory._runtime.store)
     assert hits(settings.data_dir, PIECES) == []
     assert leftovers(settings.data_dir) == []
 
