@@ -50,6 +50,7 @@ from mem_mcp.api.remember import Remember
 from mem_mcp.api.stats import Stats
 from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
+from mem_mcp.api.vitals import Vitals, Worked
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
@@ -77,6 +78,7 @@ from mem_mcp.operations.background import Background
 from mem_mcp.operations.maintain import Upkeep
 from mem_mcp.operations.stats import stats
 from mem_mcp.operations.upgrade import Upgrade
+from mem_mcp.operations.vitals import vitals
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
@@ -402,6 +404,20 @@ class AsyncMemory:
         degraded = (await self._runtime.embed(["warm"], "query"))[1]
         await asyncio.to_thread(give_back)
         return degraded
+
+    async def vitals(self) -> Vitals:
+        """Return figures for monitoring, which cost little: no names and no texts.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return await vitals(self._runtime)
+
+    @property
+    def worked(self) -> Worked:
+        """What this process has done since it opened the memory."""
+        upkeep = self._upkeep
+        return Worked(self._runtime.door.usage, upkeep.passes, upkeep.failed)
 
     async def ping(self) -> None:
         """Ask the store for its newest commit.

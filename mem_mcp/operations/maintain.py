@@ -35,6 +35,10 @@ class Upkeep:
         logs = (runtime.traces.log, runtime.ratings.log, runtime.calls.log)
         self._erasure = Erasure(runtime.store, logs)
         self._watch: asyncio.Task[None] | None = None
+        self.passes = 0
+        """Passes in the background that this process has ended."""
+        self.failed = 0
+        """Those that failed."""
 
     def start(self) -> None:
         """Look from time to time, and now, whether what was purged can leave the disk."""
@@ -152,7 +156,8 @@ class Upkeep:
             if reason := await self._maintenance.reason_against():
                 logger.warning("no maintenance: %s", reason)
                 return
-            await self._pass()
+            self.passes += (await self._pass()).ran
         except MemError as error:  # no data is lost; the next write tries again
+            self.failed += 1
             logger.warning("maintenance failed: %s", error)
         await asyncio.to_thread(give_back)

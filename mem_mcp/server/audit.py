@@ -21,12 +21,13 @@ from mem_mcp.api.models import (
     RememberResult,
     UpdateResult,
 )
-from mem_mcp.errors import ConfigError, InvalidInput, NotPermitted
+from mem_mcp.errors import ConfigError, InvalidInput, NotFound, NotPermitted, QuotaExceeded
 from mem_mcp.server.log_lines import FIELDS, JSONLines
 
 _LOG = "log"
 # What a client calls itself is its own choice.
 _LONGEST_NAME = 100
+_STORED_NOTHING = (InvalidInput, NotFound, NotPermitted, QuotaExceeded)
 
 
 class Audit:
@@ -50,6 +51,12 @@ class Audit:
             self._logger.propagate = False
             self._logger.addHandler(_file(place))
 
+    def close(self) -> None:
+        """Close the file, if there is one; nothing is noted afterwards."""
+        for handler in [] if self._logger is None else self._logger.handlers:
+            handler.close()
+        self._logger = None
+
     @contextmanager
     def writing(self, operation: str, user: str, context: Context[Any, Any]) -> Iterator[Written]:
         """Note what the body of a `with` statement wrote.
@@ -64,7 +71,7 @@ class Audit:
         written = Written()
         try:
             yield written
-        except (InvalidInput, NotPermitted):
+        except _STORED_NOTHING:
             raise
         except BaseException:
             self._note(operation, user, context, [], "failed")

@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.context import ServerRequestContext
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.types import ASGIApp
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.routing import request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError
@@ -22,10 +25,12 @@ from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.names import LOOPBACK, NamedOnly
 from mem_mcp.server.probes import HEALTH, READY, Pages, Readiness, health
 from mem_mcp.server.rates import Rates
+from mem_mcp.server.scope_check import ScopeCheck
 
 # Agents in an editor sit idle for hours; the SDK would end their session after 30 minutes.
 _IDLE_SECONDS = 24 * 3600
 _MESSAGES = "/messages/"
+MCP, METRICS = "/mcp", "/metrics"
 
 
 def http_app(
@@ -50,6 +55,9 @@ def http_app(
         draining: knows what runs, and whether the server is about to end; None: it never is.
         rates: count what each token asks for; None: in this process alone.
     """
+    # Reads the environment when imported.
+    from mem_mcp.server.metrics import Metrics  # noqa: PLC0415
+
     settings = lazy.settings
     draining = draining or Draining(0)
     rates = rates or Rates(settings.limits)
@@ -73,8 +81,15 @@ def http_app(
     app.router.routes.extend(routes)
     public = urlsplit(settings.auth.resource_url).hostname
     names = [*settings.http.hosts, *([public] if public else [])]
-    gate = Drain(TokenGate(app, verifier, rates, metadata_url), draining)
-    pages = {HEALTH: health, READY: Readiness(lazy, verifier, draining).page}
+    checked = ScopeCheck(app, MCP, most, metadata_url)
+    gate = Drain(TokenGate(checked, verifier, rates, metadata_url), draining)
+    metrics = Metrics(lazy)
+    lazy.observed = metrics.call
+    pages = {
+        HEALTH: request_response(health),
+        READY: request_response(Readiness(lazy, verifier, draining).page),
+        METRICS: _guarded(request_response(metrics.page), verifier, host, settings),
+    }
     lazy.counted = partial(_counted, draining, rates)
     return NamedOnly(Pages(gate, pages), host, names)
 
@@ -99,6 +114,21 @@ def verifier_for(settings: Settings, host: str, *, insecure: bool = False) -> Ve
         "mem-mcp token create --user NAME, listen on 127.0.0.1, or let everybody in with "
         "--insecure"
     )
+
+
+def _guarded(page: ASGIApp, verifier: Verifier, host: str, settings: Settings) -> ASGIApp:
+    """Return a page that needs a token with the scope admin, but from this machine."""
+    guarded = AuthenticationMiddleware(
+        RequireAuthMiddleware(page, ["admin"]), backend=BearerAuthBackend(verifier)
+    )
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # A proxy on this machine says for whom it asks.
+        is_near = host in LOOPBACK and (scope.get("client") or ("",))[0] in LOOPBACK
+        is_open = is_near or settings.http.open_metrics
+        await (page if is_open else guarded)(scope, receive, send)
+
+    return answer
 
 
 @contextmanager

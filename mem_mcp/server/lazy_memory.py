@@ -23,10 +23,12 @@ from mem_mcp.server.token_file import TokenScope
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
+    from pydantic import BaseModel
 
     from mem_mcp.memory import AsyncMemory
 
     Calling = ServerRequestContext[Any, Any]
+    Seen = Callable[[BaseModel], None]
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class LazyMemory:
         """Whether tokens are asked for."""
         self.counted: Callable[[Calling], AbstractContextManager[None]] = lambda _: nullcontext()
         """Counts a request while it runs."""
+        self.observed: Callable[[str], AbstractContextManager[Seen]] = _unobserved
+        """Measures a call of a tool, by its name, and what it answered."""
         self.failed = False
         """Whether the memory could not be opened when that was last tried ahead of need."""
         self.degraded: list[str] | None = None
@@ -150,3 +154,7 @@ class LazyMemory:
         except MemError as error:  # the call that needs the memory will say so to its caller
             self.failed = self._memory is None
             logger.error("%s", error)
+
+
+def _unobserved(_: str) -> AbstractContextManager[Seen]:
+    return nullcontext(lambda _: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -22,18 +22,16 @@ HEALTH, READY = "/health", "/ready"
 # Whoever asks has less patience than a store on a network.
 _PATIENCE_SECONDS = 3
 
-Page = Callable[[Request], Awaitable[Response]]
-
 
 class Pages:
     """Answers GET at some paths beside the application; none of them needs a session.
 
     Args:
         app: what answers everything else.
-        pages: by path.
+        pages: applications by their paths.
     """
 
-    def __init__(self, app: ASGIApp, pages: Mapping[str, Page]) -> None:
+    def __init__(self, app: ASGIApp, pages: Mapping[str, ASGIApp]) -> None:
         self._app = app
         self._pages = pages
 
@@ -43,13 +41,9 @@ class Pages:
         if page is None:
             await self._app(scope, receive, send)
             return
-        allowed = scope["method"] in ("GET", "HEAD")
-        answer = (
-            await page(Request(scope))
-            if allowed
-            else PlainTextResponse("Ask with GET", status_code=405, headers={"Allow": "GET, HEAD"})
-        )
-        await answer(scope, receive, send)
+        if scope["method"] not in ("GET", "HEAD"):
+            page = PlainTextResponse("Ask with GET", 405, {"Allow": "GET, HEAD"})
+        await page(scope, receive, send)
 
 
 async def health(_: Request) -> Response:

@@ -10,6 +10,8 @@ import socket
 import threading
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import uvicorn
@@ -17,6 +19,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from mem_mcp.config import Settings
 from mem_mcp.server.app import build_server
+from mem_mcp.server.audit import Audit
 from mem_mcp.server.draining import Draining
 from mem_mcp.server.gate import Verifier
 from mem_mcp.server.http import http_app
@@ -26,6 +29,9 @@ from mem_mcp.server.shared_rates import SharedRates
 from mem_mcp.server.workers import Workers
 
 logger = logging.getLogger(__name__)
+
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable of prometheus_client: the folder in which several processes count together."""
 
 # Streams that clients only listen on are closed after so long.
 _GRACE_SECONDS = 1
@@ -99,11 +105,13 @@ def serve_http(settings: Settings, place: Place, verifier: Verifier, workers: in
         workers: how many processes serve.
 
     Raises:
+        ConfigError: the file where writes are noted cannot be written.
         KeyboardInterrupt: the signal was SIGINT.
     """
     if workers == 1:
         asyncio.run(_serve(settings, place, verifier))
         return 0
+    Audit(settings.audit).close()  # said here, once, rather than by each of them
     rates = SharedRates(settings.limits, workers)
 
     def work(number: int, alive: int) -> None:
@@ -113,7 +121,15 @@ def serve_http(settings: Settings, place: Place, verifier: Verifier, workers: in
         asyncio.run(_serve(settled, place, verifier, rates.of_worker(number), alive))
 
     bound = settings.http.drain_seconds + 2 * _CLOSING_SECONDS
-    return Workers(workers, work, bound).run()
+    with TemporaryDirectory(prefix="mem-mcp-") as folder:
+        os.environ[SHARED_METRICS] = folder  # before a worker imports what reads it
+        return Workers(workers, work, bound, partial(_forget, Path(folder))).run()
+
+
+def _forget(folder: Path, pid: int) -> None:
+    """Take what a dead worker said of itself out of the metrics; what it counted stays."""
+    for file in folder.glob(f"gauge_live*_{pid}.db"):
+        file.unlink()
 
 
 async def _serve(

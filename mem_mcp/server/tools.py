@@ -174,21 +174,23 @@ def _tool(lazy: LazyMemory, audit: Audit, name: str, offer: Offer) -> OperationT
     reports = any(argument.name == "on_progress" for argument in declared)
 
     async def call(given: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        calling = caller()
-        memory = await lazy.of_caller("read" if offer.reads else "write")
-        if calling is not None and name == "forget" and given.get("filters"):
-            calling.require("read")  # how many match says what is stored
-        # Python's alone: no client can give a function.
-        given = {**given, "on_progress": context.report_progress} if reports else given
-        user_id = given.get("user_id")
-        default = calling.user_id if calling is not None else lazy.settings.user_id
-        user_id = default if is_absent(user_id) else str(user_id)
-        who = calling.user_id if calling is not None else user_id
-        noting = nullcontext(Written()) if offer.reads else audit.writing(name, who, context)
-        with noting as written:
-            async with within(seconds_per_call(lazy.settings)):
-                result: BaseModel = await getattr(memory, name)(**given)
-            written.result(result)
+        with lazy.observed(name) as seen:
+            calling = caller()
+            memory = await lazy.of_caller("read" if offer.reads else "write")
+            if calling is not None and name == "forget" and given.get("filters"):
+                calling.require("read")  # how many match says what is stored
+            user_id = given.get("user_id")
+            default = calling.user_id if calling is not None else lazy.settings.user_id
+            user_id = default if is_absent(user_id) else str(user_id)
+            who = calling.user_id if calling is not None else user_id
+            # Python's alone: no client can give a function.
+            more = {"on_progress": context.report_progress} if reports else {}
+            noting = nullcontext(Written()) if offer.reads else audit.writing(name, who, context)
+            with noting as written:
+                async with within(seconds_per_call(lazy.settings)):
+                    result: BaseModel = await getattr(memory, name)(**{**given, **more})
+                written.result(result)
+            seen(result)
         if calling is not None and "read" not in calling.scopes:
             result = without_stored(result)
         text = offer.shown(result, memory.zone) if offer.dated else offer.shown(result)

@@ -16,6 +16,7 @@ from mem_mcp.config import Settings
 from mem_mcp.errors import ConfigError, MemError
 from mem_mcp.server.log_lines import start_log
 from mem_mcp.server.wires import Wires
+from mem_mcp.server.workers import check_workers
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -63,6 +64,7 @@ def serve(
         MemError: the port cannot be used.
     """
     _check(transport, port)
+    check_workers(workers, transport)
     start_log(settings)
     wires = Wires() if transport == "stdio" else None
     # Here and not above: what an import prints must not reach the client.
@@ -114,9 +116,7 @@ def _serve_http(
     from mem_mcp.server.http import verifier_for  # noqa: PLC0415
     from mem_mcp.server.serving import Place, serve_http  # noqa: PLC0415
     from mem_mcp.server.tls import check_certificate  # noqa: PLC0415
-    from mem_mcp.server.workers import check_workers  # noqa: PLC0415
 
-    check_workers(workers, transport)
     check_certificate(settings.http)
     verifier = verifier_for(settings, host, insecure=insecure)  # before a port is taken
     listening = listen(host, port)

@@ -48,9 +48,11 @@ class Workers:
         count: how many.
         work: what each does.
         seconds: after which those that were asked to end are killed.
+        dead: is told the process id of each that ended.
     """
 
-    def __init__(self, count: int, work: Work, seconds: float) -> None:
+    def __init__(self, count: int, work: Work, seconds: float, dead: Callable[[int], None]) -> None:
+        self._dead = dead
         self._count = count
         self._work = work
         self._seconds = seconds
@@ -69,6 +71,7 @@ class Workers:
             self._start(worker)
         while self._running:
             pid, status = os.waitpid(-1, 0)
+            self._dead(pid)
             self._ended(pid, status)
         if signal.SIGINT in self._asked:
             return 128 + signal.SIGINT

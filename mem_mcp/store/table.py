@@ -15,6 +15,7 @@ import pyarrow as pa
 from lancedb.query import ColumnOrdering
 
 from mem_mcp.api.models import Memory
+from mem_mcp.api.vitals import Fragments
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.change_feed import Changes, Notices
@@ -186,6 +187,20 @@ class Store:
         async with self.call("read"):
             self.newest = int(await self.table.version())
         return self.newest
+
+    @unbroken
+    @with_fallback
+    async def fragments(self) -> Fragments:
+        """Count the rows and the fragments of the table, from its manifest."""
+        async with self.call("read"):
+            stats: Any = await self.table.stats()  # a dict, whatever its type says
+        parts = stats["fragment_stats"]
+        return Fragments(
+            rows=stats["num_rows"],
+            fragments=parts["num_fragments"],
+            small=parts["num_small_fragments"],
+            bytes=stats["total_bytes"],
+        )
 
     def size(self) -> tuple[int, int]:
         """Return the number and the bytes of the files of a local store."""

@@ -85,7 +85,9 @@ async def serving(
 ) -> AsyncIterator[Guarded]:
     lazy = LazyMemory(settings)
     listening = transports.listen("127.0.0.1", 0)
-    address = f"http://127.0.0.1:{listening.getsockname()[1]}{transports.PATHS[transport]}"
+    address = (
+        f"http://127.0.0.1:{listening.getsockname()[1]}{transports.PATHS[transport].split()[0]}"
+    )
     verifier = verifier_for(settings, host, insecure=insecure)
     app = http_app(build_server(lazy), lazy, transport, host, address, verifier)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))

@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from guarded import HELLO, Guarded, bearer, request, serving
+from mcp import MCPError
 
 from mem_mcp import Settings
 from mem_mcp.config import AuthSettings
@@ -111,8 +112,8 @@ async def test_the_claims_say_whose_memory_a_call_is_about_and_what_it_may(team:
         async with server.client(curve) as client:
             found = await client.call_tool("recall", {"query": "cat"})
             assert len(found.structured_content["memories"]) == 1
-            refused = await client.call_tool("remember", {"content": "x"})
-            assert "'write'" in refused.content[0].text
+            with pytest.raises(MCPError, match="'write'"):
+                await client.call_tool("remember", {"content": "x"})
         async with server.client(signed(sub="bob", aud=[AUDIENCE, "other"])) as client:
             found = await client.call_tool("recall", {"query": "cat"})
             assert found.structured_content["memories"] == []
@@ -126,7 +127,8 @@ async def test_user_and_scopes_may_stand_in_other_claims(team: Settings, auth: d
         async with server.client(token) as client:
             same = await client.call_tool("recall", {"query": "cat", "user_id": "bob"})
             assert not same.is_error
-            assert (await client.call_tool("remember", {"content": "x"})).is_error
+            with pytest.raises(MCPError, match="'write'"):
+                await client.call_tool("remember", {"content": "x"})
         assert await status(server, signed()) == 401
 
 

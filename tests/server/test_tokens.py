@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from guarded import HELLO, bearer, request, serving
+from mcp import MCPError
 
 from mem_mcp import Settings
 from mem_mcp.config import AuthSettings
@@ -166,7 +167,8 @@ async def test_a_scope_that_a_token_does_not_have_is_named(settings: Settings, m
             (stored,) = done.structured_content["results"]
             again = await client.call_tool("remember", {"content": "Tea at five"})
             assert "Tea at four" not in str(again)
-            assert "'read'" in refusal(await client.call_tool("recall", {"query": "tea"}))
+            with pytest.raises(MCPError, match="'read'"):
+                await client.call_tool("recall", {"query": "tea"})
             counting = {"filters": {"text": {"contains": "Tea"}}}
             assert "'read'" in refusal(await client.call_tool("forget", counting))
         async with server.client(reader, mode) as client:
@@ -178,7 +180,8 @@ async def test_a_scope_that_a_token_does_not_have_is_named(settings: Settings, m
                 "record_outcome": {"task": "x", "outcome": "success"},
                 "give_feedback": {"memory_id": stored["memory_id"], "feedback": "POSITIVE"},
             }.items():
-                assert "'write'" in refusal(await client.call_tool(name, given)), name
+                with pytest.raises(MCPError, match="'write'"):
+                    await client.call_tool(name, given)
 
 
 @pytest.mark.anyio
@@ -212,7 +215,8 @@ async def test_counts_of_everybody_are_an_admin_s_who_sees_no_texts(settings: Se
             (stats,) = (await client.read_resource("memory://stats")).contents
             assert '"memories": 1' in stats.text
             assert "own words" not in stats.text
-            assert (await client.call_tool("recall", {"query": "words"})).is_error
+            with pytest.raises(MCPError, match="'read'"):
+                await client.call_tool("recall", {"query": "words"})
         async with server.client(server.token("bob", "read", "write")) as client:
             with pytest.raises(Exception, match="admin"):
                 await client.read_resource("memory://stats")
