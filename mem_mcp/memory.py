@@ -54,7 +54,7 @@ from mem_mcp.api.vitals import Vitals, Worked
 from mem_mcp.config import Settings, load_settings
 from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
-from mem_mcp.intake.requests import Secrets, take_in
+from mem_mcp.intake.requests import Secrets, taken_in
 from mem_mcp.llm import fallback_notes
 from mem_mcp.operations import (
     erase_user,
@@ -82,6 +82,7 @@ from mem_mcp.operations.vitals import vitals
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import open_store
+from mem_mcp.text import check_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -204,7 +205,8 @@ class AsyncMemory:
         and with how many there are. It may be async. What it raises ends the call, and what was
         read until then stays.
         """
-        request, notes = take_in(request, self._secrets)
+        self._short_enough(request.content)
+        request, notes = await taken_in(request, self._secrets)
         return await self._written(remember.remember(self._runtime, request), notes)
 
     async def remember_many(self, items: Sequence[Mapping[str, Any]]) -> RememberResult:
@@ -217,7 +219,7 @@ class AsyncMemory:
         requests, notes = [], []
         for index, item in enumerate(items):
             try:
-                request, found = take_in(read(Remember, item, self.zone), self._secrets)
+                request, found = await taken_in(read(Remember, item, self.zone), self._secrets)
                 self.admit(request)
                 requests.append(request)
                 notes += [f"items[{index}]: {note}" for note in found]
@@ -228,19 +230,19 @@ class AsyncMemory:
     @takes(Recall)
     async def recall(self, request: Recall) -> RecallResult:
         """Find the memories that a question is about, best first."""
-        request, notes = self._asked(request)
+        request, notes = await self._asked(request)
         return self._noted(await recall.recall(self._runtime, request), notes)
 
     @takes(RecordOutcome)
     async def record_outcome(self, request: RecordOutcome) -> OutcomeResult:
         """Record how a task went, and credit or debit the memories that it used."""
-        request, notes = take_in(request, self._secrets)
+        request, notes = await taken_in(request, self._secrets)
         return await self._written(record_outcome.record_outcome(self._runtime, request), notes)
 
     @takes(RecallLessons)
     async def recall_lessons(self, request: RecallLessons) -> LessonsResult:
         """Find what earlier tasks teach for one like them; each list is best first."""
-        request, notes = self._asked(request)
+        request, notes = await self._asked(request)
         return self._noted(await recall_lessons.recall_lessons(self._runtime, request), notes)
 
     @takes(GiveFeedback)
@@ -249,13 +251,14 @@ class AsyncMemory:
 
         VERY_NEGATIVE by the memory's owner also hides it from recall, until it is taken back.
         """
-        request, notes = take_in(request, self._secrets)
+        request, notes = await taken_in(request, self._secrets)
         return await self._written(give_feedback.give_feedback(self._runtime, request), notes)
 
     @takes(UpdateMemory)
     async def update_memory(self, request: UpdateMemory) -> UpdateResult:
         """Change a memory; earlier versions stay. What is absent or None stays as it is."""
-        request, notes = take_in(request, self._secrets)
+        self._short_enough(request.content)
+        request, notes = await taken_in(request, self._secrets)
         return await self._written(update_memory.update_memory(self._runtime, request), notes)
 
     @takes(Forget)
@@ -441,9 +444,14 @@ class AsyncMemory:
     def _secrets(self) -> Secrets:
         return self._runtime.settings.secrets
 
-    def _asked(self, request: Asked) -> tuple[Asked, list[str]]:
+    def _short_enough(self, content: object) -> None:
+        """Refuse a text for its length before it is searched for secrets, which takes longer."""
+        if isinstance(content, str):
+            check_text(content, "content", self._runtime.settings.remember.max_characters)
+
+    async def _asked(self, request: Asked) -> tuple[Asked, list[str]]:
         """Take in a question: where it is logged, secrets are not, and none is refused for one."""
-        return take_in(request, "off" if self._secrets == "off" else "mask")
+        return await taken_in(request, "off" if self._secrets == "off" else "mask")
 
     def _noted(self, answer: Noted, notes: Sequence[str] = ()) -> Noted:
         """Say in an answer what is damaged, and what was taken out of the question."""

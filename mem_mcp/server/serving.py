@@ -20,6 +20,7 @@ from uvicorn.config import LOGGING_CONFIG
 from mem_mcp.config import Settings
 from mem_mcp.server.app import build_server
 from mem_mcp.server.audit import Audit
+from mem_mcp.server.connections import bounded, most_connections
 from mem_mcp.server.draining import Draining
 from mem_mcp.server.gate import Verifier
 from mem_mcp.server.http import http_app
@@ -153,6 +154,7 @@ async def _serve(
     )
     config = uvicorn.Config(
         app,
+        http=bounded(most_connections()),
         forwarded_allow_ips=settings.http.forwarded_allow_ips,
         log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
         log_level=settings.log_level.lower(),

@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mem_mcp import Settings
 from mem_mcp.server import transports
 from mem_mcp.server.app import build_server
+from mem_mcp.server.connections import bounded
 from mem_mcp.server.http import http_app, verifier_for
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.token_file import SCOPES, TokenFile
@@ -82,6 +83,7 @@ async def serving(
     host: str = "127.0.0.1",
     *,
     insecure: bool = False,
+    connections: int = 100,
 ) -> AsyncIterator[Guarded]:
     lazy = LazyMemory(settings)
     listening = transports.listen("127.0.0.1", 0)
@@ -90,7 +92,10 @@ async def serving(
     )
     verifier = verifier_for(settings, host, insecure=insecure)
     app = http_app(build_server(lazy), lazy, transport, host, address, verifier)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(
+        app, http=bounded(connections), log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield Guarded(settings, address, lazy)
