@@ -21,6 +21,9 @@ from mem_mcp.store.retries import retried
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+KEEP_FOR_OTHERS = timedelta(hours=3)
+"""How long earlier versions stay. Their age comes of the clocks of two machines, each of which may
+be an hour off, and others may read them for an hour."""
 _ALLOW_HTTP = ("AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP")
 _CLOCK = "clock"
 OWN = "_mem_mcp"

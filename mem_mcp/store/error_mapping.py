@@ -98,12 +98,13 @@ def _explain(error: Exception, action: str, location: str) -> StoreError:
     if _CONFLICT.search(reason):
         return StoreBusy(problem, "others were at it; try again")
     if _SCHEME in location:
-        return _explain_remote(reason, action, place) or StoreError(problem)
+        return _explain_remote(reason, action, location) or StoreError(problem)
     return StoreError(problem, "mem-mcp doctor tells whether it is damaged")
 
 
-def _explain_remote(reason: str, action: str, place: str) -> StoreError | None:
-    if known := meaning(reason):
+def _explain_remote(reason: str, action: str, location: str) -> StoreError | None:
+    place = f"the store at {location!r}"
+    if known := meaning(reason, location.partition(_SCHEME)[0]):
         problem, helps = known
         return StoreError(f"cannot {action} {place}: {problem}", helps)
     if not passes(reason):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from mem_mcp.errors import StoreError
-from mem_mcp.store import schema
+from mem_mcp.store import bucket, schema
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage.rescue import with_fallback
 from mem_mcp.store.damage.survey import checked_rows, read_through
@@ -195,7 +195,8 @@ class LogTable:
             await table.checkout_latest()  # type: ignore[no-untyped-call]
             await read_through(table)  # before old files are removed
             await ensure_indices(table, self.indices)  # the maker may have died before
-            await table.optimize(cleanup_older_than=_KEEP_FOR_OTHERS)
+            keep = _KEEP_FOR_OTHERS if self._store.processes else bucket.KEEP_FOR_OTHERS
+            await table.optimize(cleanup_older_than=keep)
             self._tidied = int(await table.version())
         if thorough and self._store.processes:
             await self._remove_old_files(table, self._store.processes)

@@ -12,6 +12,7 @@ from lancedb.index import IvfFlat, IvfRq
 
 from mem_mcp.api.models import Maintained
 from mem_mcp.errors import StoreError
+from mem_mcp.store import bucket
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.damage.survey import damages, read_through
 from mem_mcp.store.error_mapping import REPAIR, store_errors
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 _KEEP_ALL = timedelta(days=36_500)
 # Other processes may still read files of an older version.
 _KEEP_FOR_OTHERS = timedelta(hours=1)
-# On an object store ages come of the clocks of several machines, each of which may be an hour off.
-_KEEP_IN_BUCKET = timedelta(hours=3)
 # No other process has the store open, and this one waits.
 _KEEP_ALONE = timedelta(milliseconds=1)
 # Old files are removed above a number of files, or of bytes beyond twice the last lean size.
@@ -99,7 +98,7 @@ class Maintenance:
             await self._rewrite()
             await self.index_vectors()
             if not lease.lost:
-                await self._optimize(_KEEP_IN_BUCKET)
+                await self._optimize(bucket.KEEP_FOR_OTHERS)
             self._last = lease.done = await self._store.version()
         return Maintained(ran=True)
 

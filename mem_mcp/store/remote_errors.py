@@ -13,6 +13,12 @@ _CREDENTIALS = (
     r"169\.254\.|metadata\.google|Failed to get AWS credentials|CredentialsProvider"
     r"|no storage account configured|Account must be specified|api_key or oauth_config is required"
 )
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles of the AWS CLI are not read)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+    "db": "LANCEDB_API_KEY",
+}
 _BUSY = re.compile(
     rf"{_STATUS}(?:5\d\d|429|408)\b|<Code>(?:SlowDown|RequestTimeout|TooManyRequests)"
     r"|HttpError \{ kind: (?:Timeout|Interrupted|Connect|Request|Decode)"
@@ -31,9 +37,7 @@ _LASTING = (
     (
         _CREDENTIALS,
         "there are no credentials for it",
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (s3), GOOGLE_APPLICATION_CREDENTIALS (gs),"
-        " AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (az) or LANCEDB_API_KEY (db) "
-        "where mem-mcp starts",
+        "",
     ),
     (
         _HTTP_ONLY,
@@ -61,11 +65,16 @@ _LASTING = (
 _MEANINGS = tuple((re.compile(each, re.IGNORECASE), said, helps) for each, said, helps in _LASTING)
 
 
-def meaning(reason: str) -> tuple[str, str] | None:
-    """Return the problem behind an error's text and what helps; None if it is not a known one."""
+def meaning(reason: str, scheme: str) -> tuple[str, str] | None:
+    """Return the problem behind an error's text and what helps; None if it is not a known one.
+
+    Args:
+        reason: the error's text.
+        scheme: of the store's address, such as s3.
+    """
     for pattern, problem, helps in _MEANINGS:
         if pattern.search(reason):
-            return problem, helps
+            return problem, helps or f"set {_KEYS.get(scheme, 'them')} where mem-mcp starts"
     return None
 
 

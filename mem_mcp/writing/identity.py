@@ -111,7 +111,8 @@ async def assign_ids(
         elif key in duplicates:
             one = _repeated(duplicates[key], memory, moment, written, changing)
         else:
-            memory_id = _new_id(key, ids.get(key, ()))
+            own = key or _request(memory, index)
+            memory_id = _new_id(own, ids.get(key, ()) if key else ())
             one = Insertion(_first(memory, memory_id, moment), "ADD", is_new=True)
         if key and one.is_new:
             places[key] = index
@@ -262,6 +263,14 @@ def _key(memory: Memory) -> _Key | None:
     if memory.kind == "message":
         return (memory.kind, memory.user_id, memory.run_id, memory.position)
     return None
+
+
+def _request(memory: Memory, index: int) -> _Key | None:
+    """Return what a memory shares with that of a server which works on the same request."""
+    if memory.request_key is None:
+        return None
+    scope = (memory.user_id, memory.agent_id, memory.run_id, memory.actor)
+    return ("request", memory.kind, *scope, memory.request_key, index)
 
 
 def _new_id(key: _Key | None, taken: Collection[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -150,6 +151,22 @@ async def test_one_at_a_time_maintains_a_bucket_and_the_next_finds_it_done(
             assert not (await Maintenance(other, 1).run()).ran
         assert (await Maintenance(other, 1).run()).ran
         assert not (await Maintenance(one, 1).run()).ran
+
+
+async def test_a_request_that_two_servers_work_on_at_once_is_done_once(settings: Settings) -> None:
+    outcome = {"outcome": "FAILURE", "task_type": "deploy", "idempotency_key": "k-1"}
+    messages = [{"role": "user", "content": "The deploy failed."}] * 2
+    async with AsyncMemory.open(settings) as one, AsyncMemory.open(settings) as other:
+        for _ in range(3):  # the first makes tables that the others need
+            await asyncio.gather(
+                *(memory.record_outcome("Ship 1.2", **outcome) for memory in (one, other)),
+                *(
+                    memory.remember(messages=messages, run_id="r", idempotency_key="k-2")
+                    for memory in (one, other)
+                ),
+            )
+        kinds = Counter(each.kind for each in (await one.list_memories()).memories)
+    assert kinds == {"outcome": 1, "message": 2}
 
 
 async def test_what_is_purged_leaves_the_bucket_when_nobody_reads_it_any_more(
