@@ -16,7 +16,7 @@ from lancedb.query import ColumnOrdering
 
 from mem_mcp.api.models import Memory
 from mem_mcp.errors import StoreError
-from mem_mcp.store import schema
+from mem_mcp.store import older_tables, schema
 from mem_mcp.store.change_feed import Changes, Notices
 from mem_mcp.store.concurrency import Gate, unbroken
 from mem_mcp.store.damage.rescue import Rescue, with_fallback
@@ -82,6 +82,7 @@ class Store:
         self._durable_version = 0
         self.newest = 0
         """Number of the newest commit that this process has seen."""
+        self._lacks: frozenset[str] = frozenset()
         self.moving = False
         """Whether the space may not be the active one yet; see `is_active`."""
         self.work_in(space)
@@ -91,13 +92,21 @@ class Store:
         self.space = space
         # Not the table's own schema: what it says of the JSON column makes LanceDB store damaged
         # JSON.
-        self._schema = schema.table_schema(space)
+        self._schema = schema.table_schema(space, self._lacks)
+
+    async def look(self) -> None:
+        """Look which columns the table lacks: those that a read-only store of old never got."""
+        columns = await self.table.schema()
+        wanted = older_tables.lacking(columns, schema.table_schema(None))
+        self._lacks = frozenset(field.name for field in wanted)
+        self.work_in(self.space)
 
     async def fall_back(self) -> None:
         """Read from the mended copy from now on, if the table is damaged."""
         if copy := await self.rescue.fall_back(schema.TABLE):
             with store_errors("open", self.location):
                 self.table = await copy.open_table(schema.TABLE)
+                await self.look()
 
     @unbroken
     async def apply(
@@ -201,7 +210,17 @@ class Store:
     def rows(self, versions: Sequence[Version], columns: Sequence[str]) -> pa.Table:
         """Return versions as the rows that `scan` returns."""
         rows = schema.to_arrow(versions, self._schema)
-        return with_vector(rows, columns, self.space).select(list(columns))
+        return self._asked(rows, columns, self.space).select(list(columns))
+
+    def _stored(self, columns: Sequence[str], space: Space | None) -> list[str]:
+        return stored_names([name for name in columns if name not in self._lacks], space)
+
+    def _asked(self, rows: pa.Table, columns: Sequence[str], space: Space | None) -> pa.Table:
+        """Return rows of `_stored` with all columns; those that the table lacks are null."""
+        rows = with_vector(rows, [name for name in columns if name not in self._lacks], space)
+        for name in self._lacks.intersection(columns):
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        return rows
 
     async def read(
         self,
@@ -233,7 +252,7 @@ class Store:
         selected = list(dict.fromkeys([*columns, *(name for name, _ in order)]))
         space = self.space
         query = self.table.query().where(compile_filters(filters))
-        query = query.select(stored_names(selected, space))
+        query = query.select(self._stored(selected, space))
         if order:
             query = query.order_by(
                 [ColumnOrdering(column_name=name, ascending=ascending) for name, ascending in order]
@@ -241,7 +260,7 @@ class Store:
         if limit is not None:
             query = query.limit(limit)
         async with self.call("read"):
-            return with_vector(checked_rows(await query.to_arrow()), selected, space)
+            return self._asked(checked_rows(await query.to_arrow()), selected, space)
 
     @unbroken
     @with_fallback
@@ -315,13 +334,13 @@ class Store:
         space = self.space
         query = query.column(space.column) if space else query
         query = query.distance_type("cosine").limit(limit)
-        query = query.where(where).select([*stored_names(columns, space), "_distance"])
+        query = query.where(where).select([*self._stored(columns, space), "_distance"])
         async with self.call("read"):
             if at_least <= EXACT_UP_TO and await self._leaves_few(where):
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
-            return with_vector(checked_rows(await query.to_arrow()), columns, space)
+            return self._asked(checked_rows(await query.to_arrow()), columns, space)
 
     async def _leaves_few(self, where: str) -> bool:
         if await self.table.count_rows() <= EXACT_UP_TO:
@@ -343,9 +362,9 @@ class Store:
         async def search(names: Sequence[str], most: int, within: Filters) -> pa.Table:
             query = self.table.query().nearest_to_text(words).limit(most)
             query = query.where(compile_filters(within))
-            query = query.select([*stored_names(names, space), "_score"])
+            query = query.select([*self._stored(names, space), "_score"])
             async with self.call("read"):
-                return with_vector(checked_rows(await query.to_arrow()), names, space)
+                return self._asked(checked_rows(await query.to_arrow()), names, space)
 
         rows = await _best(search, "_score", filters, columns, limit)
         return rows.select(list(columns))
