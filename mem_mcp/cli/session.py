@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import mem_mcp
+from mem_mcp.clients import through
 from mem_mcp.config import load_settings
 
 T = TypeVar("T")
@@ -38,4 +39,5 @@ def run(
                     print(f"note: {note}", file=sys.stderr)
             return result
 
-    return asyncio.run(opened())
+    with through("cli"):
+        return asyncio.run(opened())
