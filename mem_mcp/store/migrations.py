@@ -78,6 +78,15 @@ STEPS: Sequence[Step] = (
 """Every step from the first schema to this one, in order."""
 
 
+def copies_before_upgrades(folder: Path) -> list[Path]:
+    """Return the backups beside a store that were made before its rows were changed."""
+    prefix = f"{folder.name}-{BEFORE}-"
+    try:
+        return sorted(each for each in folder.parent.iterdir() if each.name.startswith(prefix))
+    except OSError:  # the folder above may be closed to this user
+        return []
+
+
 @unbroken
 async def migrate(store: Store) -> None:
     """Do the steps that are due, unless the store takes no writes.

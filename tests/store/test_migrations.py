@@ -14,7 +14,17 @@ import pytest
 
 from mem_mcp.api.models import Memory
 from mem_mcp.errors import StoreError
-from mem_mcp.store import Store, Version, back_up, migrations, open_store, repair, restore, schema
+from mem_mcp.store import (
+    Store,
+    Version,
+    back_up,
+    copies_before_upgrades,
+    migrations,
+    open_store,
+    repair,
+    restore,
+    schema,
+)
 from mem_mcp.store.backup import read_contents
 from mem_mcp.store.locks import LOCKS, UPGRADING
 from mem_mcp.text import content_hash
@@ -51,10 +61,6 @@ async def hashes(folder: Path) -> list[str]:
     return list((await (await table_of(folder)).query().to_arrow())["content_hash"].to_pylist())
 
 
-def backups(folder: Path) -> list[Path]:
-    return sorted(folder.parent.glob(f"{folder.name}-before-upgrade-*"))
-
-
 async def fill(folder: Path) -> None:
     async with opened(folder) as store:
         assert await store.apply([version(text) for text in TEXTS])
@@ -86,11 +92,11 @@ async def test_before_rows_change_the_store_is_backed_up_beside_itself_and_the_l
     async with opened(stale):
         pass
     assert await hashes(stale) == [content_hash(text) for text in TEXTS]
-    (backup,) = backups(stale)
+    (backup,) = copies_before_upgrades(stale)
     assert str(backup) in caplog.text
     async with opened(stale):
         pass
-    assert backups(stale) == [backup]
+    assert copies_before_upgrades(stale) == [backup]
     await restore(backup, stale.with_name("again"))
     assert await hashes(stale.with_name("again")) == ["old", "old"]
 
@@ -103,7 +109,7 @@ async def test_a_column_is_added_without_a_backup_and_older_rows_have_nothing_in
         rows = await store.read({}, order=[("text", True)])
         assert [row.memory.client for row in rows] == [None, None, "cursor"]
         assert await store.read({"client": "cursor"}) == [rows[-1]]
-    assert not backups(narrow)
+    assert not copies_before_upgrades(narrow)
 
 
 async def test_where_no_column_can_be_added_the_store_is_read_and_written_without(
@@ -146,7 +152,7 @@ async def test_an_interrupted_backup_is_made_again_and_a_whole_one_is_kept(stale
     (stale / LOCKS / UPGRADING).write_text(cut.name)
     async with opened(stale):
         pass
-    (whole,) = backups(stale)
+    (whole,) = copies_before_upgrades(stale)
     assert whole != cut
     await (await table_of(stale)).update_field_metadata(
         {"path": schema.HASH, "metadata": {schema.HASHED_KEY.decode(): None}}
@@ -154,7 +160,7 @@ async def test_an_interrupted_backup_is_made_again_and_a_whole_one_is_kept(stale
     (stale / LOCKS / UPGRADING).write_text(whole.name)  # as if it had been killed half way
     async with opened(stale):
         pass
-    assert backups(stale) == [whole]
+    assert copies_before_upgrades(stale) == [whole]
     assert not (stale / LOCKS / UPGRADING).exists()
 
 
@@ -166,7 +172,7 @@ async def test_a_damaged_note_of_the_backup_removes_nothing(stale: Path, name: s
     async with opened(stale):
         pass
     assert elsewhere.exists()
-    assert len(backups(stale)) == 1
+    assert len(copies_before_upgrades(stale)) == 1
 
 
 async def test_without_a_place_for_the_backup_no_row_is_changed(
@@ -204,7 +210,7 @@ async def test_one_of_several_that_open_it_at_once_does_the_work(
 
     await asyncio.gather(*(visit() for _ in range(4)))
     assert done == ["once"]
-    assert len(backups(stale)) == 1
+    assert len(copies_before_upgrades(stale)) == 1
 
 
 async def test_what_older_programs_cannot_work_with_raises_the_number_they_look_at(
@@ -225,9 +231,9 @@ async def test_what_older_programs_cannot_work_with_raises_the_number_they_look_
         for _ in range(2):
             async with opened(folder):
                 pass
-        assert len(backups(folder)) == 1
+        assert len(copies_before_upgrades(folder)) == 1
         await back_up(folder, folder.with_name("copy"))
-    assert read_contents(backups(folder)[0]).schema_version == schema.SCHEMA_VERSION
+    assert read_contents(copies_before_upgrades(folder)[0]).schema_version == schema.SCHEMA_VERSION
     newer = rf"newer mem-mcp.*schema {step.leads_to}.*upgrade mem-mcp"
     with pytest.raises(StoreError, match=newer):
         async with opened(folder):
