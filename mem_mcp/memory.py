@@ -52,6 +52,7 @@ from mem_mcp.api.transfer import Export
 from mem_mcp.api.upkeep import Maintain, Reprocess
 from mem_mcp.api.vitals import Vitals, Worked
 from mem_mcp.config import Settings, load_settings
+from mem_mcp.current_client import through
 from mem_mcp.embedding import FORMER, BundledEmbedder, CachedEmbedder, identity, prefixes
 from mem_mcp.errors import EmbedderUnavailable, InvalidInput, MemError
 from mem_mcp.intake.requests import Secrets, taken_in
@@ -165,9 +166,10 @@ class AsyncMemory:
     async def over(cls, runtime: Runtime) -> AsyncIterator[AsyncMemory]:
         """Work with a store and models of one's own, which stay open; all others use `open`."""
         upkeep, background, upgrade = Upkeep(runtime), Background(runtime), Upgrade(runtime)
-        background.wake()
-        upgrade.start()
-        upkeep.start()
+        with through(None):
+            background.wake()
+            upgrade.start()
+            upkeep.start()
         try:
             yield cls(runtime, upkeep, background)
         finally:

@@ -90,6 +90,8 @@ class Memory(Model):
     superseded_at: datetime | None = None
     expires_at: datetime | None = None
     status: Status = "active"
+    client: str | None = None
+    """What this version came through: the name that an MCP client gives itself, cli or python."""
 
 
 class Scope(Model):

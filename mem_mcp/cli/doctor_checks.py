@@ -118,10 +118,19 @@ def store(settings: Settings) -> str:
         )
     versions = counted(stats.versions, "version", "versions")
     found = f"{counted(stats.memories)}, {versions}, vectors of {stats.embedder}"
+    if copies := _copies(settings):
+        found += f"; as it was before an upgrade in {copies}: remove it when you miss nothing"
     if stats.without_vector:
         left = f"{stats.without_vector:,} of them wait for theirs and are found by words"
         return f"{found}; {left}: a running server makes them, and mem-mcp reembed does it now"
     return found
+
+
+def _copies(settings: Settings) -> str:
+    from mem_mcp.store import copies_before_upgrades  # noqa: PLC0415 - imports LanceDB
+
+    copies = [] if settings.storage_uri else copies_before_upgrades(settings.data_dir)
+    return ", ".join(map(str, copies))
 
 
 async def _examined(settings: Settings) -> Stats:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import mem_mcp
 from mem_mcp.config import load_settings
+from mem_mcp.current_client import through
 
 T = TypeVar("T")
 
@@ -38,4 +39,5 @@ def run(
                     print(f"note: {note}", file=sys.stderr)
             return result
 
-    return asyncio.run(opened())
+    with through("cli"):
+        return asyncio.run(opened())

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mem_mcp.api.models import RECALLABLE, Archived, Scope, Tally
 from mem_mcp.config import ArchiveSettings
+from mem_mcp.current_client import through
 from mem_mcp.display import one_line
 from mem_mcp.learning.signal_counts import (
     all_signals,
@@ -141,9 +142,10 @@ async def _apply(runtime: Runtime, due: Sequence[_Due], now: datetime) -> list[A
         every(_RECALLABLE, {"version_id": {"in": [*planned]}}), columns=EVERY_FIELD
     )
     pairs = []
-    for row in rows:
-        fields = {"status": "archived", "reason": planned[row.memory.version_id].reason}
-        pairs.append(next_version(row, "UPDATE", _ACTOR, now, fields=fields, vector=row.vector))
+    with through(None):  # nobody asked for it
+        for row in rows:
+            fields = {"status": "archived", "reason": planned[row.memory.version_id].reason}
+            pairs.append(next_version(row, "UPDATE", _ACTOR, now, fields=fields, vector=row.vector))
     if not pairs:
         return []
     stored = [new.memory for _, new in pairs]

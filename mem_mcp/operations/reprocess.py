@@ -10,6 +10,7 @@ from mem_mcp.api.models import Memory, Reprocessed, Scope
 from mem_mcp.api.progress import PartsReport, Progress
 from mem_mcp.api.remember import KINDS
 from mem_mcp.api.upkeep import Reprocess
+from mem_mcp.current_client import through
 from mem_mcp.errors import LLMError, LLMUnavailable, MemError, WriteConflict
 from mem_mcp.extraction.message_reading import read_messages
 from mem_mcp.extraction.pending import (
@@ -121,6 +122,10 @@ class _Work:
 
     async def do(self, rows: Sequence[Version], report: PartsReport) -> None:
         """Read one request, and tell that it begins."""
+        with through(rows[0].memory.client):  # what is made of it came as it did
+            await self._do(rows, report)
+
+    async def _do(self, rows: Sequence[Version], report: PartsReport) -> None:
         parts = report.in_parts() if rows[0].memory.kind not in _WHOLE else None
         if parts is None:
             await report.begin()

@@ -35,7 +35,7 @@ _MOST_NOTES = 20
 # Made anew by the store that imports.
 _DERIVED = frozenset(
     {"version_id", "memory_id", "version", "event", "embedder", "content_hash", "recorded_at",
-     "superseded_at", "request_key", "actor"}
+     "superseded_at", "request_key", "actor", "client"}
 )  # fmt: skip
 _FIELDS = tuple(Memory.model_fields)
 

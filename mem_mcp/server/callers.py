@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.mcpserver import Context
 
 from mem_mcp.api.models import GLOBAL_USER
+from mem_mcp.display import one_line
 from mem_mcp.errors import InvalidInput, NotPermitted
 from mem_mcp.server.token_file import TokenScope
 
 if TYPE_CHECKING:
     from mem_mcp.memory import AsyncMemory
+
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class Caller:
         """Return a memory for this caller alone."""
         shares = "global" in self.scopes
         return memory.of_user(self.user_id, self.admit, changes_shared=shares)
+
+
+def client_of(context: Context[Any, Any]) -> str | None:
+    """Return the name that the client of a request gives itself, on one line; None if it has none.
+
+    It comes from the handshake of the session, or with the request where there is no session.
+    """
+    given = context.session.client_params
+    return (one_line(given.client_info.name, _LONGEST_NAME) if given else "") or None
 
 
 def caller() -> Caller | None:

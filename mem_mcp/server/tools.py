@@ -36,10 +36,11 @@ from mem_mcp.api.outcomes import RecallLessons, RecordOutcome
 from mem_mcp.api.recall import Recall
 from mem_mcp.api.remember import Remember
 from mem_mcp.api.words import is_absent
+from mem_mcp.current_client import through
 from mem_mcp.errors import MemError
 from mem_mcp.server import render
 from mem_mcp.server.audit import Audit, Written
-from mem_mcp.server.callers import caller
+from mem_mcp.server.callers import caller, client_of
 from mem_mcp.server.deadline import seconds_per_call, within
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
@@ -156,7 +157,8 @@ class OperationTool(Tool):
     ) -> CallToolResult:
         """Run the tool; what was refused or failed is an answer that says so in one sentence."""
         try:
-            answer: CallToolResult = await self.fn(arguments, context)
+            with through(client_of(context)):
+                answer: CallToolResult = await self.fn(arguments, context)
         except MemError as error:
             problem = str(error)
             if (calling := caller()) is not None and "read" not in calling.scopes:

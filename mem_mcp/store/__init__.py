@@ -13,6 +13,7 @@ from mem_mcp.store.erasure import Erasure, announce_erasure
 from mem_mcp.store.filters import Filters, check_filters, fields_of
 from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
+from mem_mcp.store.migrations import copies_before_upgrades
 from mem_mcp.store.restore import restore
 from mem_mcp.store.schema import Space, Vector, Version, from_arrow, matrix
 from mem_mcp.store.table import Store
@@ -45,6 +46,7 @@ __all__ = [
     "announce_erasure",
     "back_up",
     "check_filters",
+    "copies_before_upgrades",
     "count_unembedded",
     "drop_others",
     "fields_of",

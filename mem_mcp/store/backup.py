@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -100,7 +101,11 @@ def report(store: Path, backup: Path, contents: Contents) -> BackupReport:
 
 
 async def back_up(
-    folder: Path, target: Path, progress: Progress = lambda _done, _total: None
+    folder: Path,
+    target: Path,
+    progress: Progress = lambda _done, _total: None,
+    *,
+    link: bool = False,
 ) -> BackupReport:
     """Copy a store as it is at one moment, while other processes go on reading and writing.
 
@@ -108,6 +113,8 @@ async def back_up(
         folder: folder of the store.
         target: folder of the backup; it is made, or must be empty.
         progress: called while files are copied.
+        link: make links to data files where the disk can, which takes no space. It saves from a
+            wrong commit, and not from a bad disk.
 
     Raises:
         StoreError: there is no store, it is damaged, or the target cannot be used; nothing stays
@@ -127,7 +134,7 @@ async def back_up(
             made = _missing_folders(target)
             try:
                 contents = await in_thread(
-                    lambda advance: _copy(folder, target, moment, advance), progress
+                    lambda advance: _copy(folder, target, moment, advance, link=link), progress
                 )
                 await asyncio.to_thread(check_files, target, contents)
             except BaseException:
@@ -230,6 +237,18 @@ def copy_file(source: Path, target: Path) -> Kept:
     return Kept(size=size, sha256=digest.hexdigest())
 
 
+def _link_file(source: Path, target: Path) -> Kept:
+    """Make a link to a file, or copy it where none can be made; return what it holds."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or on Windows a user who may make none
+        return copy_file(source, target)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Kept(size=file.tell(), sha256=digest)
+
+
 def _wrong(source: Path, name: str, kept: Kept) -> str:
     path = source / name
     try:
@@ -317,7 +336,9 @@ def _files(table: Path, manifest: Manifest) -> Iterator[Path]:
         yield path
 
 
-def _copy(folder: Path, target: Path, moment: dict[str, Manifest], progress: Progress) -> Contents:
+def _copy(
+    folder: Path, target: Path, moment: dict[str, Manifest], progress: Progress, *, link: bool
+) -> Contents:
     created = datetime.now(UTC)
     paths = [path for name, each in moment.items() for path in _files(folder / name, each)]
     paths = list(dict.fromkeys(paths))
@@ -331,15 +352,16 @@ def _copy(folder: Path, target: Path, moment: dict[str, Manifest], progress: Pro
     files = {}
     for path in paths:
         name = path.relative_to(folder).as_posix()
-        files[name] = copy_file(path, target / name)
+        take = _link_file if link and name.endswith(SUFFIX) else copy_file
+        files[name] = take(path, target / name)
         done += files[name].size
         progress(done, total)
     main = moment.get(f"{schema.TABLE}{SUFFIX}")
-    number = main.metadata(schema.VERSION_KEY) if main else b""
+    number = main.largest(schema.VERSION_KEY, schema.RECORD) if main else 0
     contents = Contents(
         format=FORMAT,
         version=VERSION,
-        schema_version=int(number) if number.isdigit() else schema.SCHEMA_VERSION,
+        schema_version=number or schema.SCHEMA_VERSION,
         created_at=created,
         tables={name.removesuffix(SUFFIX): each.version for name, each in moment.items()},
         files=files,

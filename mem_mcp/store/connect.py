@@ -15,7 +15,6 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store import restore, schema
 from mem_mcp.store.bucket import Bucket
 from mem_mcp.store.concurrency import all_done
-from mem_mcp.store.content_hashes import renew_content_hashes
 from mem_mcp.store.damage.repair import UNFINISHED
 from mem_mcp.store.damage.rescue import Rescue
 from mem_mcp.store.damage.survey import damages
@@ -23,8 +22,9 @@ from mem_mcp.store.error_mapping import ANOTHER_FOLDER, REPAIR, of_lancedb, stor
 from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.lease import Lease
 from mem_mcp.store.locks import join
+from mem_mcp.store.migrations import migrate
 from mem_mcp.store.retries import retried
-from mem_mcp.store.schema import FIRST_COLUMN, RECORD, Space, active
+from mem_mcp.store.schema import FIRST_COLUMN, Space, active
 from mem_mcp.store.table import Store
 from mem_mcp.store.vector_migration import adopt
 
@@ -32,8 +32,6 @@ from mem_mcp.store.vector_migration import adopt
 # indices is a share of the table within these bounds, the cache of metadata a share of that.
 _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 32_000_000, 256_000_000
 _OF_TABLE = 4
-# Embedder in the metadata of an older table that was made while none was available.
-_UNKNOWN = "unknown"
 _CLOUD = "db://"
 
 
@@ -88,18 +86,19 @@ async def open_store(
                     if not of_lancedb(error) or await rescue.fall_back(schema.TABLE) is None:
                         raise
                     table = await _open_table(database, rescue, space)
-        columns = await table.schema()
-        _check_schema(str(location), columns)
-        if embedder and not any_embedder:
-            _check_embedder(str(location), active(columns), embedder, succeeds)
+        _check_schema(str(location), await table.schema())
         stack.push_async_callback(all_done)
         lease = Lease(bucket, "maintain") if bucket else None
-        space_now = active(columns)
-        store = Store(database, table, space_now, str(location), processes, sync, rescue, lease)
+        store = Store(database, table, None, str(location), processes, sync, rescue, lease)
+        await migrate(store)
+        columns = await table.schema()
+        if embedder and not any_embedder:
+            _check_embedder(str(location), active(columns), embedder, succeeds)
+        store.work_in(active(columns))
+        await store.look()
         known = store.space.embedder if store.space else None
         if space and known != embedder and not any_embedder:
             await adopt(store, space.embedder, space.dimension)
-        await renew_content_hashes(store)
         yield store
 
 
@@ -167,35 +166,20 @@ async def _open_table(
         table = await database.create_table(schema.TABLE, schema=schema.table_schema(space))
     columns = await table.schema()
     if schema.VERSION_KEY in (columns.metadata or {}):
-        if unnamed := schema.unnamed_space(columns):
-            await _name_space(table, unnamed)
         await schema.ensure_text_index(table)
     return table
 
 
-async def _name_space(table: lancedb.AsyncTable, space: Space) -> None:
-    """Write the embedder of an older table into the metadata of its vector column."""
-    embedder = space.embedder
-    if embedder == _UNKNOWN:  # its rows may know
-        rows = table.query().where(f"{RECORD} IS NOT NULL").select([RECORD]).limit(1)
-        embedders = (await rows.to_arrow())[RECORD].to_pylist()
-        if not embedders:
-            return
-        embedder = embedders[0]
-    metadata = {schema.EMBEDDER_KEY.decode(): embedder}
-    await table.update_field_metadata({"path": space.column, "metadata": metadata})
-
-
 def _check_schema(location: str, columns: pa.Schema) -> None:
-    version = (columns.metadata or {}).get(schema.VERSION_KEY, b"")
-    if not version.isdigit():
+    number = schema.number(columns)
+    if not number:
         raise StoreError(
             f"{location!r} holds a table {schema.TABLE!r} that mem-mcp did not make",
             ANOTHER_FOLDER,
         )
-    if int(version) > schema.SCHEMA_VERSION:
+    if number > schema.SCHEMA_VERSION:
         raise StoreError(
-            f"{location!r} was written by a newer mem-mcp (schema {int(version)}, this one knows "
+            f"{location!r} was written by a newer mem-mcp (schema {number}, this one knows "
             f"{schema.SCHEMA_VERSION})",
             "upgrade mem-mcp",
         )

@@ -118,10 +118,17 @@ class Manifest:
 
     def metadata(self, key: bytes) -> bytes:
         """Return what the table's metadata has under a key; empty if it has none."""
-        entries = [_ProtobufMessage(value) for number, value in self.message
-                   if number == _METADATA and isinstance(value, bytes)]  # fmt: skip
-        found = [each.values(2, bytes) for each in entries if each.values(1, bytes) == [key]]
-        return found[-1][-1] if found and found[-1] else b""
+        return _entry(self._messages(_METADATA), key)
+
+    def largest(self, key: bytes, column: str) -> int:
+        """Return the larger of two numbers under a key, the table's and a column's; 0 if none."""
+        fields = (each for each in self._messages(_COLUMNS) if each.text(2) == column)
+        found = [self.metadata(key), *(_entry(each.messages(10), key) for each in fields)]
+        return max(int(each) if each.isdigit() else 0 for each in found)
+
+    def _messages(self, field: int) -> list[_ProtobufMessage]:
+        return [_ProtobufMessage(value) for number, value in self.message
+                if number == field and isinstance(value, bytes)]  # fmt: skip
 
     def with_columns(self, columns: Iterable[bytes]) -> Manifest:
         """Return the same manifest with other columns, as `fragment_of` returns them."""
@@ -248,6 +255,12 @@ class _ProtobufMessage:
     def text(self, field: int) -> str:
         """Return the text in a field that must be there."""
         return self.values(field, bytes)[-1].decode()
+
+
+def _entry(entries: Iterable[_ProtobufMessage], key: bytes) -> bytes:
+    """Return what a map has under a key; empty if it has none."""
+    found = [each.values(2, bytes) for each in entries if each.values(1, bytes) == [key]]
+    return found[-1][-1] if found and found[-1] else b""
 
 
 def encoded(message: Iterable[Field]) -> bytes:

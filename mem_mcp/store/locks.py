@@ -18,6 +18,8 @@ from mem_mcp.store.lance_files import table_folders
 
 LOCKS = "locks"
 """Folder of the locks in a store."""
+UPGRADING = "upgrading"
+"""A file among the locks while rows of an older store are changed; it names the backup."""
 _ALIVE = "alive-"
 RETRY_SECONDS = 0.005
 """Between two looks at a lock that is taken."""

@@ -23,6 +23,7 @@ from mem_mcp.store.damage.survey import checked_rows, read_through
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.filters import quote
 from mem_mcp.store.locks import Processes
+from mem_mcp.store.older_tables import add_missing_columns
 from mem_mcp.store.retries import retried
 from mem_mcp.store.schema import FIRST_COLUMN, RECORD, TIME, Space, Vector, ensure_indices
 from mem_mcp.store.table import Store
@@ -243,8 +244,7 @@ class LogTable:
 
     async def _upgrade(self, table: lancedb.AsyncTable, present: set[str]) -> None:
         """Add the columns that a table of an older mem-mcp lacks, and take over its vectors."""
-        if missing := [field for field in self._columns if field.name not in present]:
-            await table.add_columns(pa.schema(missing))
+        await add_missing_columns(table, self._columns)
         if FIRST_COLUMN not in present:
             return
         embedder = ((await self._store.table.schema()).metadata or {}).get(schema.EMBEDDER_KEY)

@@ -23,7 +23,7 @@ from mem_mcp.store.backup import (
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.lance_files import table_folders
-from mem_mcp.store.locks import LOCKS, join
+from mem_mcp.store.locks import LOCKS, UPGRADING, join
 
 UNFINISHED = "restore-unfinished"
 """A file in a store of which a restore has replaced some tables and not yet all."""
@@ -88,8 +88,9 @@ def _restore(source: Path, folder: Path, contents: Contents, progress: Progress)
         for table in table_folders(stage):
             table.rename(folder / table.name)
         # What they say is of the tables that were here before.
+        stale = ("commits", "maintained", UPGRADING)
         for path in (folder / LOCKS).iterdir():
-            if path.name in ("commits", "maintained") or path.name.startswith("indexed-"):
+            if path.name in stale or path.name.startswith("indexed-"):
                 with suppress(FileNotFoundError):
                     path.unlink()
         sync()

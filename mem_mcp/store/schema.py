@@ -8,7 +8,7 @@ vectors every process must use.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ FIRST_COLUMN = "vector"
 ACTIVE_KEY = b"mem_mcp.active"
 EMBEDDER_KEY = b"mem_mcp.embedder"
 RECORD = "embedder"
-"""Column whose metadata names the active space."""
+"""Column whose metadata names the active space, and a number of the schema raised later."""
 HASH = "content_hash"
 HASHED_KEY = b"mem_mcp.hash"
 HASHED_AS = b"exact"
@@ -101,14 +101,20 @@ class Space:
         )
 
 
-def table_schema(space: Space | None) -> pa.Schema:
-    """Return the columns of a table with the vectors of one embedder; None for no vectors yet."""
+def table_schema(space: Space | None, without: Collection[str] = ()) -> pa.Schema:
+    """Return the columns of a table.
+
+    Args:
+        space: whose vectors it has; None for none yet.
+        without: names of columns to leave out.
+    """
 
     def columns(kind: pa.DataType, *names: str) -> list[pa.Field]:
         return [pa.field(name, kind) for name in names]
 
     return pa.schema(
-        [
+        field
+        for field in [
             pa.field("version_id", _STRING, nullable=False, metadata=_PRIMARY_KEY),
             *columns(_STRING, "memory_id"),
             *columns(pa.int32(), "version"),
@@ -130,10 +136,10 @@ def table_schema(space: Space | None) -> pa.Schema:
             *columns(_STRING, "request_key"),
             *columns(TIME, "occurred_at", "valid_until", "recorded_at", "superseded_at"),
             *columns(TIME, "expires_at"),
-            *columns(_STRING, "status"),
-        ],
-        metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()},
-    )
+            *columns(_STRING, "status", "client"),
+        ]
+        if field.name not in without
+    ).with_metadata({VERSION_KEY: str(SCHEMA_VERSION).encode()})
 
 
 def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
@@ -207,6 +213,24 @@ def unnamed_space(table: pa.Schema) -> Space | None:
     if embedder is None or place < 0 or EMBEDDER_KEY in (table.field(place).metadata or {}):
         return None
     return Space(FIRST_COLUMN, embedder.decode(), table.field(place).type.list_size)
+
+
+def number(table: pa.Schema) -> int:
+    """Return the number of a table's schema; 0 if the table is none of ours.
+
+    LanceDB cannot change the metadata of a table, so a number that was raised later is in that of a
+    column.
+    """
+    numbers = [(table.metadata or {}).get(VERSION_KEY, b"")]
+    if (place := table.get_field_index(RECORD)) >= 0:
+        numbers.append((table.field(place).metadata or {}).get(VERSION_KEY, b""))
+    return max(int(each) if each.isdigit() else 0 for each in numbers)
+
+
+async def set_number(table: lancedb.AsyncTable, raised: int) -> None:
+    """Raise the number of a table's schema, so that programs which do not know it refuse it."""
+    metadata = {VERSION_KEY.decode(): str(raised)}
+    await table.update_field_metadata({"path": RECORD, "metadata": metadata})
 
 
 def free_column(taken: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from lancedb.query import ColumnOrdering
 from mem_mcp.api.models import Memory
 from mem_mcp.api.vitals import Fragments
 from mem_mcp.errors import StoreError
-from mem_mcp.store import schema
+from mem_mcp.store import older_tables, schema
+from mem_mcp.store.best_rows import best_rows
 from mem_mcp.store.change_feed import Changes, Notices
 from mem_mcp.store.concurrency import Gate, unbroken
 from mem_mcp.store.damage.rescue import Rescue, with_fallback
@@ -39,8 +40,6 @@ _INDEXED_FROM = 300_000
 _PROBES = 64
 _REFINED = 1_500
 _READS_AT_ONCE = 2 * (os.cpu_count() or 1) + 2
-# How many times more rows are looked at where those at a search's limit are rated equal.
-_WIDENED = 4
 EXACT_UP_TO = 20_000
 """Rows up to which a search is exact; 5 to 9 microseconds a row."""
 ROW_COLUMNS = tuple(field for field in Memory.model_fields if field != "source")
@@ -83,6 +82,7 @@ class Store:
         self._durable_version = 0
         self.newest = 0
         """Number of the newest commit that this process has seen."""
+        self._lacks: frozenset[str] = frozenset()
         self.moving = False
         """Whether the space may not be the active one yet; see `is_active`."""
         self.work_in(space)
@@ -92,13 +92,21 @@ class Store:
         self.space = space
         # Not the table's own schema: what it says of the JSON column makes LanceDB store damaged
         # JSON.
-        self._schema = schema.table_schema(space)
+        self._schema = schema.table_schema(space, self._lacks)
+
+    async def look(self) -> None:
+        """Look which columns the table lacks: those that a read-only store of old never got."""
+        columns = await self.table.schema()
+        wanted = older_tables.lacking(columns, schema.table_schema(None))
+        self._lacks = frozenset(field.name for field in wanted)
+        self.work_in(self.space)
 
     async def fall_back(self) -> None:
         """Read from the mended copy from now on, if the table is damaged."""
         if copy := await self.rescue.fall_back(schema.TABLE):
             with store_errors("open", self.location):
                 self.table = await copy.open_table(schema.TABLE)
+                await self.look()
 
     @unbroken
     async def apply(
@@ -216,7 +224,17 @@ class Store:
     def rows(self, versions: Sequence[Version], columns: Sequence[str]) -> pa.Table:
         """Return versions as the rows that `scan` returns."""
         rows = schema.to_arrow(versions, self._schema)
-        return with_vector(rows, columns, self.space).select(list(columns))
+        return self._asked(rows, columns, self.space).select(list(columns))
+
+    def _stored(self, columns: Sequence[str], space: Space | None) -> list[str]:
+        return stored_names([name for name in columns if name not in self._lacks], space)
+
+    def _asked(self, rows: pa.Table, columns: Sequence[str], space: Space | None) -> pa.Table:
+        """Return rows of `_stored` with all columns; those that the table lacks are null."""
+        rows = with_vector(rows, [name for name in columns if name not in self._lacks], space)
+        for name in self._lacks.intersection(columns):
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        return rows
 
     async def read(
         self,
@@ -248,7 +266,7 @@ class Store:
         selected = list(dict.fromkeys([*columns, *(name for name, _ in order)]))
         space = self.space
         query = self.table.query().where(compile_filters(filters))
-        query = query.select(stored_names(selected, space))
+        query = query.select(self._stored(selected, space))
         if order:
             query = query.order_by(
                 [ColumnOrdering(column_name=name, ascending=ascending) for name, ascending in order]
@@ -256,7 +274,7 @@ class Store:
         if limit is not None:
             query = query.limit(limit)
         async with self.call("read"):
-            return with_vector(checked_rows(await query.to_arrow()), selected, space)
+            return self._asked(checked_rows(await query.to_arrow()), selected, space)
 
     @unbroken
     @with_fallback
@@ -315,7 +333,7 @@ class Store:
             known = at_least if within is filters else 0
             return await self._search(query, within, names, most, known)
 
-        rows = await _best(search, "_distance", filters, columns, limit)
+        rows = await best_rows(search, "_distance", filters, columns, limit)
         return rows.select(list(columns))
 
     async def _search(
@@ -330,13 +348,13 @@ class Store:
         space = self.space
         query = query.column(space.column) if space else query
         query = query.distance_type("cosine").limit(limit)
-        query = query.where(where).select([*stored_names(columns, space), "_distance"])
+        query = query.where(where).select([*self._stored(columns, space), "_distance"])
         async with self.call("read"):
             if at_least <= EXACT_UP_TO and await self._leaves_few(where):
                 query = query.bypass_vector_index()
             else:
                 query = query.nprobes(_PROBES).refine_factor(max(5, _REFINED // limit))
-            return with_vector(checked_rows(await query.to_arrow()), columns, space)
+            return self._asked(checked_rows(await query.to_arrow()), columns, space)
 
     async def _leaves_few(self, where: str) -> bool:
         if await self.table.count_rows() <= EXACT_UP_TO:
@@ -358,11 +376,11 @@ class Store:
         async def search(names: Sequence[str], most: int, within: Filters) -> pa.Table:
             query = self.table.query().nearest_to_text(words).limit(most)
             query = query.where(compile_filters(within))
-            query = query.select([*stored_names(names, space), "_score"])
+            query = query.select([*self._stored(names, space), "_score"])
             async with self.call("read"):
-                return with_vector(checked_rows(await query.to_arrow()), names, space)
+                return self._asked(checked_rows(await query.to_arrow()), names, space)
 
-        rows = await _best(search, "_score", filters, columns, limit)
+        rows = await best_rows(search, "_score", filters, columns, limit)
         return rows.select(list(columns))
 
     @asynccontextmanager
@@ -411,41 +429,3 @@ class Store:
             raise StoreError(
                 f"{self.location}: written, but the disk did not confirm it: {error.strerror}"
             ) from error
-
-
-async def _best(
-    search: Callable[[Sequence[str], int, Filters], Awaitable[pa.Table]],
-    rated: str,
-    filters: Filters,
-    columns: Sequence[str],
-    limit: int,
-) -> pa.Table:
-    """Return the best rows of a search; of equal ones those with the first version_id.
-
-    LanceDB orders equal ones by their place in the table, which is another in a copy of it.
-
-    Args:
-        search: takes columns, the most rows to return, and what they must meet.
-        rated: the column that the search adds, `_score` or `_distance`.
-        filters: conditions that a row must meet.
-        columns: to return beside version_id.
-        limit: the most rows.
-    """
-    columns = list(dict.fromkeys(["version_id", *columns]))
-    rows = _in_order(await search(columns, limit + 1, filters), rated)
-    if rows.num_rows <= limit or rows[rated][limit] != rows[rated][limit - 1]:
-        return rows.slice(0, limit)
-    most = limit + 1
-    while True:
-        most *= _WIDENED
-        found = _in_order(await search(["version_id"], most, filters), rated)
-        if found.num_rows < most or found[rated][limit - 1] != found[rated][most - 1]:
-            break
-    chosen = {"version_id": {"in": found["version_id"][:limit].to_pylist()}}
-    return _in_order(await search(columns, limit, {"AND": [chosen, filters]}), rated)
-
-
-def _in_order(rows: pa.Table, rated: str) -> pa.Table:
-    """Sort rows, best first, and equal ones by version_id."""
-    best = "descending" if rated == "_score" else "ascending"
-    return rows.sort_by([(rated, best), ("version_id", "ascending")])

@@ -10,6 +10,7 @@ from typing import Any
 
 from mem_mcp.api.arguments import end
 from mem_mcp.api.models import Event, Memory, Scope
+from mem_mcp.current_client import current_client
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.store import Filters, Store, Vector, Version
 from mem_mcp.text import content_hash, digest
@@ -49,7 +50,7 @@ def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:
     """Return the first version of a memory; `assign_ids` gives it its ids.
 
     Args:
-        scope: of the memory; its user is the actor, too.
+        scope: of the memory; its user is the actor, too, and the client is that of this call.
         text: of the memory.
         now: transaction time, and when it happened unless `occurred_at` is given.
         fields: any others.
@@ -61,6 +62,7 @@ def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:
         version=1,
         event="ADD",
         actor=scope.user_id,
+        client=current_client(),
         text=text,
         user_id=scope.user_id,
         agent_id=scope.agent_id,

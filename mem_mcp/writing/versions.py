@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mem_mcp.api.models import Event, Memory, Scope
+from mem_mcp.current_client import current_client
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Vector, Version
 from mem_mcp.text import content_hash
@@ -26,7 +27,7 @@ def next_version(
     Args:
         old: the current version, with every field.
         event: why there is a next one.
-        scope: who asks.
+        scope: who asks; through which client is known of this call.
         now: transaction time; where clocks disagree, a time after the old version's is taken.
         fields: the fields of the next version that differ; `reason` is None unless it is given.
         vector: of the next version.
@@ -42,6 +43,7 @@ def next_version(
             "version": version,
             "event": event,
             "actor": scope.user_id,
+            "client": current_client(),
             "recorded_at": moment,
             "request_key": None,
         }

@@ -32,6 +32,7 @@ from mem_mcp.api.models import (
     RememberResult,
     Similar,
     ToolStats,
+    WhyResult,
 )
 from mem_mcp.config import StoreSettings
 from mem_mcp.display import FENCE
@@ -180,6 +181,19 @@ def rendered(text: str) -> dict[str, str]:
         "rated": render.rated(marks),
         "got": render.got(GetResult(memory=memory, versions=[memory, memory])),
         "listed": render.listed(ListResult(memories=[memory], next_cursor="c", total=2)),
+        "explained": render.explained(
+            WhyResult(
+                memory_id=ID,
+                recall_id="r1",
+                query=text,
+                found=True,
+                verdict=text,
+                details=[text],
+                score=0.5,
+                scores={"words": 0.5},
+                legend={"words": "shared words"},
+            )
+        ),
         "refused": render.refused(f"memory_id: {text}"),
         "given": render.given(task=text, notes=text),
     }

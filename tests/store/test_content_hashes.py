@@ -113,6 +113,8 @@ async def test_one_that_was_killed_half_way_is_ended_by_the_next(settings: Setti
         again = await memory.remember_many([{"content": text} for text in TEXTS])
         assert {one.event for one in again.results} == {"NONE"}
     assert is_renewed(await hashes(older))
+    (before,) = older.parent.glob(f"{older.name}-before-upgrade-*")
+    assert not any(content_hash(text) == stored for text, stored in await hashes(before))
 
 
 SPEAKER = """
@@ -134,3 +136,4 @@ async def test_processes_that_open_it_at_once_lose_and_double_nothing(older: Pat
     rows = await hashes(older)
     assert is_renewed(rows)
     assert len(rows) == len(TEXTS) + 1
+    assert len([*older.parent.glob(f"{older.name}-before-upgrade-*")]) == 1

@@ -58,3 +58,6 @@ async def test_it_takes_every_sort_of_write(settings: Settings, tmp_path: Path):
     async with AsyncMemory.open(settings) as memory:
         (one,) = (await memory.list_memories(tags=["drinks"])).memories
         assert (one.text, one.version) == (TEA, 3)
+        history = (await memory.get_memory(one.memory_id, history=True)).versions
+        assert [version.client for version in history] == [None, None, "python"]
+    assert not [*tmp_path.glob("*-before-upgrade-*")]

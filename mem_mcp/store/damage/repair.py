@@ -25,6 +25,7 @@ from mem_mcp.store.error_mapping import ANOTHER_FOLDER, REPAIR, store_errors
 from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.lance_files import BACKUP, copy_tables, manifest_files, table_folders
 from mem_mcp.store.locks import join
+from mem_mcp.store.older_tables import complete
 from mem_mcp.store.schema import Version, active
 
 UNFINISHED = "repair-unfinished"
@@ -191,6 +192,8 @@ def _drop_damaged_manifests(place: Path, survey: Survey) -> None:
 
 async def _restore(table: lancedb.AsyncTable, remains: Remains) -> int:
     """Delete the fragments that cannot be read, and add the rows that can; return how many."""
+    if table.name == schema.TABLE:
+        await complete(table)
     for each in remains.unreadable:
         first = each.number << 32
         await table.delete(f"_rowid >= {first} AND _rowid < {first + (1 << 32)}")
