@@ -22,11 +22,10 @@ from mem_mcp.api.models import (
     UpdateResult,
 )
 from mem_mcp.errors import ConfigError, InvalidInput, NotFound, NotPermitted, QuotaExceeded
+from mem_mcp.server.callers import client_of
 from mem_mcp.server.log_lines import FIELDS, JSONLines
 
 _LOG = "log"
-# What a client calls itself is its own choice.
-_LONGEST_NAME = 100
 _STORED_NOTHING = (InvalidInput, NotFound, NotPermitted, QuotaExceeded)
 
 
@@ -89,14 +88,13 @@ class Audit:
     ) -> None:
         if self._logger is None:
             return
-        params = context.request_context.session.client_params
         token = get_access_token()
         fields = {
             "operation": operation,
             "outcome": outcome,
             "user": user,
             "memory_ids": list(memory_ids),
-            "client": params.client_info.name[:_LONGEST_NAME] if params else None,
+            "client": client_of(context),
             "token": token.client_id if token else None,
         }
         known = {name: value for name, value in fields.items() if value is not None}

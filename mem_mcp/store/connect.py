@@ -95,7 +95,7 @@ async def open_store(
         if embedder and not any_embedder:
             _check_embedder(str(location), active(columns), embedder, succeeds)
         store.work_in(active(columns))
-        await store.look()
+        store.fit(columns)
         known = store.space.embedder if store.space else None
         if space and known != embedder and not any_embedder:
             await adopt(store, space.embedder, space.dimension)

@@ -24,7 +24,9 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store import content_hashes, older_tables, schema
 from mem_mcp.store.backup import back_up, read_contents
 from mem_mcp.store.concurrency import unbroken
+from mem_mcp.store.lease import Lease
 from mem_mcp.store.locks import UPGRADING, Processes
+from mem_mcp.store.retries import retried
 from mem_mcp.store.table import Store
 
 BEFORE = "before-upgrade"
@@ -49,6 +51,7 @@ class Step:
     changes_rows: bool
 
 
+@retried
 async def _complete(store: Store) -> None:
     async with store.call("write"), store.alone("write"):
         await older_tables.complete(store.table)
@@ -100,13 +103,24 @@ async def migrate(store: Store) -> None:
     if store.rescue.refusal(schema.TABLE):
         return
     try:
-        if await _due(store) or _marker(store.processes):
+        if store.lease:
+            await _migrate_bucket(store, Lease(store.lease.bucket, "migrate"))
+        elif await _due(store) or _marker(store.processes):
             async with store.alone("migrate", retry=_LOOK_AGAIN):
                 await _migrate(store)
     except (StoreError, OSError) as error:
         if schema.number(await _columns(store)) < schema.SCHEMA_VERSION:
             raise
         logger.warning("the store is not brought up to date, which is tried again: %s", error)
+
+
+async def _migrate_bucket(store: Store, lease: Lease) -> None:
+    while await _due(store):
+        async with lease.held(wait=True) as has_it:
+            if has_it:
+                return await _migrate(store)
+        await asyncio.sleep(lease.pause)
+    return None
 
 
 async def _migrate(store: Store) -> None:
@@ -135,6 +149,7 @@ async def _due(store: Store) -> list[Step]:
     return [step for step in STEPS if number < step.leads_to or step.is_due(columns)]
 
 
+@retried
 async def _columns(store: Store) -> pa.Schema:
     async with store.call("read"):
         return await store.table.schema()

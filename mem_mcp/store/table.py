@@ -94,9 +94,8 @@ class Store:
         # JSON.
         self._schema = schema.table_schema(space, self._lacks)
 
-    async def look(self) -> None:
-        """Look which columns the table lacks: those that a read-only store of old never got."""
-        columns = await self.table.schema()
+    def fit(self, columns: pa.Schema) -> None:
+        """Go without the columns that the table lacks, as a read-only store of old does."""
         wanted = older_tables.lacking(columns, schema.table_schema(None))
         self._lacks = frozenset(field.name for field in wanted)
         self.work_in(self.space)
@@ -106,7 +105,7 @@ class Store:
         if copy := await self.rescue.fall_back(schema.TABLE):
             with store_errors("open", self.location):
                 self.table = await copy.open_table(schema.TABLE)
-                await self.look()
+                self.fit(await self.table.schema())
 
     @unbroken
     async def apply(

@@ -386,7 +386,7 @@ def test_a_log_in_json_is_an_object_a_line_also_for_the_audit(monkeypatch):
     assert all({"time", "level", "logger", "message"} <= each.keys() for each in written)
     assert {"uvicorn.error", "uvicorn.access"} <= {each["logger"] for each in written}
     (audit,) = [each for each in written if each["logger"] == "mem_mcp.audit"]
-    assert audit["client"] == 'evil"\n{"level": "x"}'
+    assert audit["client"] == 'evil" {"level": "x"}'  # as the memory itself has it
     assert "vault" not in json.dumps(written)
 
 

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -16,7 +17,7 @@ from object_server import ObjectServer
 from mem_mcp import AsyncMemory, Settings
 from mem_mcp.cli import doctor_checks
 from mem_mcp.errors import MemError, StoreBusy, StoreError
-from mem_mcp.store import Maintenance, Store, open_store
+from mem_mcp.store import Maintenance, Store, migrations, open_store
 from mem_mcp.store.bucket import Bucket
 from mem_mcp.store.bucket_erasure import announce_in_bucket
 from mem_mcp.store.lease import Lease
@@ -54,6 +55,33 @@ def settings(objects: ObjectServer) -> Settings:
 
 def lease(settings: Settings, seconds: float = 60) -> Lease:
     return Lease(Bucket(settings.storage_uri, settings.store.options), "maintain", seconds)
+
+
+async def test_a_bucket_of_an_older_version_is_brought_up_to_date_by_one_server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncMemory.open(settings) as memory:
+        await memory.remember(KEY)
+        table = memory._runtime.store.table
+        await table.drop_columns(["client"])
+    done: list[str] = []
+    first, *others = migrations.STEPS
+
+    async def count(store: Store) -> None:
+        done.append("once")
+        await first.run(store)
+
+    monkeypatch.setattr(migrations, "STEPS", [replace(first, run=count), *others])
+    monkeypatch.setattr(Lease, "pause", 0.05)
+
+    async def visit(text: str) -> None:
+        async with AsyncMemory.open(settings) as memory:
+            await memory.remember(text)
+
+    await asyncio.gather(visit("The vault is in Bern."), visit("The vault is in Riga."))
+    assert done == ["once"]
+    async with AsyncMemory.open(settings) as memory:
+        assert (await memory.list_memories(filters={"client": "python"})).total == 2
 
 
 async def test_two_servers_on_a_bucket_see_each_others_memories_at_once(settings: Settings) -> None:
