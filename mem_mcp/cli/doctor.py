@@ -171,7 +171,12 @@ def _repaired_table(table: MendedTable) -> Iterator[str]:
             yield "made anew from its rows: no version of it can be opened"
     if table.rows_saved:
         yield f"put back {counted(table.rows_saved, 'row', 'rows')} from files that can be read"
-    if table.rows_lost or table.versions_lost:
+    if table.memories_lost:
+        shown = ", ".join(table.memories_lost[:_MOST_SHOWN])
+        more = ", …; --json names all" if len(table.memories_lost) > _MOST_SHOWN else ""
+        yield f"lost what was last stored of {counted(len(table.memories_lost))}: {shown}{more}"
+        yield "what was forgotten or purged lately may be back"
+    elif table.rows_lost or table.versions_lost:
         least = f"at least {counted(table.rows_lost, 'row', 'rows')}"
         yield f"lost {least if table.rows_lost else 'no row that is known of'}"
         yield "what was forgotten or purged lately may be back"

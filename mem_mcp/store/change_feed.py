@@ -20,6 +20,8 @@ _MOST_IN_A_LINE = 200
 _MOST_BYTES = 1_000_000
 _MOST_COMMITS = 2_000
 _MOST_ROWS = 5_000
+FEED = "commits"
+"""Name of the file, among the locks of a store."""
 Touched = tuple[str, str, str]
 """memory_id, user_id and kind of a memory that a commit added or changed."""
 Commit = Mapping[Touched, Version | None]
@@ -29,6 +31,16 @@ Commit = Mapping[Touched, Version | None]
 def _touched(rows: Iterable[Version]) -> list[Touched]:
     memories = [row.memory for row in rows]
     return list(dict.fromkeys((each.memory_id, each.user_id, each.kind) for each in memories))
+
+
+def announced(lines: bytes) -> Iterator[tuple[int, list[Touched]]]:
+    """Yield the commits in lines of the feed, by their numbers; damaged lines are passed over."""
+    for line in lines.splitlines():
+        try:
+            version, memories = json.loads(line)
+            yield int(version), [(str(one), str(user), str(kind)) for one, user, kind in memories]
+        except (ValueError, TypeError):
+            continue
 
 
 class Notices:
@@ -73,15 +85,7 @@ class Notices:
             return
         end = content.rfind(b"\n") + 1  # another process is still writing the rest
         self._read += end
-        for line in content[:end].splitlines():
-            try:
-                version, memories = json.loads(line)
-                yield (
-                    int(version),
-                    [(str(one), str(user), str(kind)) for one, user, kind in memories],
-                )
-            except (ValueError, TypeError):
-                continue
+        yield from announced(content[:end])
 
     def _state(self) -> tuple[int, int]:
         """Return the file's inode and size; zeros without a file."""

@@ -20,6 +20,7 @@ from mem_mcp.store.backup import (
     read_contents,
     report,
 )
+from mem_mcp.store.change_feed import FEED
 from mem_mcp.store.error_mapping import store_errors
 from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.lance_files import table_folders
@@ -88,7 +89,7 @@ def _restore(source: Path, folder: Path, contents: Contents, progress: Progress)
         for table in table_folders(stage):
             table.rename(folder / table.name)
         # What they say is of the tables that were here before.
-        stale = ("commits", "maintained", UPGRADING)
+        stale = (FEED, "maintained", UPGRADING)
         for path in (folder / LOCKS).iterdir():
             if path.name in stale or path.name.startswith("indexed-"):
                 with suppress(FileNotFoundError):

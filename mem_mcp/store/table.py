@@ -19,7 +19,7 @@ from mem_mcp.api.vitals import Fragments
 from mem_mcp.errors import StoreError
 from mem_mcp.store import older_tables, schema
 from mem_mcp.store.best_rows import best_rows
-from mem_mcp.store.change_feed import Changes, Notices
+from mem_mcp.store.change_feed import FEED, Changes, Notices
 from mem_mcp.store.concurrency import Gate, unbroken
 from mem_mcp.store.damage.rescue import Rescue, with_fallback
 from mem_mcp.store.damage.survey import checked_rows
@@ -76,7 +76,7 @@ class Store:
         self._sync = sync
         self.rescue = rescue
         self.gate = Gate()
-        self.changes = Changes(Notices(processes.folder / "commits") if processes else None)
+        self.changes = Changes(Notices(processes.folder / FEED) if processes else None)
         self._turns: dict[str, asyncio.Lock] = {}
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self._durable_version = 0

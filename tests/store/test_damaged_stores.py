@@ -257,6 +257,40 @@ async def test_the_newest_commit_damaged_loses_no_earlier_one(
     assert set(FACTS) - {FACTS[2]} <= after
 
 
+async def test_what_was_confirmed_and_cannot_be_put_back_is_named(
+    lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        (new,) = (await memory.remember("The pump is green.")).results
+    newest_manifest(store).write_bytes(b"")
+    newest_data(store).write_bytes(b"")
+    done = command(store, "doctor", "--repair")
+    assert done.returncode == 0
+    assert f"lost what was last stored of 1 memory: {new.memory_id}\n" in done.stdout
+    cut(newest_manifest(store))  # the numbers of commits that are gone are given anew
+    (mended,) = (await repair(store)).tables
+    assert mended.memories_lost == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.95])
+async def test_what_was_forgotten_last_stays_so_wherever_its_manifest_is_garbled(
+    share: float, lived: Path, copied: Callable[[Path], Path]
+):
+    store = copied(lived)
+    async with AsyncMemory.open(Settings(data_dir=store)) as memory:
+        (known,) = (await memory.remember(FACTS[0])).results
+        await memory.forget(known.memory_id)
+    path = newest_manifest(store)
+    content = bytearray(path.read_bytes())
+    start = int(len(content) * share)
+    content[start : start + 8] = bytes(255 - byte for byte in content[start : start + 8])
+    path.write_bytes(content)
+    assert FACTS[0] not in await everything(store)
+    assert not any(one.memories_lost for one in (await repair(store)).tables)
+    assert FACTS[0] not in await everything(store)
+
+
 async def test_what_is_put_back_is_whole_with_its_history_and_fields(
     tidy: Path, copied: Callable[[Path], Path]
 ):

@@ -19,12 +19,13 @@ from pydantic import BaseModel
 
 from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
+from mem_mcp.store.change_feed import FEED, announced
 from mem_mcp.store.damage.salvage import Remains, remains_of
 from mem_mcp.store.damage.survey import Survey
 from mem_mcp.store.error_mapping import ANOTHER_FOLDER, REPAIR, store_errors
 from mem_mcp.store.fsync import disk_sync
 from mem_mcp.store.lance_files import BACKUP, copy_tables, manifest_files, table_folders
-from mem_mcp.store.locks import join
+from mem_mcp.store.locks import LOCKS, join
 from mem_mcp.store.older_tables import complete
 from mem_mcp.store.schema import Version, active
 
@@ -47,6 +48,9 @@ class MendedTable(BaseModel):
     """Rows put back beside those of the last whole version, or of its readable files."""
     rows_lost: int = 0
     """Rows known to have been in a file from which they could not be read."""
+    memories_lost: list[str] = []
+    """Ids of the memories of which something confirmed could not be put back, as far as the feed of
+    commits names them."""
     indices_rebuilt: bool = False
 
 
@@ -98,6 +102,8 @@ async def _repair_from(copy: Path, folder: Path) -> RepairReport:
         marker.unlink()
         raise
     await asyncio.to_thread(sync)
+    if tables:  # what it announced are the commits that are gone
+        (folder / LOCKS / FEED).unlink(missing_ok=True)
     marker.unlink()
     if not tables:
         await asyncio.to_thread(shutil.rmtree, copy)
@@ -174,6 +180,8 @@ async def _mend_table(place: Path, remains: Remains) -> MendedTable:
                 columns = schema.table_schema(active(columns))
             table = await database.create_table(name, schema=columns)
             done.rows_saved = await _restore(table, remains)
+    if name == schema.TABLE:
+        done.memories_lost = await asyncio.to_thread(_lost, place, remains)
     done.rows_lost = max(0, sum(each.rows for each in remains.unreadable) - done.rows_saved)
     return done
 
@@ -206,6 +214,27 @@ async def _restore(table: lancedb.AsyncTable, remains: Remains) -> int:
     await _join_chains(table)
     await schema.ensure_text_index(table)
     return saved
+
+
+def _lost(place: Path, remains: Remains) -> list[str]:
+    """Return the memories of the announced commits that are gone, but for those put back.
+
+    A memory that is not in the table at all need not be lost: it may have been purged.
+    """
+    try:
+        lines = (place.parent / LOCKS / FEED).read_bytes()
+    except OSError:
+        return []
+    whole = remains.survey.newest.version if remains.survey.newest else 0
+    saved = {name for rows in remains.rows for name in rows["memory_id"].to_pylist()}
+    return [
+        *dict.fromkeys(
+            memory_id
+            for number, memories in announced(lines)
+            for memory_id, _, _ in memories
+            if number > whole and memory_id not in saved
+        )
+    ]
 
 
 async def _add_missing_versions(table: lancedb.AsyncTable, rows: Sequence[pa.Table]) -> int:
