@@ -177,6 +177,7 @@ class Store:
         return await merge.use_index(large and not closes).execute(rows, on_bad_vectors="null")
 
     @unbroken
+    @retried
     async def delete(self, filters: Filters) -> None:
         """Delete rows. Their text may stay in old files until maintenance removes these."""
         async with self.call("write"), self.alone("write"):
