@@ -73,15 +73,18 @@ async def open_store(
         sync = disk_sync(folder) if folder and durable and not refusal else None
         rescue = Rescue(folder, stack, refusal)
         space = Space(FIRST_COLUMN, embedder, dimension) if embedder and dimension else None
+        creating = Lease(bucket, "create") if bucket else None
         database = await _connect(location, bucket)
         stack.callback(database.close)
         with store_errors("open", str(location)):
             async with processes.alone_at("create") if processes else nullcontext():
                 for name in await _damaged_tables(folder) if folder else ():
                     await rescue.fall_back(name)
-                open_table = _open_table if folder else _open_or_meet
                 try:
-                    table = await open_table(database, rescue, space)
+                    if creating:
+                        table = await _open_or_meet(database, rescue, space, creating)
+                    else:
+                        table = await _open_table(database, rescue, space)
                 except Exception as error:
                     if not of_lancedb(error) or await rescue.fall_back(schema.TABLE) is None:
                         raise
@@ -89,7 +92,9 @@ async def open_store(
         _check_schema(str(location), await table.schema())
         stack.push_async_callback(all_done)
         lease = Lease(bucket, "maintain") if bucket else None
-        store = Store(database, table, None, str(location), processes, sync, rescue, lease)
+        store = Store(
+            database, table, None, str(location), processes, sync, rescue, lease, creating
+        )
         await migrate(store)
         columns = await table.schema()
         if embedder and not any_embedder:
@@ -140,11 +145,13 @@ async def _connect(location: Path | str, bucket: Bucket | None) -> lancedb.Async
 
 @retried
 async def _open_or_meet(
-    database: lancedb.AsyncConnection, rescue: Rescue, space: Space | None
+    database: lancedb.AsyncConnection, rescue: Rescue, space: Space | None, creating: Lease
 ) -> lancedb.AsyncTable:
-    """Open the table of memories on an object store, where others may be making it as well."""
+    """Open the table of memories in a bucket, where others may be making it as well."""
     with store_errors("open", database.uri):
-        return await _open_table(database, rescue, space)
+        exists = schema.TABLE in (await database.list_tables()).tables
+        async with nullcontext() if exists or rescue.refusals else creating.alone():
+            return await _open_table(database, rescue, space)
 
 
 async def _open_table(

@@ -21,7 +21,8 @@ _NUMBER = re.compile(r"\(os error (\d+)\)")
 _SOURCE = re.compile(r",? ?(?:/\S+\.rs|<[^>]*>):\d+:\d+")
 # Of LanceDB's commits: the same one succeeds on top of what was committed meanwhile.
 _CONFLICT = re.compile(
-    r"commit conflict|preempted by concurrent|Too many concurrent writers", re.IGNORECASE
+    r"commit conflict|Incompatible transaction|preempted by concurrent|Too many concurrent writers",
+    re.IGNORECASE,
 )
 # In the location of a store that is no folder.
 _SCHEME = "://"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -20,6 +21,8 @@ from mem_mcp.store.bucket import Bucket, Stored
 
 SECONDS = 30.0
 """Without a change for so long, the holder counts as dead."""
+_LOOKS = 0.05, 0.3
+"""Seconds between two looks at a lease that is soon given back."""
 _RENEWALS = 6
 """In that time; after all but the last two have failed the holder gives up."""
 
@@ -78,6 +81,16 @@ class Lease:
                 if not self.lost:
                     with suppress(StoreError):  # then it is taken over in time
                         await self.write("", over=renewals.newest)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Hold the lease for the body of a `with` statement, and wait while somebody else does."""
+        while True:
+            async with self.held() as has_it:
+                if has_it:
+                    yield
+                    return
+            await asyncio.sleep(random.uniform(*_LOOKS))  # noqa: S311 - no secret
 
     async def write(self, holder: str | None = None, *, over: Stored | None) -> Stored | None:
         """Write who holds it; None if somebody else has written since `over`."""

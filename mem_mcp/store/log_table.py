@@ -136,6 +136,7 @@ class LogTable:
             return checked_rows(await query.to_arrow())
 
     @unbroken
+    @retried
     async def fill(self, key: str, values: Sequence[str], vectors: Sequence[Vector]) -> None:
         """Write the vector of each value into the rows that have it in the column `key`."""
         table, space = await self.opened(), self.space
@@ -150,6 +151,7 @@ class LogTable:
             await table.merge_insert(key).when_matched_update_all().execute(rows)
 
     @unbroken
+    @retried
     async def prune(self, before: datetime) -> int:
         """Delete the rows from before a time; return how many."""
         if (table := await self.opened()) is None:
@@ -162,6 +164,7 @@ class LogTable:
         return rows
 
     @unbroken
+    @retried
     async def erase(self, column: str, values: Sequence[str]) -> None:
         """Delete the rows that have one of some values in a column."""
         table = await self.opened()
@@ -173,6 +176,7 @@ class LogTable:
         await self._store.sync_disk()
 
     @unbroken
+    @retried
     async def empty(self, columns: Sequence[str], key: str, value: str, moment: datetime) -> None:
         """Set columns of text to "" in the rows of a moment that have a value in a column."""
         if (table := await self.opened()) is None:

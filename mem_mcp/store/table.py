@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class Store:
         sync: Callable[[], None] | None,
         rescue: Rescue,
         lease: Lease | None = None,
+        creating: Lease | None = None,
     ) -> None:
         self.database = database
         self.table = table
@@ -73,6 +74,7 @@ class Store:
         self.processes = processes
         self.lease = lease
         """Of the one process that maintains a store in a bucket; None for any other store."""
+        self._creating = creating
         self._sync = sync
         self.rescue = rescue
         self.gate = Gate()
@@ -176,6 +178,7 @@ class Store:
         return await merge.use_index(large and not closes).execute(rows, on_bad_vectors="null")
 
     @unbroken
+    @retried
     async def delete(self, filters: Filters) -> None:
         """Delete rows. Their text may stay in old files until maintenance removes these."""
         async with self.call("write"), self.alone("write"):
@@ -386,13 +389,20 @@ class Store:
     async def alone(self, work: str, *, retry: float = RETRY_SECONDS) -> AsyncIterator[None]:
         """Exclude other tasks from a kind of work, and on a local store other processes.
 
+        In a bucket other processes are kept only from `create`: of two that make a table at once
+        LanceDB lets the second put an empty one in the place of the first (seen with lancedb 0.40).
+
         While another process is at it, this one looks every `retry` seconds whether it still is.
 
         Commits are safe without it: racing ones are rebased, and the later of two with the same
         version_id writes nothing. Taking turns is faster, and no writer starves.
         """
         processes = self.processes
-        lock = processes.alone_at(work, retry=retry) if processes else nullcontext()
+        lock: AbstractAsyncContextManager[None] = nullcontext()
+        if processes:
+            lock = processes.alone_at(work, retry=retry)
+        elif self._creating and work == "create":
+            lock = self._creating.alone()
         async with self._turns.setdefault(work, asyncio.Lock()), lock:
             yield
 

@@ -11,6 +11,7 @@ from mem_mcp.errors import StoreError
 from mem_mcp.store import schema
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.filters import Filters, compile_filters, quote
+from mem_mcp.store.retries import retried
 from mem_mcp.store.schema import RECORD, Space, Vector, active, free_column, space_of, spaces
 from mem_mcp.store.table import Store
 
@@ -65,6 +66,7 @@ async def _add_space(store: Store, embedder: str, dimension: int) -> Space:
 
 
 @unbroken
+@retried
 async def activate(store: Store) -> None:
     """Make the space of the store the one that every process opens from now on."""
     if store.space is None:
@@ -100,6 +102,7 @@ async def others(store: Store, embedders: Collection[str] | None = None) -> list
 
 
 @unbroken
+@retried
 async def unfilled(
     store: Store, columns: Sequence[str], *, limit: int | None = None, trusting: bool = True
 ) -> pa.Table:
@@ -140,6 +143,7 @@ def _not_of(space: Space) -> str:
 
 
 @unbroken
+@retried
 async def fill(store: Store, version_ids: Sequence[str], vectors: Vector) -> None:
     """Write vectors of versions, in the space of the store, in one commit; nothing else changes.
 

@@ -102,6 +102,27 @@ async def test_a_new_bucket_can_be_opened_by_several_at_once(settings: Settings)
         assert len((await memory.list_memories()).memories) == 3
 
 
+async def test_a_table_is_made_by_one_at_a_time(objects: ObjectServer, settings: Settings) -> None:
+    looked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def look(method: str, path: str) -> None:
+        if method == "GET" and path.endswith("lease-create"):
+            loop.call_soon_threadsafe(looked.set)
+
+    async def start() -> None:
+        async with AsyncMemory.open(settings):
+            pass
+
+    async with Lease(Bucket(settings.storage_uri, settings.store.options), "create").held():
+        objects.spoil = look
+        starting = asyncio.create_task(start())
+        await asyncio.wait_for(looked.wait(), 60)
+        assert not [name for name in objects.contents(settings.storage_uri) if ".lance/" in name]
+    await starting
+    assert [name for name in objects.contents(settings.storage_uri) if ".lance/" in name]
+
+
 async def test_the_environment_alone_says_how_a_bucket_is_reached(
     objects: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
