@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mem_mcp.config import LimitSettings
+from mem_mcp.server.turns import Turns
 
 _MINUTE = 60
 # Buckets that are full again say nothing, and are dropped when there are so many.
@@ -93,7 +94,7 @@ class Rates:
 
 
 class Throttle:
-    """Answers 429 to a token that asks for more than it may.
+    """Answers 429 to a token that asks for more than it may, and lets the rest take turns.
 
     Args:
         app: what is behind it.
@@ -103,6 +104,7 @@ class Throttle:
     def __init__(self, app: ASGIApp, rates: Rates) -> None:
         self._app = app
         self._rates = rates
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; a stream on which the server speaks is none that is bounded."""
@@ -121,4 +123,5 @@ class Throttle:
             await refused(scope, receive, send)
             return
         with self._rates.running(token_id):
-            await self._app(scope, receive, send)
+            async with self._turns.turn(token_id):
+                await self._app(scope, receive, send)
