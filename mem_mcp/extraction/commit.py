@@ -20,12 +20,12 @@ from mem_mcp.extraction.windows import ConversationWindow
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.retrieval.row_filters import current, every
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.store import Vector, Version, unbroken
+from mem_mcp.store import TextVectors, Version, unbroken
 from mem_mcp.text import content_hash
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, assign_ids, new_memory
 from mem_mcp.writing.insert import new_rows, stored_earlier, superseded
-from mem_mcp.writing.memory_text import embedded_text
+from mem_mcp.writing.text_vectors import embed_said
 from mem_mcp.writing.versions import deletion, next_version
 
 _MASKED = ("text", "content_hash")
@@ -61,8 +61,8 @@ async def apply_plan(
     written_anew = [change.fields["text"] for change in made.update]
     embedded = [*drafts, *(kept if material.waited else [])]
     texts = [*(memory.text for memory in embedded), *written_anew]
-    heard = [*map(embedded_text, embedded), *written_anew]
-    vectors: list[Vector | None] = (await runtime.embed(heard, "passage"))[0] if heard else []
+    heard = [(memory.actor_id, memory.text) for memory in embedded]
+    vectors, _ = await embed_said(runtime, [*heard, *((None, text) for text in written_anew)])
     new_texts = dict(zip(texts, vectors, strict=True))
     written: set[tuple[str, datetime]] = set()
     for attempt in range(WRITE_ATTEMPTS):
@@ -105,7 +105,7 @@ async def apply_plan(
                     scope,
                     utc_now(),
                     fields={**kept_fields(row), **{name: getattr(one, name) for name in _MASKED}},
-                    vector=row.vector if one.text == row.memory.text else new_texts[one.text],
+                    vectors=row.vectors if one.text == row.memory.text else new_texts[one.text],
                 )
                 for row, one in await _still_kept(runtime, material, kept)
             ]
@@ -248,16 +248,16 @@ def _successor(
     row: Version,
     change: Change,
     deletes: bool,
-    vectors: Mapping[str, Vector | None],
+    vectors: Mapping[str, TextVectors],
 ) -> tuple[Version, Version]:
     if deletes:
         return deletion(row, scope, utc_now(), change.reason)
     fields: dict[str, Any] = {**change.fields, "reason": change.reason}
-    vector = row.vector
+    its = row.vectors
     if "text" in fields:
-        vector = vectors[fields["text"]]
+        its = vectors[fields["text"]]
         fields["content_hash"] = content_hash(fields["text"])
-    return next_version(row, "UPDATE", scope, utc_now(), fields=fields, vector=vector)
+    return next_version(row, "UPDATE", scope, utc_now(), fields=fields, vectors=its)
 
 
 def _result(change: Change, event: Any) -> Remembered:  # noqa: ANN401

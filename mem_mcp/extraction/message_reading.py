@@ -103,10 +103,10 @@ async def _waiting_on(
             fields = {**fields, **failed_again(changed, utc_now())}
         if not fields:
             continue
-        vector, fields = await with_embedding(runtime, row, fields)
+        vectors, fields = await with_embedding(runtime, row, fields)
         fields = {"reason": row.memory.reason, **fields}
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-        pairs.append(next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector))
+        pairs.append(next_version(row, "UPDATE", whose, utc_now(), fields=fields, vectors=vectors))
     opened = [new for _, new in pairs]
     if opened and await runtime.store.apply(opened, close=[old for old, _ in pairs]):
         now = {new.memory.memory_id: new for new in opened}

@@ -55,6 +55,6 @@ async def credits_passed_on(
         fields = {"used": list(dict.fromkeys(used)), "reason": row.memory.reason}
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
         pairs.append(
-            next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=row.vector)
+            next_version(row, "UPDATE", whose, utc_now(), fields=fields, vectors=row.vectors)
         )
     return pairs

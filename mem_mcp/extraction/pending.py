@@ -163,7 +163,7 @@ async def count_failure(runtime: Runtime, rows: Sequence[Version]) -> None:
             Scope(user_id=row.memory.actor or row.memory.user_id),
             now,
             fields=failed_again(row.memory, now),
-            vector=row.vector,
+            vectors=row.vectors,
         )
         for row in rows
     ]

@@ -109,9 +109,9 @@ async def judge_stored(runtime: Runtime, gateway: Gateway, row: Version) -> list
     model, fields, dropped = await judge(runtime, gateway, row.memory, own)
     if fields["text"] == row.memory.text:
         del fields["text"]
-    vector, fields = await with_embedding(runtime, row, fields)
+    vectors, fields = await with_embedding(runtime, row, fields)
     judge_scope = Scope(user_id=f"{MODEL}{model}")
-    pair = next_version(row, "UPDATE", judge_scope, utc_now(), fields=fields, vector=vector)
+    pair = next_version(row, "UPDATE", judge_scope, utc_now(), fields=fields, vectors=vectors)
     await runtime.store.apply([pair[1]], close=[pair[0]])
     return dropped
 

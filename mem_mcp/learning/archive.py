@@ -145,7 +145,9 @@ async def _apply(runtime: Runtime, due: Sequence[_Due], now: datetime) -> list[A
     with through(None):  # nobody asked for it
         for row in rows:
             fields = {"status": "archived", "reason": planned[row.memory.version_id].reason}
-            pairs.append(next_version(row, "UPDATE", _ACTOR, now, fields=fields, vector=row.vector))
+            pairs.append(
+                next_version(row, "UPDATE", _ACTOR, now, fields=fields, vectors=row.vectors)
+            )
     if not pairs:
         return []
     stored = [new.memory for _, new in pairs]

@@ -70,7 +70,9 @@ async def sync_hidden(runtime: Runtime, scope: Scope, may_hide: Mapping[str, boo
             status = statuses[row.memory.version_id]
             reason = _HIDE_REASON if status == _HIDDEN else _SHOW_REASON
             fields = {"status": status, "reason": reason}
-            pairs.append(next_version(row, "UPDATE", scope, now, fields=fields, vector=row.vector))
+            pairs.append(
+                next_version(row, "UPDATE", scope, now, fields=fields, vectors=row.vectors)
+            )
         if pairs:
             await store.apply([new for _, new in pairs], close=[old for old, _ in pairs])
         # Check again: other writers may have won, or changed their rating before this commit. What

@@ -8,7 +8,7 @@ from mem_mcp.api.models import Reembedded
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.runtime import Runtime
 from mem_mcp.store import Maintenance, activate, adopt, drop_others, is_active, unfilled
-from mem_mcp.writing.backfill import embed_versions
+from mem_mcp.writing.backfill import count_earlier, embed_earlier_passages, embed_versions
 
 
 async def reembed(
@@ -39,6 +39,7 @@ async def reembed(
         embedded, degraded = await embed_versions(
             runtime, lambda done: progress(done, total), trusting=False
         )
+        degraded = degraded or await embed_earlier_passages(runtime)
         if degraded:
             raise EmbedderUnavailable(
                 f"{embedded:,} are done, the rest is not: {degraded[0]}. Run it again to go on"
@@ -58,8 +59,9 @@ async def reembed(
 
 
 async def _to_embed(runtime: Runtime) -> int:
-    """Count the versions without a vector of the runtime's embedder."""
+    """Count the versions without a vector of the runtime's embedder, or of their passages."""
     store = runtime.store
     if store.space is not None and store.space.embedder == runtime.embedder.identity:
-        return len(await unfilled(store, ["version_id"], trusting=False))
+        without = len(await unfilled(store, ["version_id"], trusting=False))
+        return without + await count_earlier(store)
     return await store.count({"status": {"ne": "deleted"}})

@@ -314,7 +314,7 @@ async def _similar(
     moment: datetime,
 ) -> list[list[Similar]]:
     async def vectors() -> list[Vector | None]:
-        return (await embedding)[0]
+        return [each.whole for each in (await embedding)[0]]
 
     with span("similar"):
         texts = [memory.text for memory in memories]

@@ -187,9 +187,11 @@ class _Work:
         self.degraded += dropped
         if fields["text"] == row.memory.text:
             del fields["text"]
-        vector, fields = await with_embedding(self._runtime, row, fields)
+        vectors, fields = await with_embedding(self._runtime, row, fields)
         whose = Scope(user_id=row.memory.actor or row.memory.user_id)
-        closed, opened = next_version(row, "UPDATE", whose, utc_now(), fields=fields, vector=vector)
+        closed, opened = next_version(
+            row, "UPDATE", whose, utc_now(), fields=fields, vectors=vectors
+        )
         # Whoever changed it meanwhile knows better.
         await self._runtime.store.apply([opened], close=[closed])
 

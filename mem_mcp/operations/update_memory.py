@@ -45,8 +45,8 @@ async def update_memory(runtime: Runtime, request: UpdateMemory) -> UpdateResult
             # Quotes of what it said before are none for what it says now; its history keeps them.
             fields["evidence"] = []
         fields["reason"] = request.reason or None
-        vector, fields = await with_embedding(runtime, old, fields)
-        closed, opened = next_version(old, "UPDATE", scope, now, fields=fields, vector=vector)
+        vectors, fields = await with_embedding(runtime, old, fields)
+        closed, opened = next_version(old, "UPDATE", scope, now, fields=fields, vectors=vectors)
         if is_bounded(runtime):
             await check_quota(runtime, [opened])
         if await runtime.store.apply([opened], close=[closed]):

@@ -1,4 +1,7 @@
-"""upgrade: embed again what a former bundled model embedded, by itself and in the background."""
+"""upgrade: embed what an earlier version left, by itself and in the background.
+
+That is what a former bundled model embedded, and the passages of long texts.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,15 @@ from mem_mcp.embedding import FORMER
 from mem_mcp.errors import MemError
 from mem_mcp.resident import give_back
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Maintenance, activate, drop_others, is_active, others
-from mem_mcp.writing.backfill import embed_missing, embed_versions
+from mem_mcp.store import (
+    Maintenance,
+    activate,
+    drop_others,
+    is_active,
+    lacks_passages,
+    others,
+)
+from mem_mcp.writing.backfill import embed_earlier_passages, embed_missing, embed_versions
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +49,7 @@ class Upgrade:
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._waits = False
+        self._written = 0
 
     def start(self) -> None:
         """Begin, if the embedder is the bundled one and works in a space of its own."""
@@ -57,13 +68,18 @@ class Upgrade:
     async def _work(self) -> None:
         store = self._runtime.store
         try:
-            if store.rescue.refusals or not await others(store, FORMER):
+            has_former = bool(await others(store, FORMER))
+            if store.rescue.refusals or not (has_former or await lacks_passages(store)):
                 return
             self._waits = True
             async with store.alone("reembed", retry=_LOOK_AGAIN):
                 self._waits = False
-                if await self._embed_all():
+                if has_former and await self._embed_all():
                     await self._finish()
+                for note in await embed_earlier_passages(
+                    self._runtime, batch=1, goes_on=self._goes_on, after_commit=self._maintain
+                ):
+                    logger.warning("the passages of long texts are not embedded: %s", note)
         except MemError as error:  # what is committed stays; the next start goes on
             logger.warning("memories are not embedded again: %s", error)
         await asyncio.to_thread(give_back)
@@ -92,6 +108,13 @@ class Upgrade:
     async def _goes_on(self) -> bool:
         await self._runtime.recalls.over(_GIVES_WAY)
         return not self._stopped
+
+    async def _maintain(self, written: int) -> None:
+        """Let the indices find what was written, when it has become much."""
+        self._written += written
+        if self._written >= _MAINTAIN_EVERY:
+            self._written = 0
+            await self._maintenance.run()
 
     async def _finish(self) -> None:
         """Let every process open the store with the new vectors, and drop the former ones.

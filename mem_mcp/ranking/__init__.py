@@ -8,6 +8,7 @@ from mem_mcp.ranking.feedback_boost import FeedbackSignals
 from mem_mcp.ranking.marked_questions import MarkedQuestions
 from mem_mcp.ranking.named_ids import ids_in, named_first
 from mem_mcp.ranking.newer_first import newer_first
+from mem_mcp.ranking.passage_split import embedded_passages
 from mem_mcp.ranking.polarity import same_polarity_first
 from mem_mcp.ranking.rank import rank, reranked
 from mem_mcp.ranking.room import Room
@@ -17,6 +18,6 @@ from mem_mcp.ranking.spread import spread
 
 __all__ = [
     "Candidates", "FeedbackSignals", "MarkedQuestions", "Query", "Ranking", "Room", "belonging",
-    "copies", "copy_key", "excerpt", "ids_in", "named_first", "newer_first", "rank", "reranked",
-    "same_polarity_first", "select", "shared_words", "spread",
+    "copies", "copy_key", "embedded_passages", "excerpt", "ids_in", "named_first", "newer_first",
+    "rank", "reranked", "same_polarity_first", "select", "shared_words", "spread",
 ]  # fmt: skip

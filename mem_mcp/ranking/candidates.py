@@ -14,6 +14,7 @@ from mem_mcp.ranking.entity_graph import Edge, EntityGraph
 from mem_mcp.ranking.language import prevailing
 from mem_mcp.ranking.passage_split import passages
 from mem_mcp.ranking.passage_table import PassageTable
+from mem_mcp.ranking.passage_vectors import PassageVectors
 from mem_mcp.ranking.text_analysis import TermTable, terms
 
 _QUESTION_MARKS = ("?", "\uff1f", "\u061f")
@@ -30,6 +31,8 @@ class Query:
     """Epoch seconds."""
     zone: tzinfo = UTC
     """In which its words for days and months are meant."""
+    head: Vectors | None = None
+    """(d,) the embedding of a long question's first passage, as one of a text; None for others."""
     of_their_kind: bool = False
     """Whether it is a text like those it is compared with, as a task is among tasks."""
 
@@ -64,7 +67,8 @@ class Candidates:
     relations: Sequence[Sequence[Edge]] = ()
     """The relations that each memory states; left out for none."""
     by_passage: Sequence[Vectors | None] = ()
-    """(k, d) the vectors of a long text's k passages, None for others; left out for none."""
+    """(k, d) the vectors of a long text's k passages, as they are embedded; None for others, whose
+    own vector stands for them. Left out for none."""
 
     def __post_init__(self) -> None:
         if not self.relations:
@@ -115,8 +119,13 @@ class Candidates:
         if not any(len(passages(text)) > 1 for text in self.texts):
             return self.wholes
         return PassageTable.of(
-            self.texts, self.vectors, self.by_passage, self.run_ids, self.positions, self.language
+            self.texts, self.vectors, self.run_ids, self.positions, self.language
         )
+
+    @cached_property
+    def passage_vectors(self) -> PassageVectors | None:
+        """The vectors of their passages, prepared for comparison; None where none has any."""
+        return PassageVectors.of(self.by_passage, self.vector_set)
 
     @cached_property
     def graph(self) -> EntityGraph | None:

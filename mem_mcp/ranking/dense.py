@@ -50,20 +50,24 @@ class VectorSet:
         return np.asarray(self.mean * ((len(self.rows) + CENTRING_PRIOR) / max(len(self.rows), 1)))
 
     @classmethod
-    def of(cls, vectors: Vectors, shares: Floats | None = None) -> "VectorSet":
+    def of(
+        cls, vectors: Vectors, shares: Floats | None = None, mean: Vectors | None = None
+    ) -> "VectorSet":
         """Prepare vectors.
 
         Args:
             vectors: (n, d) of any length; a row with a NaN or an infinity counts as no vector, and
                 one of zeros, which an embedder gives for what it cannot read.
             shares: (n,) what each counts for in the mean; None for 1.
+            mean: (d,) of unit vectors, to centre by; None for that of these vectors.
         """
         present = has_vector(vectors)
         rows = vectors if present.all() else vectors[present]
         lengths = np.maximum(np.linalg.norm(rows, axis=1), EPSILON)
-        counted = np.ones(len(rows), rows.dtype) if shares is None else shares[present]
-        weights = (counted / lengths).astype(rows.dtype)
-        mean = weights @ rows / (float(counted.sum()) + CENTRING_PRIOR)
+        if mean is None:
+            counted = np.ones(len(rows), rows.dtype) if shares is None else shares[present]
+            weights = (counted / lengths).astype(rows.dtype)
+            mean = weights @ rows / (float(counted.sum()) + CENTRING_PRIOR)
         return cls(present, rows, lengths, mean, rows @ mean / lengths)
 
 

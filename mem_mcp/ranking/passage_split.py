@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from mem_mcp.ranking.constants import (
+    EMBEDDED_PASSAGE_SIZE,
+    EMBEDDED_WHOLE_MAX,
     PASSAGE_SIZE,
     PASSAGES_MAX,
     WHOLE_SIZE_MAX,
@@ -28,13 +30,24 @@ def passages(text: str) -> tuple[slice, ...]:
     They begin and end with sentences, or with words where a sentence is long. A short text is one
     passage; a very long one has `PASSAGES_MAX`, which are the longer.
     """
-    return _cut(text) if _size(text) > WHOLE_SIZE_MAX else (slice(0, len(text)),)
+    is_long = _size(text) > WHOLE_SIZE_MAX
+    return _cut(text, PASSAGE_SIZE) if is_long else (slice(0, len(text)),)
+
+
+def embedded_passages(text: str) -> list[str]:
+    """Return the passages of a long text that have vectors of their own; none for a short one.
+
+    They are cut as `passages` are, and smaller: a vector says one thing.
+    """
+    if _size(text) <= EMBEDDED_WHOLE_MAX:
+        return []
+    return [text[part] for part in _cut(text, EMBEDDED_PASSAGE_SIZE)]
 
 
 @lru_cache(maxsize=1_000)
-def _cut(text: str) -> tuple[slice, ...]:
+def _cut(text: str, passage: int) -> tuple[slice, ...]:
     size = _size(text)
-    number = min(round(size / PASSAGE_SIZE), PASSAGES_MAX)
+    number = min(round(size / passage), PASSAGES_MAX)
     most = size / number
     cuts, done, current = [0], 0, 0
     for start, end in _units(text, most / _SHARE):

@@ -32,7 +32,6 @@ class PassageTable:
         cls,
         texts: Sequence[str],
         vectors: Vectors,
-        by_passage: Sequence[Vectors | None],
         run_ids: Sequence[str | None],
         positions: Integers,
         language: str,
@@ -41,10 +40,8 @@ class PassageTable:
 
         Args:
             texts: (n)
-            vectors: (n, d) of the texts; a row of NaN or zeros for none.
-            by_passage: (n) of each text's passages, (k, d); None for a text that has none. Then,
-                and where they are not as many as the passages, the text's own vector stands for
-                each passage.
+            vectors: (n, d) of the texts, which stand for each passage; a row of NaN or zeros for
+                none.
             run_ids: (n) None for no run.
             positions: (n,) within the runs, -1 for none.
             language: of a text whose own words do not tell.
@@ -55,18 +52,20 @@ class PassageTable:
         pieces = [text[part] for text, each in zip(texts, parts, strict=True) for part in each]
         table = TermTable.of([terms(piece, language) for piece in pieces])
         first = np.cumsum(sizes) - sizes
-        rows = vectors[owner]
-        for start, size, own in zip(first, sizes, by_passage, strict=True):
-            if own is not None and len(own) == size:
-                rows[start : start + size] = own
         shares = 1 / sizes[owner]
         return cls(
             first,
             table._replace(lengths=_counted(table.lengths, shares)),
-            VectorSet.of(rows, shares),
+            VectorSet.of(vectors[owner], shares),
             neighbours_in_runs(run_ids, positions, table.lengths, vectors, owner),
             shares,
         )
+
+    @property
+    def owner(self) -> Integers:
+        """(p,) the candidate of each passage."""
+        sizes = np.diff(self.first, append=self.vector_set.present.size)
+        return np.repeat(np.arange(self.first.size), sizes)
 
     def best(self, scores: Floats) -> Integers:
         """Return (n,) the row of each candidate's best passage, of equal ones the first.
@@ -76,8 +75,7 @@ class PassageTable:
         """
         if self.first.size == scores.size:
             return self.first
-        sizes = np.diff(self.first, append=scores.size)
-        is_best = scores == np.repeat(np.maximum.reduceat(scores, self.first), sizes)
+        is_best = scores == np.maximum.reduceat(scores, self.first)[self.owner]
         rows = np.where(is_best, np.arange(scores.size), scores.size)
         return np.asarray(np.minimum.reduceat(rows, self.first))
 

@@ -43,6 +43,7 @@ from mem_mcp.ranking.name_boosts import (
     named_speakers,
 )
 from mem_mcp.ranking.passage_split import passages
+from mem_mcp.ranking.passage_vectors import with_nearest_passages
 from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.second_look import led_to
 from mem_mcp.ranking.temporal import (
@@ -87,7 +88,15 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     is_whole = query.of_their_kind or len(passages(query.text)) > 1
     texts = candidates.wholes if is_whole else candidates.passages
     matches = match(query_terms, texts.terms, texts.shares)
-    dense = dense_scores(query.vector, texts.vector_set, matches.known)
+    dense = with_nearest_passages(
+        dense_scores(query.vector, texts.vector_set, matches.known),
+        query.vector,
+        query.head,
+        candidates.vector_set,
+        candidates.passage_vectors,
+        matches.known,
+        texts.owner,
+    )
     by_words = bm25(matches)
     weight = weights(query_terms.words, dense, by_words, matches.known)
     parts = _content(weight, matches, by_words, dense.centred, texts.neighbours)

@@ -18,7 +18,7 @@ from mem_mcp.runtime import Runtime
 from mem_mcp.store import Filters, Store, Version
 from mem_mcp.store.table import ROW_COLUMNS
 
-EVERY_FIELD = (*ROW_COLUMNS, "source", "vector")
+EVERY_FIELD = (*ROW_COLUMNS, "source", "vector", "passages")
 # Memories that match an ambiguous id: the error lists so many, and at most so many are read.
 _MOST_LISTED = 5
 _MOST_READ = 100

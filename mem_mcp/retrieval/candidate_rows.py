@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mem_mcp.ranking import Candidates
-from mem_mcp.store import matrix
+from mem_mcp.store import matrix, passage_vectors
 
 COLUMNS = (
-    "version_id", "memory_id", "text", "vector", "kind", "user_id", "agent_id", "run_id",
-    "actor_id", "role", "position", "tags", "entities", "relations", "metadata", "occurred_at",
-    "valid_until", "recorded_at", "expires_at", "outcome_type", "task_type", "tool_name", "used",
-    "evidence",
+    "version_id", "memory_id", "text", "vector", "passages", "kind", "user_id", "agent_id",
+    "run_id", "actor_id", "role", "position", "tags", "entities", "relations", "metadata",
+    "occurred_at", "valid_until", "recorded_at", "expires_at", "outcome_type", "task_type",
+    "tool_name", "used", "evidence",
 )  # fmt: skip
 """Columns that ranking and the results need."""
 # Converted to Python values for every candidate; the other columns only for the results.
@@ -40,7 +40,7 @@ class CandidateTable:
     @classmethod
     def of(cls, rows: pa.Table) -> CandidateTable:
         """Build the table from rows that have COLUMNS."""
-        return cls(rows.drop_columns("vector"), _for_ranking(rows))
+        return cls(rows.drop_columns(["vector", "passages"]), _for_ranking(rows))
 
     def revised(self, changed: Collection[str], rows: pa.Table) -> CandidateTable:
         """Return a table in which the rows of changed memories are replaced.
@@ -67,8 +67,9 @@ class CandidateTable:
 
     @property
     def size(self) -> int:
-        """Approximate size in bytes."""
-        return int(self.rows.nbytes + self.candidates.vectors.nbytes)
+        """Approximate size in bytes, with the vectors of passages as read and as compared."""
+        of_passages = sum(own.nbytes for own in self.candidates.by_passage if own is not None)
+        return int(self.rows.nbytes + self.candidates.vectors.nbytes + 2 * of_passages)
 
     @property
     def first_expiry(self) -> datetime | None:
@@ -91,6 +92,7 @@ def _for_ranking(rows: pa.Table) -> Candidates:
         memory_ids=columns["memory_id"],
         texts=columns["text"],
         vectors=matrix(rows),
+        by_passage=passage_vectors(rows),
         run_ids=run_ids,
         positions=np.asarray(positions, dtype=np.int64),
         actor_ids=columns["actor_id"],

@@ -14,7 +14,7 @@ from mem_mcp.api.call import read
 from mem_mcp.api.models import Memory, Scope
 from mem_mcp.api.outcomes import RecallLessons
 from mem_mcp.api.recall import Recall
-from mem_mcp.embedding import Role
+from mem_mcp.embedding import Embedder, Role
 from mem_mcp.errors import EmbedderUnavailable
 from mem_mcp.logs.recalls import Trace
 from mem_mcp.retrieval.exclusion import Bounds, Placement, placement
@@ -137,7 +137,7 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
     # model said then is in the trace: it would have to be paid to say it again.
     runtime = replace(
         runtime,
-        embedder=_Then(question.trace.vector, runtime.store.space),
+        embedder=_Then(question.trace, runtime.embedder, runtime.store.space),
         scopes=ScopeCache(),
         reranker=None,
     )
@@ -169,16 +169,21 @@ async def reweigh(runtime: Runtime, question: PastQuestion, memory: Memory) -> R
 class _Then:
     """The embedder as it answered then."""
 
-    def __init__(self, vector: Vector | None, space: Space | None) -> None:
-        self._vector = vector
+    def __init__(self, trace: Trace, embedder: Embedder, space: Space | None) -> None:
+        self._trace, self._embedder, vector = trace, embedder, trace.vector
         self.identity = space.embedder if space else ""  # a trace's vector is one of the space
         self.dimension = 0 if vector is None else len(vector)
 
-    async def embed(self, texts: Sequence[str], role: Role) -> Vector:  # noqa: ARG002 - a protocol's
-        """Return the question's vector for each text."""
-        if self._vector is None:
+    async def embed(self, texts: Sequence[str], role: Role) -> Vector:
+        """Return the vector of the question as it was; a part of it is embedded again."""
+        vector = self._trace.vector
+        if vector is None:
             raise EmbedderUnavailable("none worked then, or the store has those of another since")
-        return np.tile(np.asarray(self._vector, np.float32), (len(texts), 1))
+        if [*texts] == [self._trace.query]:
+            return np.asarray(vector, np.float32)[None]
+        if self._embedder.identity != self.identity:
+            raise EmbedderUnavailable("the store has vectors of another")
+        return await self._embedder.embed(texts, role)
 
 
 def _shown(found: SearchResult, question: PastQuestion, shown_in: str) -> NDArray[np.bool_]:

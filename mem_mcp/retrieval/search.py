@@ -15,6 +15,7 @@ from mem_mcp.ranking import (
     FeedbackSignals,
     Query,
     Ranking,
+    embedded_passages,
     named_first,
     newer_first,
     rank,
@@ -78,6 +79,7 @@ async def search(
         embedding = asyncio.create_task(runtime.embed([query], role))
         if runtime.store.space is None:  # the first vector sets the dimension
             await embedding
+        beginning = asyncio.create_task(_beginning(runtime, query))
         loading = asyncio.create_task(runtime.feedback_cache.of(scope, row_filter, as_of))
         try:
             table, notes = await asyncio.gather(
@@ -86,11 +88,11 @@ async def search(
             )
             (vector,), degraded = await embedding
             degraded = degraded or notes
-            history = await loading
+            history, head = await loading, await beginning
         except BaseException:
-            embedding.cancel()
-            loading.cancel()
-            await asyncio.gather(embedding, loading, return_exceptions=True)
+            for task in (embedding, beginning, loading):
+                task.cancel()
+            await asyncio.gather(embedding, beginning, loading, return_exceptions=True)
             raise
         with span("rank"):
             candidates = table.candidates
@@ -100,6 +102,7 @@ async def search(
                 vector=vector,
                 now=now.timestamp(),
                 zone=runtime.zone,
+                head=head,
                 of_their_kind=role == "passage",
             )
             signals = history.signals(candidates)
@@ -111,6 +114,15 @@ async def search(
         ranking = with_relevance(ranking, candidates, relevance)
     ranking = named_first(query, candidates, ranking)
     return SearchResult(table, ranking, history, vector, degraded, relevance)
+
+
+async def _beginning(runtime: Runtime, query: str) -> Vector | None:
+    """Embed the first passage of a long question as one of a text; None for a short one."""
+    parts = embedded_passages(query)
+    if not parts:
+        return None
+    (vector,), _ = await runtime.embed(parts[:1], "passage")
+    return vector
 
 
 def with_relevance(

@@ -15,7 +15,15 @@ from mem_mcp.store.log_table import LogTable, log_schema
 from mem_mcp.store.maintenance import Maintenance
 from mem_mcp.store.migrations import copies_before_upgrades
 from mem_mcp.store.restore import restore
-from mem_mcp.store.schema import Space, Vector, Version, from_arrow, matrix
+from mem_mcp.store.schema import (
+    Space,
+    TextVectors,
+    Vector,
+    Version,
+    from_arrow,
+    matrix,
+    passage_vectors,
+)
 from mem_mcp.store.table import Store
 from mem_mcp.store.vector_migration import (
     activate,
@@ -24,8 +32,11 @@ from mem_mcp.store.vector_migration import (
     drop_others,
     fill,
     is_active,
+    lacks_passages,
+    note_passages,
     others,
     unfilled,
+    without_passages,
 )
 
 __all__ = [
@@ -39,6 +50,7 @@ __all__ = [
     "RepairReport",
     "Space",
     "Store",
+    "TextVectors",
     "Vector",
     "Version",
     "activate",
@@ -53,12 +65,16 @@ __all__ = [
     "fill",
     "from_arrow",
     "is_active",
+    "lacks_passages",
     "log_schema",
     "matrix",
+    "note_passages",
     "open_store",
     "others",
+    "passage_vectors",
     "repair",
     "restore",
     "unbroken",
     "unfilled",
+    "without_passages",
 ]

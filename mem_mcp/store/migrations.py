@@ -28,6 +28,7 @@ from mem_mcp.store.lease import Lease
 from mem_mcp.store.locks import UPGRADING, Processes
 from mem_mcp.store.retries import retried
 from mem_mcp.store.table import Store
+from mem_mcp.store.vector_migration import add_passages, is_without_passages
 
 BEFORE = "before-upgrade"
 """Follows the name of the store's folder in the name of the backup beside it."""
@@ -62,12 +63,24 @@ def _is_incomplete(columns: pa.Schema) -> bool:
     return unnamed is not None or bool(older_tables.lacking(columns, schema.table_schema(None)))
 
 
+def _has_no_passages(columns: pa.Schema) -> bool:
+    """Return whether the column is missing, or will be once the vectors have a name."""
+    return schema.unnamed_space(columns) is not None or is_without_passages(columns)
+
+
 STEPS: Sequence[Step] = (
     Step(
         name="columns added, and vectors named after their embedder",
         leads_to=2,
         is_due=_is_incomplete,
         run=_complete,
+        changes_rows=False,
+    ),
+    Step(
+        name="column of passages added",
+        leads_to=2,
+        is_due=_has_no_passages,
+        run=add_passages,
         changes_rows=False,
     ),
     Step(

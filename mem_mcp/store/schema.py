@@ -2,15 +2,15 @@
 
 There is a vector column for each embedder, so that a search never compares vectors of two. Its
 field metadata names the embedder; that of the column `embedder` names the active space, whose
-vectors every process must use.
+vectors every process must use. Beside it is a column for the vectors of a long text's passages.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import lancedb
 import numpy as np
@@ -30,6 +30,11 @@ matches no open row and changes nothing."""
 FIRST_COLUMN = "vector"
 ACTIVE_KEY = b"mem_mcp.active"
 EMBEDDER_KEY = b"mem_mcp.embedder"
+PASSAGES = "passages"
+PASSAGES_KEY = b"mem_mcp.passages_of"
+"""Metadata of a column of passages: the embedder. Another key, as the column makes no space."""
+PASSAGES_DUE_KEY = b"mem_mcp.passages_due"
+"""The same: not empty while texts that were stored before there was the column may have none."""
 RECORD = "embedder"
 """Column whose metadata names the active space, and a number of the schema raised later."""
 HASH = "content_hash"
@@ -40,6 +45,12 @@ HASHED_AS = b"exact"
 _STRING = pa.string()
 _STRINGS = pa.list_(pa.string())
 TIME = pa.timestamp("us", tz="UTC")
+_PASSAGES_TYPE = pa.list_(pa.float16())
+"""The vectors of a text's passages, one after the other.
+
+The numbers have half the bytes of a vector's, of which a long text has a dozen; that moves no
+cosine by a thousandth. LanceDB takes a list of vectors for another column to search.
+"""
 _RELATION = pa.struct([("source", _STRING), ("relation", _STRING), ("target", _STRING)])
 
 # LanceDB reads the primary key from here. It makes concurrent inserts of one version_id conflict.
@@ -73,13 +84,29 @@ INDICES: Mapping[str, Any] = {
 Vector = NDArray[np.float32]
 
 
+class TextVectors(NamedTuple):
+    """The vectors of a text."""
+
+    whole: Vector | None = None
+    """None if it could not be made."""
+    passages: Vector | None = None
+    """(k, d) those of a long text's k passages, in order; None for a short text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A row: a version of a memory with its vector."""
+    """A row: a version of a memory with its vectors."""
 
     memory: Memory
     vector: Vector | None
     """None if it could not be made, or was not read."""
+    passages: Vector | None = None
+    """(k, d) those of a long text's passages; None for a short text, or if they were not read."""
+
+    @property
+    def vectors(self) -> TextVectors:
+        """All its vectors."""
+        return TextVectors(self.vector, self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,8 @@ class Space:
     embedder: str
     """Identity of the embedder."""
     dimension: int
+    has_passages: bool = field(default=True, compare=False)
+    """Whether the table has the column of passages; an older one has none until it is added."""
 
     @property
     def field(self) -> pa.Field:
@@ -99,6 +128,28 @@ class Space:
             pa.list_(pa.float32(), self.dimension),
             metadata={EMBEDDER_KEY: self.embedder.encode()},
         )
+
+    @property
+    def passages_field(self) -> pa.Field:
+        """The column of passages."""
+        return pa.field(
+            _passages_column(self.column),
+            _PASSAGES_TYPE,
+            metadata={PASSAGES_KEY: self.embedder.encode()},
+        )
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        """The columns that the table has."""
+        return [self.field, *([self.passages_field] if self.has_passages else [])]
+
+
+def _passages_column(column: str) -> str:
+    """Return the name of the column of passages beside a vector column.
+
+    It is without the word vector, by which LanceDB takes any list for a vector.
+    """
+    return column.replace(FIRST_COLUMN, PASSAGES, 1)
 
 
 def table_schema(space: Space | None, without: Collection[str] = ()) -> pa.Schema:
@@ -119,7 +170,7 @@ def table_schema(space: Space | None, without: Collection[str] = ()) -> pa.Schem
             *columns(_STRING, "memory_id"),
             *columns(pa.int32(), "version"),
             *columns(_STRING, "event", "reason", "actor", "text"),
-            *([space.field] if space else []),
+            *(space.fields if space else []),
             *columns(_STRING, "embedder", "kind", "user_id", "agent_id", "run_id", "actor_id"),
             *columns(_STRING, "role"),
             *columns(pa.int32(), "position"),
@@ -143,7 +194,7 @@ def table_schema(space: Space | None, without: Collection[str] = ()) -> pa.Schem
 
 
 def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
-    """Return versions as rows of a schema with one vector column at most.
+    """Return versions as rows of a schema with the columns of one space at most.
 
     The `embedder` of a row is that of its vector in this schema, whatever the version says: a row
     that names an embedder without having its vector would never get it.
@@ -153,23 +204,34 @@ def to_arrow(versions: Sequence[Version], schema: pa.Schema) -> pa.Table:
     for row, version in zip(rows, versions, strict=True):
         row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False)
         row["embedder"] = None if version.vector is None else embedder
-    columns = [
-        pa.array([version.vector for version in versions], field.type)
-        if pa.types.is_fixed_size_list(field.type)
-        else pa.array([row[field.name] for row in rows], field.type)
-        for field in schema
-    ]
+
+    def values(column: pa.Field) -> list[Any]:
+        metadata = column.metadata or {}
+        if EMBEDDER_KEY in metadata:
+            return [version.vector for version in versions]
+        if PASSAGES_KEY in metadata:
+            return flat([version.passages for version in versions])
+        return [row[column.name] for row in rows]
+
+    columns = [pa.array(values(column), column.type) for column in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def flat(passages: Sequence[Vector | None]) -> list[NDArray[np.float16] | None]:
+    """Return the vectors of passages, (k, d) or None, as values of their column."""
+    return [None if each is None else each.ravel().astype(np.float16) for each in passages]
 
 
 def from_arrow(table: pa.Table) -> list[Version]:
     """Return rows as versions; columns that are absent take their defaults."""
     names = [name for name in table.column_names if name in Memory.model_fields]
-    vectors = matrix(table) if "vector" in table.column_names else None
+    vectors = matrix(table) if FIRST_COLUMN in table.column_names else None
+    passages = passage_vectors(table)
     return [
         Version(
             Memory.model_construct(**_fields(row)),
             None if vectors is None or np.isnan(vectors[i, 0]) else vectors[i],
+            passages[i],
         )
         for i, row in enumerate(table.select(names).to_pylist())
     ]
@@ -185,13 +247,44 @@ def matrix(table: pa.Table) -> Vector:
     return vectors
 
 
+def passage_vectors(table: pa.Table) -> list[Vector | None]:
+    """Return the column `passages`, beside `vector`: of each row (k, d), or None.
+
+    Without the columns all are None.
+    """
+    if not {PASSAGES, FIRST_COLUMN} <= {*table.column_names}:
+        return [None] * table.num_rows
+    chunks = table[PASSAGES]
+    if chunks.null_count == len(chunks):  # all texts are short
+        return [None] * table.num_rows
+    column = chunks.combine_chunks()
+    width = table.schema.field(FIRST_COLUMN).type.list_size
+    numbers = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    sizes = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    starts = np.cumsum(sizes) - sizes
+    return [
+        numbers[start : start + size].reshape(-1, width) if size else None
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
+    ]
+
+
 def spaces(table: pa.Schema) -> list[Space]:
     """Return every space of a table."""
-    return [
-        Space(field.name, metadata[EMBEDDER_KEY].decode(), field.type.list_size)
-        for field in table
-        if EMBEDDER_KEY in (metadata := field.metadata or {})
+    found = [
+        Space(column.name, metadata[EMBEDDER_KEY].decode(), column.type.list_size)
+        for column in table
+        if EMBEDDER_KEY in (metadata := column.metadata or {})
     ]
+    return [replace(space, has_passages=_has(table, space.passages_field)) for space in found]
+
+
+def _has(table: pa.Schema, wanted: pa.Field) -> bool:
+    """Return whether a table has a column of passages, of this very embedder."""
+    place = table.get_field_index(wanted.name)
+    if place < 0 or table.field(place).type != wanted.type:
+        return False
+    embedder = (table.field(place).metadata or {}).get(PASSAGES_KEY)
+    return bool(embedder == wanted.metadata[PASSAGES_KEY])
 
 
 def active(table: pa.Schema) -> Space | None:
@@ -236,26 +329,44 @@ async def set_number(table: lancedb.AsyncTable, raised: int) -> None:
 def free_column(taken: Iterable[str]) -> str:
     """Return a name for a further vector column."""
     names, number = set(taken), 1
-    while (name := f"{FIRST_COLUMN}_{number}" if number > 1 else FIRST_COLUMN) in names:
+    while {
+        name := f"{FIRST_COLUMN}_{number}" if number > 1 else FIRST_COLUMN,
+        _passages_column(name),
+    } & names:
         number += 1
     return name
 
 
 def stored_names(columns: Sequence[str], space: Space | None) -> list[str]:
-    """Return the names of columns in the table, where `vector` is the column of a space."""
-    vector = [space.column] if space else []
-    return [name for each in columns for name in (vector if each == FIRST_COLUMN else [each])]
+    """Return the names of columns in the table; `vector` and `passages` are those of a space."""
+    stored = _stored(space)
+    return [name for each in columns for name in stored.get(each, [each])]
 
 
 def with_vector(rows: pa.Table, columns: Sequence[str], space: Space | None) -> pa.Table:
-    """Return rows of `stored_names` with their vectors as `vector`; without a space it is null."""
-    if FIRST_COLUMN not in columns:
-        return rows
-    if space is None:
-        nulls = pa.nulls(rows.num_rows, pa.list_(pa.float32(), 1))
-        return rows.add_column(columns.index(FIRST_COLUMN), FIRST_COLUMN, nulls)
-    place = rows.schema.get_field_index(space.column)
-    return rows.set_column(place, FIRST_COLUMN, rows.column(place))
+    """Return rows of `stored_names` with their vectors as `vector` and `passages`.
+
+    A column that the table does not have is null.
+    """
+    size = space.dimension if space else 1
+    kinds = {FIRST_COLUMN: pa.list_(pa.float32(), size), PASSAGES: _PASSAGES_TYPE}
+    for wanted, of_kind in kinds.items():
+        if wanted not in columns:
+            continue
+        for name in _stored(space)[wanted]:
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, wanted, rows.column(place))
+        if wanted not in rows.column_names:
+            nulls = pa.nulls(rows.num_rows, of_kind)
+            rows = rows.add_column(columns.index(wanted), wanted, nulls)
+    return rows
+
+
+def _stored(space: Space | None) -> dict[str, list[str]]:
+    """Return the names in the table of `vector` and `passages`; none for what it does not have."""
+    vector = [space.column] if space else []
+    passages = [space.passages_field.name] if space and space.has_passages else []
+    return {FIRST_COLUMN: vector, PASSAGES: passages}
 
 
 async def ensure_text_index(table: lancedb.AsyncTable) -> None:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pyarrow as pa
 from lancedb.query import ColumnOrdering
 
 from mem_mcp.errors import StoreError
-from mem_mcp.store import schema
+from mem_mcp.store import older_tables, schema
 from mem_mcp.store.concurrency import unbroken
 from mem_mcp.store.filters import Filters, compile_filters, quote
 from mem_mcp.store.retries import retried
-from mem_mcp.store.schema import RECORD, Space, Vector, active, free_column, space_of, spaces
+from mem_mcp.store.schema import (
+    RECORD,
+    Space,
+    Vector,
+    active,
+    flat,
+    free_column,
+    space_of,
+    spaces,
+)
 from mem_mcp.store.table import Store
+
+logger = logging.getLogger(__name__)
 
 _AS_MISSED = [
     ColumnOrdering(column_name="superseded_at", ascending=False, nulls_first=True),
@@ -59,10 +72,69 @@ async def _add_space(store: Store, embedder: str, dimension: int) -> Space:
     async with store.call("open"), store.alone("write"):
         columns = await store.table.schema()
         space = Space(free_column(columns.names), embedder, dimension)
-        await store.table.add_columns(pa.schema([space.field]))
+        await store.table.add_columns(pa.schema(space.fields))
         if active(columns) is None:
             await _activate(store, space)
     return space
+
+
+def is_without_passages(columns: pa.Schema) -> bool:
+    """Return whether a table has no column for the passages of its active vectors."""
+    space = active(columns)
+    return space is not None and space.passages_field.name not in columns.names
+
+
+async def add_passages(store: Store) -> None:
+    """Add the column of passages of the active space, and note that they are still to be made."""
+    space = active(await _schema(store))
+    if space is None:
+        return
+    due = {**space.passages_field.metadata, schema.PASSAGES_DUE_KEY: b"yes"}
+    wanted = pa.schema([space.passages_field.with_metadata(due)])
+    async with store.call("write"), store.alone("write"):
+        await older_tables.add_missing_columns(store.table, wanted)
+
+
+async def lacks_passages(store: Store) -> bool:
+    """Return whether long texts may lack vectors of passages, since they are older than these."""
+    if store.space is None or not store.space.has_passages:
+        return False
+    column = (await _schema(store)).field(store.space.passages_field.name)
+    return bool((column.metadata or {}).get(schema.PASSAGES_DUE_KEY))
+
+
+@unbroken
+@retried
+async def without_passages(store: Store, size: int) -> list[str]:
+    """Return the version_ids of texts with a vector and no passages, the latest first.
+
+    Args:
+        store: the store.
+        size: bytes that a text has more than.
+    """
+    space = store.space
+    if space is None or not space.has_passages:
+        return []
+    lacking = f"{space.passages_field.name} IS NULL AND {space.column} IS NOT NULL"
+    long = f"octet_length(text) > {size}"
+    async with store.call("read"):
+        rows = store.table.query().where(f"{long} AND {lacking}")
+        found = await rows.select(["version_id", "recorded_at"]).to_arrow()
+    latest = found.sort_by([("recorded_at", "descending")])
+    return [str(version_id) for version_id in latest["version_id"].to_pylist()]
+
+
+@unbroken
+@retried
+async def note_passages(store: Store) -> None:
+    """Note that every long text has its passages, so that nobody looks for them again."""
+    if store.space is None:
+        return
+    metadata = {schema.PASSAGES_DUE_KEY.decode(): ""}
+    path = store.space.passages_field.name
+    async with store.call("write"), store.alone("write"):
+        await store.table.update_field_metadata({"path": path, "metadata": metadata})
+    await store.settle()
 
 
 @unbroken
@@ -144,23 +216,35 @@ def _not_of(space: Space) -> str:
 
 @unbroken
 @retried
-async def fill(store: Store, version_ids: Sequence[str], vectors: Vector) -> None:
+async def fill(
+    store: Store,
+    version_ids: Sequence[str],
+    vectors: Vector | None,
+    passages: Sequence[Vector | None] | None = None,
+) -> None:
     """Write vectors of versions, in the space of the store, in one commit; nothing else changes.
 
-    The vectors, (n, dimension), are in the order of the ids; ids that no longer exist are skipped.
+    Args:
+        store: the store.
+        version_ids: of the versions; those that no longer exist are skipped.
+        vectors: (n, dimension) in the order of the ids; None where they are to stay.
+        passages: (n) the vectors of the passages of each; None for short texts only.
     """
     space = store.space
     if space is None or not version_ids:
         return
     columns = schema.table_schema(space)
-    rows = pa.Table.from_arrays(
-        [
-            pa.array(version_ids),
-            pa.array([space.embedder] * len(version_ids)),
-            pa.array([*vectors], space.field.type),
-        ],
-        schema=pa.schema([columns.field("version_id"), columns.field(RECORD), space.field]),
-    )
+    values: dict[str, Sequence[Any]] = {
+        "version_id": version_ids,
+        RECORD: [space.embedder] * len(version_ids),
+    }
+    if vectors is not None:
+        values[space.column] = [*vectors]
+    if space.has_passages:
+        values[space.passages_field.name] = flat(passages or [None] * len(version_ids))
+    fields = pa.schema([columns.field(name) for name in values])
+    arrays = [pa.array(values[each.name], each.type) for each in fields]
+    rows = pa.Table.from_arrays(arrays, schema=fields)
     async with store.call("write"):
         merge = store.table.merge_insert("version_id").when_matched_update_all()
         async with store.alone("write"):
@@ -180,7 +264,7 @@ async def drop_others(store: Store, embedders: Collection[str] | None = None) ->
         Whether none is left. False while other processes are alive, and on an object store, where
         that cannot be known.
     """
-    columns = [space.column for space in await others(store, embedders)]
+    columns = [field.name for space in await others(store, embedders) for field in space.fields]
     if not columns:
         return True
     if store.processes is None:

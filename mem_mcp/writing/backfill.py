@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import monotonic
+from typing import TypeVar
 
 import numpy as np
 
-from mem_mcp.embedding import Role
 from mem_mcp.llm import BATCH
+from mem_mcp.ranking import embedded_passages
+from mem_mcp.ranking.constants import EMBEDDED_WHOLE_MAX
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Vector, fill, from_arrow, unfilled
-from mem_mcp.writing.memory_text import embedded_text
+from mem_mcp.store import (
+    Store,
+    fill,
+    from_arrow,
+    lacks_passages,
+    note_passages,
+    unfilled,
+    without_passages,
+)
+from mem_mcp.writing.text_vectors import embed_memories, embed_passages
 
 AT_ONCE = 1_000
 """Versions of one commit."""
 # Seconds after which a smaller commit is made, since whoever is killed loses what has none.
 _COMMIT_EVERY = 3.0
 _COLUMNS = ("version_id", "text", "actor_id")
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 GoOn = Callable[[], Awaitable[bool]]
 """Asked before each batch, which it may delay; once it says no, what is embedded is committed."""
 
 
 async def _always() -> bool:
     return True
+
+
+async def _nothing(_: int) -> None:
+    return None
 
 
 async def embed_missing(runtime: Runtime) -> tuple[int, list[str]]:
@@ -63,16 +80,65 @@ async def embed_versions(
         rows = await unfilled(store, _COLUMNS, limit=AT_ONCE, trusting=trusting)
         if not rows.num_rows:
             break
-        texts = [embedded_text(row.memory) for row in from_arrow(rows)]
-        vectors, degraded = await _embed(runtime, texts, "passage", batch, _until_commit(goes_on))
-        if vectors:
-            ids = rows["version_id"].to_pylist()[: len(vectors)]
-            await fill(store, ids, np.stack(vectors))
-            embedded += len(vectors)
+        memories = [row.memory for row in from_arrow(rows)]
+        embed = partial(embed_memories, runtime)
+        made, degraded = await _embed(embed, memories, batch, _until_commit(goes_on))
+        if made:
+            ids = rows["version_id"].to_pylist()[: len(made)]
+            wholes = [each.whole for each in made if each.whole is not None]
+            await fill(store, ids, np.stack(wholes), [each.passages for each in made])
+            embedded += len(made)
             on_progress(embedded)
         if degraded:
             return embedded, degraded
     return embedded, []
+
+
+async def count_earlier(store: Store) -> int:
+    """Count the texts whose passages `embed_earlier_passages` would embed; some may be short."""
+    if not await lacks_passages(store):
+        return 0
+    return len(await without_passages(store, EMBEDDED_WHOLE_MAX))
+
+
+async def embed_earlier_passages(
+    runtime: Runtime,
+    *,
+    batch: int = BATCH,
+    goes_on: GoOn = _always,
+    after_commit: Callable[[int], Awaitable[None]] = _nothing,
+) -> list[str]:
+    """Embed the passages of long texts that were stored before passages had vectors.
+
+    Args:
+        runtime: what to work with.
+        batch: texts whose passages are embedded at a time.
+        goes_on: whether to go on; else a later call does.
+        after_commit: awaited after each commit with how many rows it wrote.
+
+    Returns:
+        Why some have none.
+    """
+    store = runtime.store
+    if not await lacks_passages(store):
+        return []
+    ids = await without_passages(store, EMBEDDED_WHOLE_MAX)
+    for start in range(0, len(ids), AT_ONCE):
+        some = {"version_id": {"in": ids[start : start + AT_ONCE]}}
+        rows = await store.read(some, columns=_COLUMNS)
+        long = [row.memory for row in rows if embedded_passages(row.memory.text)]
+        while long:
+            embed = partial(embed_passages, runtime)
+            made, degraded = await _embed(embed, long, batch, _until_commit(goes_on))
+            await fill(store, [memory.version_id for memory in long[: len(made)]], None, made)
+            if degraded or not await goes_on():
+                return degraded
+            await after_commit(len(made))
+            long = long[len(made) :]
+        if not await goes_on():
+            return []
+    await note_passages(store)
+    return []
 
 
 def _until_commit(goes_on: GoOn) -> GoOn:
@@ -86,24 +152,23 @@ def _until_commit(goes_on: GoOn) -> GoOn:
 
 
 async def _embed(
-    runtime: Runtime,
-    texts: Sequence[str],
-    role: Role,
+    embed: Callable[[Sequence[_Given]], Awaitable[tuple[list[_Made], list[str]]]],
+    given: Sequence[_Given],
     batch: int = BATCH,
     goes_on: GoOn = _always,
-) -> tuple[list[Vector], list[str]]:
-    """Return the vectors of the first texts, as far as it goes on, and why others failed.
+) -> tuple[list[_Made], list[str]]:
+    """Return the vectors of what is given first, as far as it goes on, and why others failed.
 
     The embedder's time limit holds for each batch, not for all of them together.
     """
-    vectors: list[Vector] = []
-    for start in range(0, len(texts), batch):
+    vectors: list[_Made] = []
+    for start in range(0, len(given), batch):
         if not await goes_on():
             break
-        some, degraded = await runtime.embed(texts[start : start + batch], role)
+        some, degraded = await embed(given[start : start + batch])
         if degraded:
             return vectors, degraded
-        vectors += [vector for vector in some if vector is not None]
+        vectors += some
     return vectors, []
 
 
@@ -113,6 +178,8 @@ async def _embed_questions(runtime: Runtime) -> list[str]:
     queries = dict(zip(*(rows[name].to_pylist() for name in ("question", "query")), strict=True))
     if not queries:
         return []
-    vectors, degraded = await _embed(runtime, [*queries.values()], "query")
+    embed = partial(runtime.embed, role="query")
+    some, degraded = await _embed(embed, [*queries.values()])
+    vectors = [vector for vector in some if vector is not None]
     await log.fill("question", [*queries][: len(vectors)], vectors)
     return degraded

@@ -9,8 +9,9 @@ from mem_mcp.api.models import Memory
 from mem_mcp.errors import WriteConflict
 from mem_mcp.retrieval.access import EVERY_FIELD
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.store import Store, Vector, Version, unbroken
+from mem_mcp.store import Store, TextVectors, Version, unbroken
 from mem_mcp.writing.memory_text import embedded_text
+from mem_mcp.writing.text_vectors import embed_memories
 
 _Place = tuple[str, str | None, int]
 """User, run and position of a message."""
@@ -61,13 +62,14 @@ async def take_over(runtime: Runtime, chains: Sequence[Chain]) -> Taken:
     wrong: list[tuple[int, str]] = []
     for chain in chains:
         wrong += _mend(chain)
-    vectors: dict[str, Vector | None] = {}
+    vectors: dict[str, TextVectors] = {}
     for _ in range(WRITE_ATTEMPTS):
         stored = await _stored(runtime.store, chains)
         plan = _planned(chains, stored, await _places(runtime.store, chains))
         await _embed(runtime, plan.add, vectors)
+        none = TextVectors()
         rows = [
-            Version(one, None if one.status == "deleted" else vectors[embedded_text(one)])
+            Version(one, *(none if one.status == "deleted" else vectors[embedded_text(one)]))
             for one in plan.add
         ]
         if not rows or await runtime.store.apply(rows, plan.close):
@@ -201,7 +203,8 @@ def _plan_chain(plan: _Plan, chain: Chain, newest: Memory, here: dict[int, Versi
     follower = next((one for one in missing if one.version > last), None)
     if last and follower is not None and here[last].memory.superseded_at is None:
         ended = {"superseded_at": follower.recorded_at}
-        plan.close.append(Version(here[last].memory.model_copy(update=ended), here[last].vector))
+        closed = here[last].memory.model_copy(update=ended)
+        plan.close.append(Version(closed, *here[last].vectors))
 
 
 def _differ(there: Memory, here: Version) -> bool:
@@ -210,10 +213,11 @@ def _differ(there: Memory, here: Version) -> bool:
 
 
 async def _embed(
-    runtime: Runtime, memories: Sequence[Memory], vectors: dict[str, Vector | None]
+    runtime: Runtime, memories: Sequence[Memory], vectors: dict[str, TextVectors]
 ) -> None:
     """Add the vectors of texts that are not there yet."""
-    texts = {embedded_text(one) for one in memories if one.status != "deleted"} - {*vectors}
-    asked = sorted(texts, key=len)
+    texts = {embedded_text(one): one for one in memories if one.status != "deleted"}
+    asked = sorted(texts.keys() - vectors.keys(), key=len)
     if asked:
-        vectors |= dict(zip(asked, (await runtime.embed(asked, "passage"))[0], strict=True))
+        made, _ = await embed_memories(runtime, [texts[text] for text in asked])
+        vectors |= dict(zip(asked, made, strict=True))

@@ -12,7 +12,7 @@ from mem_mcp.api.arguments import end
 from mem_mcp.api.models import Event, Memory, Scope
 from mem_mcp.current_client import current_client
 from mem_mcp.retrieval.access import EVERY_FIELD
-from mem_mcp.store import Filters, Store, Vector, Version
+from mem_mcp.store import Filters, Store, TextVectors, Version
 from mem_mcp.text import content_hash, digest
 from mem_mcp.writing.repeats import is_live, news
 from mem_mcp.writing.versions import next_version
@@ -41,9 +41,9 @@ class Insertion:
     superseded: Version | None = None
     """The stored version, closed, that this row follows; None for the first version."""
 
-    def row(self, vector: Vector | None) -> Version:
-        """Return the row to write; `vector` is that of a first version."""
-        return Version(self.memory, self.superseded.vector if self.superseded else vector)
+    def row(self, vectors: TextVectors) -> Version:
+        """Return the row to write; `vectors` are those of a first version."""
+        return Version(self.memory, *(self.superseded.vectors if self.superseded else vectors))
 
 
 def new_memory(scope: Scope, text: str, now: datetime, **fields: Any) -> Memory:  # noqa: ANN401
@@ -153,7 +153,7 @@ def _repeated(
     fields["reason"] = _SAID_AGAIN
     scope = Scope(user_id=said.user_id)
     closed, opened = next_version(
-        stored, "UPDATE", scope, moment, fields=fields, vector=stored.vector
+        stored, "UPDATE", scope, moment, fields=fields, vectors=stored.vectors
     )
     repeated = opened.memory.model_copy(update={"request_key": said.request_key})
     return Insertion(repeated, "UPDATE", is_new=True, superseded=closed)

@@ -11,14 +11,14 @@ from datetime import datetime
 from mem_mcp.api.models import Kind, Memory, Scope
 from mem_mcp.errors import WriteConflict
 from mem_mcp.runtime import WRITE_ATTEMPTS, Runtime
-from mem_mcp.store import Store, Vector, Version, unbroken
+from mem_mcp.store import Store, TextVectors, Version, unbroken
 from mem_mcp.telemetry import span
 from mem_mcp.times import utc_now
 from mem_mcp.writing.identity import Insertion, assign_ids
-from mem_mcp.writing.memory_text import embedded_text
 from mem_mcp.writing.quota import check_quota, is_bounded
+from mem_mcp.writing.text_vectors import embed_memories
 
-Embedding = asyncio.Task[tuple[list[Vector | None], list[str]]]
+Embedding = asyncio.Task[tuple[list[TextVectors], list[str]]]
 """The vectors of memories in the making, and why some are missing."""
 
 
@@ -37,9 +37,7 @@ class IdempotencyKey:
 
 def start_embedding(runtime: Runtime, memories: Sequence[Memory]) -> Embedding:
     """Embed memories in a task of its own."""
-    return asyncio.create_task(
-        runtime.embed([embedded_text(memory) for memory in memories], "passage")
-    )
+    return asyncio.create_task(embed_memories(runtime, memories))
 
 
 @unbroken
@@ -93,9 +91,9 @@ async def store_new(
     raise WriteConflict("others keep storing the same memories; try again")
 
 
-def new_rows(insertions: Sequence[Insertion], vectors: Sequence[Vector | None]) -> list[Version]:
-    """Return the rows to write, each with its vector."""
-    return [one.row(vector) for one, vector in zip(insertions, vectors, strict=True) if one.is_new]
+def new_rows(insertions: Sequence[Insertion], vectors: Sequence[TextVectors]) -> list[Version]:
+    """Return the rows to write, each with its vectors."""
+    return [one.row(its) for one, its in zip(insertions, vectors, strict=True) if one.is_new]
 
 
 def superseded(insertions: Sequence[Insertion]) -> list[Version]:

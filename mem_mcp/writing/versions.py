@@ -8,9 +8,9 @@ from typing import Any
 from mem_mcp.api.models import Event, Memory, Scope
 from mem_mcp.current_client import current_client
 from mem_mcp.runtime import Runtime
-from mem_mcp.store import Vector, Version
+from mem_mcp.store import TextVectors, Version
 from mem_mcp.text import content_hash
-from mem_mcp.writing.memory_text import embedded_text
+from mem_mcp.writing.text_vectors import embed_said
 
 
 def next_version(
@@ -20,7 +20,7 @@ def next_version(
     now: datetime,
     *,
     fields: dict[str, Any],
-    vector: Vector | None,
+    vectors: TextVectors,
 ) -> tuple[Version, Version]:
     """Return the old version, closed, and the next one; both belong into one commit.
 
@@ -30,7 +30,7 @@ def next_version(
         scope: who asks; through which client is known of this call.
         now: transaction time; where clocks disagree, a time after the old version's is taken.
         fields: the fields of the next version that differ; `reason` is None unless it is given.
-        vector: of the next version.
+        vectors: of the next version.
     """
     moment = max(now, old.memory.recorded_at + timedelta(microseconds=1))
     version = old.memory.version + 1
@@ -48,7 +48,7 @@ def next_version(
             "request_key": None,
         }
     )
-    return Version(closed, old.vector), Version(opened, vector)
+    return Version(closed, *old.vectors), Version(opened, *vectors)
 
 
 def deletion(
@@ -57,23 +57,21 @@ def deletion(
     """Return the old version, closed, and a last one that says that the memory is deleted."""
     # The last version goes without the source, which may be megabytes; the old one keeps it.
     fields = {"status": "deleted", "reason": reason, "source": None}
-    return next_version(old, "DELETE", scope, now, fields=fields, vector=None)
+    return next_version(old, "DELETE", scope, now, fields=fields, vectors=TextVectors())
 
 
 async def with_embedding(
     runtime: Runtime, old: Version, fields: dict[str, Any]
-) -> tuple[Vector | None, dict[str, Any]]:
-    """Return the vector of the next version, and its fields with the hash of a new text.
+) -> tuple[TextVectors, dict[str, Any]]:
+    """Return the vectors of the next version, and its fields with the hash of a new text.
 
     Args:
         runtime: what to work with.
-        old: the current version; its vector stays if the text does.
+        old: the current version; its vectors stay if the text does.
         fields: the fields of the next version that differ.
     """
     if "text" not in fields:
-        return old.vector, fields
+        return old.vectors, fields
     text = fields["text"]
-    (vector,), _ = await runtime.embed(
-        [embedded_text(old.memory.model_copy(update={"text": text}))], "passage"
-    )
-    return vector, {**fields, "content_hash": content_hash(text)}
+    (vectors,), _ = await embed_said(runtime, [(old.memory.actor_id, text)])
+    return vectors, {**fields, "content_hash": content_hash(text)}

@@ -36,21 +36,6 @@ def test_a_short_answer_comes_before_a_long_text_that_has_the_words_far_apart():
     assert order([long, NEEDLE])[0] == 1
 
 
-def test_a_long_text_is_found_by_the_vector_of_a_passage():
-    count = len(passages(LONG))
-    own = np.stack([unit(1) for _ in range(count - 1)] + [unit(0)])
-    texts, vectors = [LONG, *(f"Note {n} says nothing." for n in range(5))], [unit(1)] * 6
-    found = order(texts, "?", unit(0), vectors=vectors, by_passage=[own, *[None] * 5])
-    assert found[0] == 0
-
-
-@pytest.mark.parametrize("count", [0, 1, 99])
-def test_vectors_that_are_not_as_many_as_the_passages_are_not_used(count):
-    own = np.tile(unit(0), (count, 1))
-    candidates = build([LONG, "A note."], vectors=[unit(1), unit(2)], by_passage=[own, None])
-    assert not np.any(candidates.passages.vector_set.rows @ unit(0))
-
-
 def test_where_all_texts_are_short_each_is_its_own_passage():
     candidates = build(["One.", "Two.", "Three."])
     assert candidates.passages is candidates.wholes
