@@ -14,6 +14,7 @@ from mem_mcp.cli import (
     demo,
     doctor,
     evaluate,
+    install,
     reembed,
     serve,
     stats,
@@ -71,6 +72,8 @@ def _serve(ctx: typer.Context) -> None:
 _unparsed = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("serve", context_settings=_unparsed, add_help_option=False)(_serve)
 app.command("demo")(demo.demo)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
 for _name, _spec in COMMANDS.items():
     app.command(_name, short_help=_spec.brief or None)(command(_spec))
 app.command("import")(transfer.import_memories)

@@ -1,4 +1,7 @@
-"""A client that starts the server as a desktop client does: as a subprocess, over stdio."""
+"""A client that starts the server as a desktop client does: as a subprocess, over stdio.
+
+Or that reaches one which is running, as a client with its address does.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import shlex
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,32 +25,68 @@ _MODULE = ("-m", "mem_mcp", "serve")
 
 
 @asynccontextmanager
-async def connected(environment: Mapping[str, str]) -> AsyncIterator[Client]:
+async def connected(
+    environment: Mapping[str, str], command: Sequence[str] = (sys.executable, *_MODULE)
+) -> AsyncIterator[Client]:
     """Start the server, and connect to it; the server ends with the block.
 
     Args:
         environment: variables of the server, beside the few that desktop clients pass on.
+        command: starts it; this installation's, if none is given.
 
     Raises:
         MemError: the server did not start or answer; the message has the last line of its log.
     """
     # Imported late: this takes half a second, which other commands should not spend.
-    from mcp import Client, MCPError, StdioServerParameters  # noqa: PLC0415
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415
     from mcp.client.stdio import stdio_client  # noqa: PLC0415
 
-    server = StdioServerParameters(command=sys.executable, args=[*_MODULE], env={**environment})
+    program, *arguments = command
+    server = StdioServerParameters(command=program, args=arguments, env={**environment})
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         # Most desktop clients use the protocol version with a handshake.
         client = Client(stdio_client(server, errlog=log), mode="legacy")
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS), client:
+        async with _answering(client, log):
+            yield client
+
+
+@asynccontextmanager
+async def reached(url: str, token: str = "") -> AsyncIterator[Client]:
+    """Connect to a server that runs.
+
+    Args:
+        url: its address.
+        token: sent as its bearer, if any.
+
+    Raises:
+        MemError: it was not reached, or refused the token.
+    """
+    from mcp import Client  # noqa: PLC0415 - see `connected`
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+    from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415
+
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with create_mcp_http_client(headers=headers) as http:
+        client = Client(streamable_http_client(url, http_client=http), mode="legacy")
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+            async with _answering(client, log):
                 yield client
-        except (ExceptionGroup, MCPError, OSError) as error:
-            first = _first(error)
-            if isinstance(first, MCPError | OSError) and not isinstance(first, BrokenPipeError):
-                reason = _last_line(log) or str(first) or f"silent for {PATIENCE_SECONDS} s"
-                raise MemError(f"the server did not answer: {reason}") from error
-            raise first from None
+
+
+@asynccontextmanager
+async def _answering(client: Client, log: IO[str]) -> AsyncIterator[None]:
+    """Hold a connection for as long as the patience lasts; say what was wrong with it."""
+    from mcp import MCPError  # noqa: PLC0415 - see `connected`
+
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), client:
+            yield
+    except (ExceptionGroup, MCPError, OSError) as error:
+        first = _first(error)
+        if isinstance(first, MCPError | OSError) and not isinstance(first, BrokenPipeError):
+            reason = _last_line(log) or str(first) or f"silent for {PATIENCE_SECONDS} s"
+            raise MemError(f"the server did not answer: {reason}") from error
+        raise first from None
 
 
 async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from mem_mcp.cli.transfer import import_memories
 
 Run = Callable[..., Result]
 COMMANDS = [
-    *("serve", "demo", "remember", "recall", "outcome", "lessons", "feedback", "why", "list"),
+    *("serve", "demo", "install", "uninstall"),
+    *("remember", "recall", "outcome", "lessons", "feedback", "why", "list"),
     *(
         "get",
         "forget",
