@@ -13,6 +13,7 @@ import pytest
 from llm_server import LLMServer, Reply, Request, failing, refused
 
 from mem_mcp import AsyncMemory, Settings
+from mem_mcp.current_client import through
 from mem_mcp.errors import LLMUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +159,17 @@ async def test_whatever_fails_the_input_waits_is_found_and_is_read_later_once(
     assert (again.processed, again.waiting) == (1, 0)
     assert await texts(memory) == {"Ana plays the cello"}
     assert (await memory.reprocess()).processed == 0
+
+
+async def test_what_a_model_makes_of_what_waited_came_through_the_same_client(
+    memory: AsyncMemory, server: LLMServer
+):
+    server.always(Reply("overloaded", 500))
+    with through("zed"):
+        await memory.remember(messages=TALK)
+    server.always(learns(CELLO))
+    await memory.reprocess()
+    assert await texts(memory, client="zed") == {"Ana plays the cello"}
 
 
 async def test_requests_that_no_model_takes_keep_no_other_waiting(
