@@ -45,6 +45,8 @@ class Stored:
     content: bytes
     tag: str
     """Changes whenever the object does."""
+    version: str = ""
+    """By which Google Cloud Storage tells that; empty where there is none."""
 
 
 class Bucket:
@@ -89,7 +91,7 @@ class Bucket:
                 if "NoSuchBucket" in str(error):
                     raise
                 return None
-            return Stored(content, found.meta["e_tag"] or "")
+            return _stored(content, found.meta)
 
     async def write(self, name: str, content: bytes, *, over: Stored | None) -> Stored | None:
         """Write an object, if it still is as it was.
@@ -109,13 +111,16 @@ class Bucket:
         import obstore  # noqa: PLC0415 - most stores are folders
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415
 
-        mode: Any = {"e_tag": over.tag} if over else "create"
+        mode: Any = "create"
+        if over:  # what is empty is refused
+            mode = {"e_tag": over.tag, "version": over.version}
+            mode = {name: value for name, value in mode.items() if value}
         with store_errors("write", self.location):
             try:
                 done = await obstore.put_async(self._opened(), _path(name), content, mode=mode)
             except (AlreadyExistsError, PreconditionError):
                 return None
-            return Stored(content, done["e_tag"] or "")
+            return _stored(content, done)
 
     @retried
     async def ages(self, prefix: str) -> dict[str, timedelta]:
@@ -203,6 +208,10 @@ class Bucket:
         if allow_http := self._options.get("allow_http") or next(filter(None, given), ""):
             client["allow_http"] = allow_http.lower()
         return client
+
+
+def _stored(content: bytes, fields: Mapping[str, Any]) -> Stored:
+    return Stored(content, fields["e_tag"] or "", fields["version"] or "")
 
 
 def _path(name: str) -> str:

@@ -78,6 +78,10 @@ async def store_new(
             with span("place"):
                 seen = store.newest
                 insertions = await assign_ids(store, memories, utc_now(), written)
+            # No lock keeps other servers from a bucket. One that stored the request before this
+            # look is seen by it; one that does so after it has taken the same ids.
+            if request and store.lease and (first := await stored_earlier(store, request)):
+                return first, []
             vectors, _ = await embedding
             rows = new_rows(insertions, vectors)
             if not rows:
