@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 # More is no token; hashing it would be work for nothing.
 _LONGEST_TOKEN = 16_384
+# Whoever asks whether the server is ready waits no longer.
+_PATIENCE_SECONDS = 3
 # How to log in is for those who have not.
 _FOR_ALL = "/.well-known/"
 _METADATA = f"{_FOR_ALL}oauth-protected-resource"
@@ -85,18 +89,20 @@ class Verifier:
         return bool(self._tokens.now()) or self._provider is not None
 
     async def provider_problem(self) -> tuple[str, bool]:
-        """Return what is wrong with the identity provider's keys, and whether none are known.
+        """Return what is wrong with the identity provider's keys, and whether nobody gets in by it.
 
-        The text is "" where nothing is, and names no address.
+        The text is "" where nothing is wrong, and names no address. Waits a few seconds for keys if
+        none are known.
         """
         if self._provider is None:
             return "", False
-        await self._provider.refresh()
-        if not self._provider.problem:
-            return "", False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._provider.refresh()
         if self._provider.has_keys:
-            return "its keys cannot be read anew; those that are known go on", False
-        return "its keys cannot be read, and none are known; the server's log says why", True
+            old = "its keys cannot be read anew; those that are known go on"
+            return old if self._provider.problem else "", False
+        return "its keys cannot be read; the server's log says why", not self._tokens.now()
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return whose a token is and what it allows; None if it is not valid now."""

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,6 @@ from uvicorn.config import LOGGING_CONFIG
 
 from mem_mcp.config import Settings
 from mem_mcp.server.app import build_server
-from mem_mcp.server.audit import Audit
 from mem_mcp.server.connections import bounded, most_connections
 from mem_mcp.server.draining import Draining
 from mem_mcp.server.gate import Verifier
@@ -48,7 +48,8 @@ class Place:
     host: str
     address: str
     """Of its MCP endpoint."""
-    listening: socket.socket
+    listening: Sequence[socket.socket]
+    """A socket for each worker, on the same port."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -106,25 +107,33 @@ def serve_http(settings: Settings, place: Place, verifier: Verifier, workers: in
         workers: how many processes serve.
 
     Raises:
-        ConfigError: the file where writes are noted cannot be written.
         KeyboardInterrupt: the signal was SIGINT.
     """
     if workers == 1:
         asyncio.run(_serve(settings, place, verifier))
         return 0
-    Audit(settings.audit).close()  # said here, once, rather than by each of them
     rates = SharedRates(settings.limits, workers)
 
     def work(number: int, alive: int) -> None:
-        settled = settings.model_copy(
-            update={"http": settings.http.model_copy(update={"stateless": True})}
-        )
-        asyncio.run(_serve(settled, place, verifier, rates.of_worker(number), alive))
+        # A client's next request may come to another one.
+        http = settings.http.model_copy(update={"stateless": True})
+        settled = settings.model_copy(update={"http": http})
+        own = place.listening[number]
+        _close(each for each in place.listening if each is not own)
+        here = replace(place, listening=[own])
+        asyncio.run(_serve(settled, here, verifier, rates.of_worker(number), alive))
 
     bound = settings.http.drain_seconds + 2 * _CLOSING_SECONDS
     with TemporaryDirectory(prefix="mem-mcp-") as folder:
         os.environ[SHARED_METRICS] = folder  # before a worker imports what reads it
-        return Workers(workers, work, bound, partial(_forget, Path(folder))).run()
+        # Held for those that come after one that died; while all end, nobody must wait on them.
+        ending = partial(_close, place.listening)
+        return Workers(workers, work, bound, partial(_forget, Path(folder)), ending).run()
+
+
+def _close(listening: Iterable[socket.socket]) -> None:
+    for each in listening:
+        each.close()
 
 
 def _forget(folder: Path, pid: int) -> None:
@@ -171,7 +180,7 @@ async def _serve(
         loop.add_reader(alive, partial(_end_orphan, loop, alive, http))
         lazy.preload()
     try:
-        await http.serve(sockets=[place.listening])
+        await http.serve(sockets=list(place.listening))
     finally:
         await lazy.close()
     if signal.SIGINT in http.signals:

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ PATHS = {"http": "/mcp", "sse": "/sse", "http+sse": "/mcp /sse"}
 # Beside what a language model may take: at the end of the input, until the next answer is there.
 _PATIENCE_SECONDS = 30
 _LAST_PORT = 65535
+_BACKLOG = 2_048
 # "streamable-http" resembles http by no more than this.
 _RESEMBLES = 0.4
 _REMEDIES = {
@@ -113,14 +115,16 @@ def _serve_http(
     settings: Settings, transport: str, host: str, port: int, *, insecure: bool, workers: int
 ) -> int:
     # What they import is not for stdio.
+    from mem_mcp.server.audit import Audit  # noqa: PLC0415
     from mem_mcp.server.http import verifier_for  # noqa: PLC0415
     from mem_mcp.server.serving import Place, serve_http  # noqa: PLC0415
     from mem_mcp.server.tls import check_certificate  # noqa: PLC0415
 
     check_certificate(settings.http)
+    Audit(settings.audit).close()  # said here, once, rather than by each worker
     verifier = verifier_for(settings, host, insecure=insecure)  # before a port is taken
-    listening = listen(host, port)
-    root = _url("https" if settings.http.certificate else "http", host, listening)
+    listening = listen_each(host, port, workers)
+    root = _url("https" if settings.http.certificate else "http", host, listening[0])
     for path in PATHS[transport].split():
         sys.stderr.write(f"mem-mcp: listening on {root}{path}\n")
     sys.stderr.flush()
@@ -140,18 +144,50 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         MemError: the port cannot be used.
     """
+    return listen_each(host, port, 1)[0]
+
+
+def listen_each(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return sockets on one port that listen, each for a process.
+
+    Linux spreads connections among them. Elsewhere there is one for all: of those that wait for a
+    connection the first takes it, which may be one of them for most.
+
+    Raises:
+        MemError: the port cannot be used.
+    """
+    # This one finds out whether somebody else has the port, and lets in none but the others.
+    listening = [_bound(host, port)]
+    if count > 1 and sys.platform == "linux":
+        listening[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        port = listening[0].getsockname()[1]
+        listening += [_bound(host, port, shares=True) for _ in range(count - 1)]
+    for each in listening:
+        with _closed_if_unusable(each, host, port):
+            each.listen(_BACKLOG)
+    return listening if len(listening) == count else listening * count
+
+
+def _bound(host: str, port: int, *, shares: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol named: asyncio sends small answers at once only over what it knows for TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    with _closed_if_unusable(bound, host, port):
         if os.name == "posix":  # elsewhere it would let two servers share the port
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen()
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shares:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+    return bound
+
+
+@contextmanager
+def _closed_if_unusable(bound: socket.socket, host: str, port: int) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        listening.close()
+        bound.close()
         raise _unusable(host, port, error) from error
-    return listening
 
 
 def _unusable(host: str, port: int, error: OSError) -> MemError:

@@ -49,10 +49,19 @@ class Workers:
         work: what each does.
         seconds: after which those that were asked to end are killed.
         dead: is told the process id of each that ended.
+        ending: is called when all are asked to end.
     """
 
-    def __init__(self, count: int, work: Work, seconds: float, dead: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        seconds: float,
+        dead: Callable[[int], None],
+        ending: Callable[[], None],
+    ) -> None:
         self._dead = dead
+        self._ending = ending
         self._count = count
         self._work = work
         self._seconds = seconds
@@ -107,6 +116,7 @@ class Workers:
 
     def _end(self, number: int, _: FrameType | None) -> None:
         if not self._asked:
+            self._ending()
             signal.alarm(math.ceil(self._seconds))
         self._asked.add(number)
         # Ctrl-C reaches them by itself, and a second one means at once.

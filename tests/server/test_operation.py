@@ -148,9 +148,6 @@ class HalfSent:
         with self._connection, self._connection.makefile("rb") as answer:
             return answer.read().decode()
 
-    def close(self) -> None:
-        self._connection.close()
-
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_runs_at_sigterm_is_answered_and_what_is_new_is_sent_elsewhere(
@@ -185,12 +182,12 @@ def test_what_runs_at_sigterm_is_answered_and_what_is_new_is_sent_elsewhere(
     assert stored == {f"Said at the end {n}" for n in range(3)}
 
 
-def test_a_call_that_never_ends_does_not_keep_a_server_alive(monkeypatch):
-    monkeypatch.setenv("MEM_MCP_HTTP__DRAIN_SECONDS", "0.3")
-    with closing(Server("--transport", "http", "--port", "0")) as server:
-        url = server.listening()
-        with closing(HalfSent(url, call("recall", query="x"))):
-            assert server.terminate() == 0
+def test_a_call_that_never_ends_does_not_keep_a_server_alive():
+    draining = Draining(0)
+    with draining.post():
+        assert not draining.over
+        draining.begin()
+        assert draining.over
 
 
 def test_a_call_to_listen_holds_no_server_up():
@@ -501,16 +498,16 @@ def test_workers_that_cannot_be_are_refused(capfd, arguments, code, said):
 # Workers
 
 
-def test_workers_share_limits_metrics_and_the_store_and_replace_one_that_dies(
+def test_workers_share_limits_metrics_and_the_store_replace_one_that_dies_and_end_with_the_first(
     monkeypatch, settings: Settings
 ):
-    monkeypatch.setenv("MEM_MCP_LIMITS__REQUESTS_PER_MINUTE", "12")
+    monkeypatch.setenv("MEM_MCP_LIMITS__REQUESTS_PER_MINUTE", "5")
     token, _ = TokenFile(settings.token_file).create("ann", ["read", "write"])
     with closing(Server("--transport", "http", "--port", "0", "--workers", "2")) as server:
         url = server.listening()
         root, workers = url.rpartition("/")[0], set()
         codes = []
-        for _ in range(40):
+        for _ in range(15):
             # A new connection each time: either may take it.
             answer = httpx2.post(
                 url,
@@ -519,8 +516,8 @@ def test_workers_share_limits_metrics_and_the_store_and_replace_one_that_dies(
                 timeout=ENDS_WITHIN,
             )
             codes.append(answer.status_code)
-        assert codes[:12] == [200] * 12
-        assert codes.count(429) > 20
+        assert codes[:5] == [200] * 5
+        assert codes.count(200) < 10  # what each would let in by itself
         found = figures(httpx2.get(f"{root}/metrics", timeout=ENDS_WITHIN).text)
         assert found['mem_mcp_calls_total{tool="remember"}'] == codes.count(200)
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
@@ -532,19 +529,11 @@ def test_workers_share_limits_metrics_and_the_store_and_replace_one_that_dies(
                 if "ended by itself (-9)" in line:
                     break
             assert httpx2.get(f"{root}/health", timeout=ENDS_WITHIN).status_code == 200
-        assert server.terminate() == 0
+        server.process.kill()
+        # Its workers hold the other end, and end when it is gone, however it went.
+        assert server.process.communicate(timeout=ENDS_WITHIN)[0] == ""
     with Memory.open(settings) as memory:
         assert len(memory.list_memories(user_id="ann").memories) == 1
-
-
-def test_workers_end_when_the_process_that_started_them_is_killed():
-    with closing(Server("--transport", "http", "--port", "0", "--workers", "2")) as server:
-        url = server.listening()
-        health = f"{url.rpartition('/')[0]}/health"
-        assert httpx2.get(health, timeout=ENDS_WITHIN).status_code == 200
-        server.process.kill()
-        # They hold the other end of it.
-        assert server.process.communicate(timeout=ENDS_WITHIN)[0] == ""
 
 
 def test_processes_count_the_requests_of_a_token_together(tmp_path: Path):
