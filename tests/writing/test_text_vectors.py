@@ -231,3 +231,27 @@ async def test_a_sentence_deep_in_a_long_text_of_another_language_is_found_by_it
         await memory.remember_many([{"content": text} for text in [LONG, *others]])
         found = await memory.recall("Wo hängt der Schlüssel zum Keller?")
     assert found.memories[0].text == LONG
+
+
+def holds(folder: Path, given: bytes) -> bool:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return any(given in path.read_bytes() for path in files)
+
+
+async def test_the_numbers_of_purged_passages_leave_the_disk(tmp_path: Path):
+    async with AsyncMemory.open(settings(tmp_path)) as memory:
+        await memory.remember(SHORT)
+        gone = (await memory.remember(LONG)).results[0].memory_id
+        numbers = (await of_text(tmp_path, LONG)).passages.astype(np.float16).tobytes()[:64]
+        assert holds(tmp_path, numbers)
+        await memory.forget(gone, purge=True)
+    assert not holds(tmp_path, numbers)
+
+
+async def test_a_long_text_stored_after_a_question_is_found_by_its_passages(tmp_path: Path):
+    async with AsyncMemory.open(settings(tmp_path)) as memory:
+        await memory.remember_many([{"content": f"Note {n} on the garden."} for n in range(9)])
+        await memory.recall("Wo hängt der Schlüssel zum Keller?")
+        await memory.remember(LONG)
+        found = await memory.recall("Wo hängt der Schlüssel zum Keller?")
+    assert found.memories[0].text == LONG
