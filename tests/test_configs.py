@@ -1,23 +1,23 @@
 """The files in configs/ say what the code does."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from mem_mcp.clients.install import client_named, entry_of
+from mem_mcp.clients.rows import CLIENTS
+from mem_mcp.clients.server import MemoryServer
 from mem_mcp.config import CONFIG_VARIABLE, Settings, load_settings, setting_names
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULT = CONFIGS / "default.yaml"
 PLATFORM_DEPENDENT = "data_dir"
-CLIENTS = {
-    "claude-desktop": "mcpServers",
-    "claude-code": "mcpServers",
-    "cursor": "mcpServers",
-    "vscode": "servers",
-}
+BLOCKS = CONFIGS / "clients"
+README = (CONFIGS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def flat(tree: dict[str, Any], names: set[str], prefix: str = "") -> dict[str, Any]:
@@ -58,17 +58,29 @@ def test_default_yaml_changes_nothing(monkeypatch: pytest.MonkeyPatch):
     assert load_settings() == without
 
 
-@pytest.mark.parametrize(("client", "key"), CLIENTS.items())
-def test_a_client_block_starts_the_server(client: str, key: str):
-    block = json.loads((CONFIGS / "clients" / f"{client}.json").read_text())
-    assert list(block) == [key]
+@pytest.mark.parametrize("path", sorted(BLOCKS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_client_block_is_what_install_writes(path: Path):
+    client = client_named(path.stem)
+    entry = entry_of(client, MemoryServer("mem-mcp", ("serve",)), "memory")
+    assert json.loads(path.read_text()) == {client.key[0]: {"memory": entry}}
+
+
+@pytest.mark.parametrize(
+    ("key", "clients"), [("mcpServers", ("claude-desktop", "cursor")), ("servers", ("vscode",))]
+)
+def test_a_block_of_the_readme_is_for_the_clients_that_it_names(key: str, clients: tuple[str, ...]):
+    blocks = [json.loads(text) for text in re.findall(r"```json\n(\{.*?)\n```", README, re.DOTALL)]
+    (block,) = [block for block in blocks if key in block]
     server = block[key]["memory"]
-    assert (server["command"], server["args"]) == ("mem-mcp", ["serve"])
+    for name in clients:
+        client = client_named(name)
+        entry = entry_of(client, MemoryServer("/path/to/.venv/bin/mem-mcp", ("serve",)), "memory")
+        assert client.key == (key,)
+        assert server in (entry, {part: entry[part] for part in ("command", "args")})
 
 
-def test_vs_code_is_told_the_transport():
-    block = json.loads((CONFIGS / "clients" / "vscode.json").read_text())
-    assert block["servers"]["memory"]["type"] == "stdio"
+def test_the_readme_counts_the_clients():
+    assert f"install --list names {len(CLIENTS)}\n" in README
 
 
 def test_the_clients_readme_names_every_block():

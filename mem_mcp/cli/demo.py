@@ -23,7 +23,7 @@ from mem_mcp.cli.conversation import (
     Question,
 )
 from mem_mcp.cli.output import one_line, said
-from mem_mcp.cli.stdio_client import call, connected, server_command
+from mem_mcp.cli.stdio_client import call, connected, program_command
 from mem_mcp.config import variable
 from mem_mcp.errors import MemError
 
@@ -40,9 +40,9 @@ def demo() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="mem-mcp-demo-") as folder:
         asyncio.run(_play(folder))
-    typer.secho("\nGive it to your agent; for Claude Code:", bold=True)
-    typer.echo(f"  claude mcp add memory --scope user -- {server_command()}")
-    typer.echo("Other clients: configs/clients. Is all well here? mem-mcp doctor")
+    typer.secho("\nGive it to your agent, such as claude-code, cursor or vscode:", bold=True)
+    typer.echo(f"  {program_command()} install claude-code")
+    typer.echo("Other clients: install --list. Is all well here? mem-mcp doctor")
 
 
 class _Steps:

@@ -101,10 +101,10 @@ async def call(client: Client, tool: str, **arguments: object) -> dict[str, Any]
     return dict(result.structured_content)
 
 
-def server_command() -> str:
-    """Return the shell command that starts this installation's server."""
+def program_command() -> str:
+    """Return the shell command that starts this installation's program."""
     script = Path(sys.executable).with_name("mem-mcp")
-    return shlex.join([str(script), "serve"] if script.exists() else [sys.executable, *_MODULE])
+    return shlex.join([str(script)] if script.exists() else [sys.executable, *_MODULE[:-1]])
 
 
 def _first(error: Exception) -> Exception:

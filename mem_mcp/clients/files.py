@@ -34,8 +34,8 @@ def read(path: Path) -> str | None:
         raise Unfit(f"it is not UTF-8 (byte {error.start})") from error
 
 
-def write(path: Path, text: str, before: str | None, *, is_ours: bool = False) -> list[Path]:
-    """Put a text in a file's place at once, or not at all; keep the first version beside it.
+def write(path: Path, text: str, before: str | None, *, keep_first: bool = True) -> list[Path]:
+    """Put a text in a file's place at once, or not at all.
 
     A symbolic link stays one: the file that it leads to is written. Its mode and owner are kept.
 
@@ -43,7 +43,7 @@ def write(path: Path, text: str, before: str | None, *, is_ours: bool = False) -
         path: the file, which need not exist; neither need its folder.
         text: its new content.
         before: its content as `read` returned it.
-        is_ours: keep no first version.
+        keep_first: whether to keep the first version, `before`, beside the file.
 
     Returns:
         The folders that were made.
@@ -72,7 +72,7 @@ def write(path: Path, text: str, before: str | None, *, is_ours: bool = False) -
                     os.chown(temporary, status.st_uid, status.st_gid)
         else:
             Path(temporary).chmod(0o600)
-        if before is not None and not is_ours:
+        if before is not None and keep_first:
             _keep(real, before)
         # As late as can be: some clients write their file all the time.
         if read(real) != before:

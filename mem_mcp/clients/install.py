@@ -189,7 +189,7 @@ def plan(where: EntryPlace, server: MemoryServer, ledger: Installations) -> File
             return FileChange(where, "same", after=before, entry=entry, **known)
         if record and found == record.entry:
             # What stood there before us is what uninstall is to bring back.
-            earlier = undo(form, text, where.keys, record.edit)
+            earlier = undo(form, text, where.keys, record.edit) if record.inserted else None
             base = text if earlier is None else earlier
             edit = put(form, base, where.keys, entry)
             after = edit.applied(base)
@@ -242,23 +242,10 @@ def carry_out_by(
         return False
     if not isinstance(found, Mapping) or not _serves(found, where.client, server, where.keys[-1]):
         return False
-    edit = Edit(*_changed(planned.before or "", text))
-    noted = replace(planned, entry=found)
-    _note(noted, edit, [], ledger, is_by_command=True)
+    # What the command changed beside it is not ours to keep a copy of, or to take back.
+    noted = replace(planned, entry=found, before=text)
+    _note(noted, Edit(0, "", ""), [], ledger, is_by_command=True)
     return True
-
-
-def _changed(before: str, after: str) -> tuple[int, str, str]:
-    """Return where two texts differ, and what is there in either."""
-    start = _alike(before, after)
-    end = min(_alike(before[::-1], after[::-1]), min(len(before), len(after)) - start)
-    return start, before[start : len(before) - end], after[start : len(after) - end]
-
-
-def _alike(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their start."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _note(
@@ -329,7 +316,9 @@ def plan_removal(where: EntryPlace, ledger: Installations) -> FileChange:
         found = at(form.read(text), where.keys)
         if before is None or found is None:
             return FileChange(where, "absent", before, before, {}, record=record)
-        after = undo(form, text, where.keys, record.edit) if record else None
+        after = None
+        if record and record.inserted:
+            after = undo(form, text, where.keys, record.edit)
         if after is None:
             after = drop(form, text, where.keys)
     except Unfit as error:
@@ -363,7 +352,7 @@ def carry_out_removal(
             if planned.after is None:
                 files.remove(where.path, planned.record.made_folders if planned.record else [])
             else:
-                files.write(where.path, planned.after, planned.before)
+                files.write(where.path, planned.after, planned.before, keep_first=False)
                 files.forget_backup(where.path, planned.after)
         except Unfit as error:
             raise _refused(where, error, None) from error

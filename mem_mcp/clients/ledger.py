@@ -31,7 +31,7 @@ class Record(BaseModel):
     is_new_file: bool
     made_folders: list[Path]
     is_by_command: bool = False
-    """Whether the client's own command put it there."""
+    """Whether the client's own command put it there; what it changed is not known then."""
 
     @property
     def edit(self) -> Edit:
@@ -85,4 +85,4 @@ class Installations:
 
     def _write(self, records: list[Record]) -> None:
         text = _Content(records=records).model_dump_json(indent=1)
-        files.write(self._path, text, files.read(self._path), is_ours=True)
+        files.write(self._path, text, files.read(self._path), keep_first=False)

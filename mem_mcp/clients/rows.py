@@ -4,6 +4,10 @@ Places are of autumn 2026, from the clients' own documentation. What is easily m
 ignores `mcpServers` without a word; a `url` without a `type` is read as stdio by Claude Code; Zed
 keeps its settings in ~/.config on macOS, too; Goose has a builtin extension named memory; Claude
 Desktop on Windows reads a folder inside its package, which redirects AppData for what it starts.
+
+Only Claude Code is told by its own command: its sessions write its file all the time. The commands
+of others (codex mcp add, gemini mcp add, code --add-mcp) do no more than we do, and lose line ends
+or cannot take an entry out again.
 """
 
 from __future__ import annotations
@@ -146,13 +150,6 @@ CLIENTS: tuple[Client, ...] = (
         variable="NAME",
         programs=("codex",),
         reload="start a new session of Codex; /mcp shows it",
-        own=OwnCommand(
-            program="codex",
-            says="codex",
-            add=("mcp", "add", "NAME", "VARIABLES", "--", "COMMAND"),
-            remove=("mcp", "remove", "NAME"),
-            variable="--env",
-        ),
     ),
     Client(
         name="cursor",
@@ -230,7 +227,7 @@ CLIENTS: tuple[Client, ...] = (
         # Antigravity has this folder, too.
         is_told_by_place=False,
         also=("gemini",),
-        reload="start a new session of Gemini CLI; /mcp shows it",
+        reload="start a new session of Gemini CLI, in a folder that it trusts; /mcp shows it",
     ),
     Client(
         name="opencode",

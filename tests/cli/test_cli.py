@@ -472,7 +472,7 @@ def test_the_demo_runs_to_its_end():
     assert (done.returncode, done.stderr) == (0, "")
     for step in (
         *("Start", "Remember", "Recall", "Update", "history", "Forget", "A task failed"),
-        *("Lessons before", "->", "claude mcp add"),
+        *("Lessons before", "->", "install claude-code"),
     ):
         assert step in done.stdout
 

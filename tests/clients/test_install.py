@@ -518,3 +518,16 @@ def test_on_windows_the_memory_is_kept_where_every_client_sees_it(
     server, notes = local_server(Path("/p/python"), "1", Path("/d"), machine("windows"))
     assert server.variables == {"MEM_MCP_DATA_DIR": str(machine().home / ".mem-mcp")}
     assert "MEM_MCP_DATA_DIR" in notes[0]
+
+
+def test_what_a_client_adds_to_a_new_file_leaves_no_copy_behind(
+    machine: Callable[..., Machine], ledger: Installations
+):
+    opencode = install.client_named("opencode")
+    (path,) = install.paths(opencode, machine(), "user")
+    where = install.place(opencode, path)
+    put(where, ledger)
+    path.write_text(path.read_text().replace("{", '{\n  "$schema": "x",', 1))
+    assert take_out(where, ledger) == "earlier"
+    assert '"$schema": "x"' in path.read_text()
+    assert here(path.parent) == [path.name]
