@@ -253,7 +253,8 @@ def test_what_is_no_http_is_refused_and_breaks_nothing(edge: Edge, data: bytes):
 
 
 @pytest.mark.full
-@hypothesis_settings(max_examples=3_000, **PLAIN)
+@pytest.mark.timeout(1_200)
+@hypothesis_settings(max_examples=1_000, **PLAIN)
 @given(body=BODIES, headers=HEADERS, data=RAW)
 def test_the_same_many_times(edge: Edge, body: bytes, headers: dict[str, str], data: bytes):
     check(edge, body, headers)
