@@ -241,8 +241,14 @@ async def _with_same_keys(
     store: Store, memories: Sequence[Memory]
 ) -> dict[_Key | None, list[Memory]]:
     """Read the stored versions, also those no longer current, that have the key of a new memory."""
-    hashes = {memory.content_hash for memory in memories if memory.kind in _DEDUPLICATED_KINDS}
-    conditions: list[Filters] = [{"content_hash": {"in": sorted(hashes)}}] if hashes else []
+    texts = [memory for memory in memories if memory.kind in _DEDUPLICATED_KINDS]
+    conditions: list[Filters] = []
+    if texts:
+        # Others may have said the same, however many they are.
+        hashes, users = ({one.content_hash for one in texts}, {one.user_id for one in texts})
+        conditions.append(
+            {"content_hash": {"in": sorted(hashes)}, "user_id": {"in": sorted(users)}}
+        )
     positions: dict[_Run, list[int | None]] = {}
     for memory in memories:
         if (run := _run(memory)) is not None:
@@ -250,11 +256,12 @@ async def _with_same_keys(
     conditions += [
         {**_messages_of(run), "position": {"in": numbers}} for run, numbers in positions.items()
     ]
-    if not conditions or (hashes and not positions and not await store.count(conditions[0])):
+    if not conditions or (texts and not positions and not await store.count(conditions[0])):
         return {}  # in the usual case a look at one index tells it
-    by_key: dict[_Key | None, list[Memory]] = {}
+    by_key: dict[_Key | None, list[Memory]] = {_key(memory): [] for memory in memories}
     for row in await store.read({"OR": conditions}, columns=_COLUMNS):
-        by_key.setdefault(_key(row.memory), []).append(row.memory)
+        if (same := by_key.get(_key(row.memory))) is not None:
+            same.append(row.memory)
     return by_key
 
 

@@ -20,6 +20,7 @@ from mem_mcp.embedding import BundledEmbedder
 from mem_mcp.embedding.onnx import MODEL_DIR
 from mem_mcp.errors import InvalidInput, MemError
 from mem_mcp.intake.hidden_characters import cleaned
+from mem_mcp.store import filters
 
 NASTY = (
     'O\'Brien said "hi"',
@@ -193,6 +194,20 @@ async def test_the_same_text_of_another_kind_user_or_agent_is_another_memory(mem
     for fields in scopes:
         assert events(await memory.remember("the same", **fields)) == ["NONE"]
     assert (await memory.stats()).memories == len(scopes)
+
+
+@pytest.mark.anyio
+async def test_what_many_others_have_said_is_remembered_like_anything_else(
+    memory: AsyncMemory, monkeypatch: pytest.MonkeyPatch
+):
+    said = [{"content": f"Shelf {number} is full."} for number in range(20)]
+    for user in range(4):
+        await memory.remember_many([{**each, "user_id": f"user {user}"} for each in said])
+    monkeypatch.setattr(filters, "MAX_VALUES", 50)
+    stored = await memory.remember_many([{**each, "user_id": "ann"} for each in said])
+    assert events(stored) == ["ADD"] * 20
+    again = await memory.remember_many([{**each, "user_id": "ann"} for each in said])
+    assert events(again) == ["NONE"] * 20
 
 
 @pytest.mark.anyio
