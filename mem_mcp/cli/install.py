@@ -167,7 +167,10 @@ def uninstall(
     machine = this_machine()
     ledger = Installations(load_settings().data_dir)
     done = []
-    for client in _chosen(clients, machine, every=every):
+    chosen = ledger.clients() if every and not clients else clients
+    if every and not chosen:
+        raise InvalidInput("--all", "install has put nothing anywhere that is still there")
+    for client in _chosen(chosen, machine, every=every and chosen is clients):
         if client is ANY:
             raise InvalidInput("CLIENT", "json was only printed; take it out by hand")
         found = steps.installed(client, machine, _scope(scope), ledger)
@@ -330,7 +333,12 @@ def _start(server: MemoryServer) -> tuple[str, str]:
     try:
         tools = asyncio.run(_tools(server, token))
     except (MemError, OSError) as error:
-        return "", f"it is entered, but {message(error)}; mem-mcp doctor says more"
+        more = (
+            "is it running, and are address and token right?"
+            if server.url
+            else "mem-mcp doctor says more"
+        )
+        return "", f"it is entered, but {message(error)}; {more}"
     did = "reached" if server.url else "started"
     return f"{did} as a client does: {counted(tools, 'tool', 'tools')}", ""
 
