@@ -147,6 +147,8 @@ def install(
             where = steps.place(client, path, name)
             job = _Job(where, ledger, machine, dry_run=dry_run, yes=yes)
             done.append(job.attempt(partial(job.put, server, where_to)))
+    if where_to == "project" and server.command:
+        notes = [*notes, f"{server.command} is of this machine; others of the project have theirs"]
     report = InstallReport(done=done, notes=notes)
     if not dry_run and any(one.did != "failed" for one in done):
         report.start, report.start_error = _start(server)
