@@ -147,6 +147,8 @@ def install(
             where = steps.place(client, path, name)
             job = _Job(where, ledger, machine, dry_run=dry_run, yes=yes)
             done.append(job.attempt(partial(job.put, server, where_to)))
+    if where_to == "project" and server.command:
+        notes = [*notes, f"{server.command} is of this machine; others of the project have theirs"]
     report = InstallReport(done=done, notes=notes)
     if not dry_run and any(one.did != "failed" for one in done):
         report.start, report.start_error = _start(server)
@@ -167,7 +169,10 @@ def uninstall(
     machine = this_machine()
     ledger = Installations(load_settings().data_dir)
     done = []
-    for client in _chosen(clients, machine, every=every):
+    chosen = ledger.clients() if every and not clients else clients
+    if every and not chosen:
+        raise InvalidInput("--all", "install has put nothing anywhere that is still there")
+    for client in _chosen(chosen, machine, every=every and chosen is clients):
         if client is ANY:
             raise InvalidInput("CLIENT", "json was only printed; take it out by hand")
         found = steps.installed(client, machine, _scope(scope), ledger)
@@ -330,7 +335,12 @@ def _start(server: MemoryServer) -> tuple[str, str]:
     try:
         tools = asyncio.run(_tools(server, token))
     except (MemError, OSError) as error:
-        return "", f"it is entered, but {message(error)}; mem-mcp doctor says more"
+        more = (
+            "is it running, and are address and token right?"
+            if server.url
+            else "mem-mcp doctor says more"
+        )
+        return "", f"it is entered, but {message(error)}; {more}"
     did = "reached" if server.url else "started"
     return f"{did} as a client does: {counted(tools, 'tool', 'tools')}", ""
 

@@ -61,16 +61,27 @@ async def reached(url: str, token: str = "") -> AsyncIterator[Client]:
     Raises:
         MemError: it was not reached, or refused the token.
     """
-    from mcp import Client  # noqa: PLC0415 - see `connected`
+    from httpx2 import AsyncClient, HTTPError, Response  # noqa: PLC0415 - see `connected`
+    from mcp import Client  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
-    from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with create_mcp_http_client(headers=headers) as http:
-        client = Client(streamable_http_client(url, http_client=http), mode="legacy")
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
-            async with _answering(client, log):
-                yield client
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+
+        async def note(response: Response) -> None:
+            if response.is_error:
+                log.write(f"{response.status_code} {response.reason_phrase}\n")
+
+        hooks = {"response": [note]}
+        async with AsyncClient(
+            headers=headers, timeout=PATIENCE_SECONDS, event_hooks=hooks
+        ) as http:
+            client = Client(streamable_http_client(url, http_client=http), mode="legacy")
+            try:
+                async with _answering(client, log):
+                    yield client
+            except HTTPError as error:
+                raise MemError(f"the server did not answer: {error}") from error
 
 
 @asynccontextmanager

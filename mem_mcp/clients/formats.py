@@ -8,6 +8,8 @@ from typing import Any, Protocol, cast
 
 from mem_mcp.clients.edit import Edit, Keys, Unfit, at
 
+_UNSAFE = "it is written in a way that cannot be changed safely"
+
 
 class FileFormat(Protocol):
     """How one format is read and changed. Each function raises Unfit rather than guess."""
@@ -42,9 +44,9 @@ def put(form: FileFormat, text: str, path: Keys, value: Mapping[str, Any]) -> Ed
     """
     before = form.read(text)
     edit = form.put(text, path, value)
-    after = form.read(edit.applied(text))
+    after = _read_again(form, edit.applied(text))
     if at(after, path) != value or not _same(before, after, path):
-        raise Unfit("it is written in a way that cannot be changed safely")
+        raise Unfit(_UNSAFE)
     return edit
 
 
@@ -56,8 +58,9 @@ def drop(form: FileFormat, text: str, path: Keys) -> str:
     """
     before = form.read(text)
     changed = form.drop(text, path)
-    if at(form.read(changed), path) is not None or not _same(before, form.read(changed), path):
-        raise Unfit("it is written in a way that cannot be changed safely")
+    after = _read_again(form, changed)
+    if at(after, path) is not None or not _same(before, after, path):
+        raise Unfit(_UNSAFE)
     return changed
 
 
@@ -84,6 +87,13 @@ def undo(form: FileFormat, text: str, path: Keys, edit: Edit) -> str | None:
         if gone and _same(before, after, path):
             return changed
     return None
+
+
+def _read_again(form: FileFormat, changed: str) -> Any:  # noqa: ANN401
+    try:
+        return form.read(changed)
+    except Unfit as error:
+        raise Unfit(_UNSAFE) from error
 
 
 def _same(one: Any, other: Any, path: Keys) -> bool:  # noqa: ANN401

@@ -34,7 +34,11 @@ class _Member:
 
 def read(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """Return the value of a file; see `formats.FileFormat`."""
-    node = _parse(text)
+    try:
+        # Most files are plain JSON, and some have megabytes.
+        return json.loads(text.removeprefix(BOM), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        node = _parse(text)
     return {} if node is None else node.value
 
 
@@ -179,6 +183,10 @@ def _parse(text: str) -> _Node | None:
     if end != len(text):
         raise _wrong(text, end)
     return node
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _blank(text: str, place: int) -> int:

@@ -62,6 +62,10 @@ class Installations:
         """Return the records of a client's files."""
         return [one for one in self._read() if one.client == client]
 
+    def clients(self) -> list[str]:
+        """Return the names of the clients that have a record."""
+        return [*dict.fromkeys(one.client for one in self._read())]
+
     def add(self, record: Record) -> None:
         """Keep a record; one that the same entry had is replaced."""
         self._write([*self._others(record.path, record.keys), record])

@@ -14,6 +14,7 @@ from mem_mcp.errors import MemError
 
 _CACHES = re.compile(r"(archive|environments|builds)-v\d+")
 """Folders in uv's cache."""
+_NAMES_OF_CACHES = frozenset({".cache", "cache", "caches"})
 PROGRAM = "mem-mcp"
 _DATA_DIR = "MEM_MCP_DATA_DIR"
 _CONFIG = "MEM_MCP_CONFIG"
@@ -99,11 +100,11 @@ def will_vanish(python: PurePath, variables: Mapping[str, str]) -> bool:
         python: its path.
         variables: the environment's variables, which may move these caches.
     """
-    for name in ("UV_CACHE_DIR", "PIPX_SHARED_CACHE_DIR"):
+    for name in ("UV_CACHE_DIR", "PIPX_VENV_CACHEDIR"):
         if variables.get(name) and python.is_relative_to(variables[name]):
             return True
-    parts = python.parts
-    in_pipx = "pipx" in parts and bool({".cache", "cache"} & {*parts})
+    parts = [part.lower() for part in python.parts]
+    in_pipx = "pipx" in parts and "venvs" not in parts and not _NAMES_OF_CACHES.isdisjoint(parts)
     return in_pipx or any(_CACHES.fullmatch(part) for part in parts)
 
 

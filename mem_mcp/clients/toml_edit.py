@@ -70,8 +70,9 @@ def _span(text: str, path: Keys) -> tuple[int, int]:
     inside = False
     for one in text.splitlines(keepends=True):
         header = _HEADER.fullmatch(one)
-        if header and _is_whole(text[:place]):
-            inside = _keys(header["keys"])[: len(path)] == path
+        is_ours = header is not None and _keys(header["keys"])[: len(path)] == path
+        if header and (inside or is_ours) and _is_whole(text[:place]):
+            inside = is_ours
             if inside and begin is None:
                 begin = place
         place += len(one)

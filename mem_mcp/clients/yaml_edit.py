@@ -37,12 +37,14 @@ def put(text: str, path: Keys, value: Mapping[str, Any]) -> Edit:
             return _added(text, node, path[depth:], value, line, top=not depth)
         column = found[0].start_mark.column + _UNIT
         node = found[1]
+    if _is_nothing(node):
+        return _below(text, node, (), value, line, column)
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
         start, end = (node.start_mark.index, node.end_mark.index) if node else (0, 0)
         return Edit(start, text[start:end], json.dumps(value))
     start = node.start_mark.index
     whole = "".join(_written(value, node.start_mark.column, line))
-    return Edit(start, text[start : _end(node)], whole.strip(" \r\n"))
+    return Edit(start, text[start : _ends_whole(text, node)], whole.strip(" \r\n"))
 
 
 def drop(text: str, path: Keys) -> str:
@@ -57,7 +59,7 @@ def drop(text: str, path: Keys) -> str:
     if pair is None:
         return text
     start = text.rfind("\n", 0, pair[0].start_mark.index) + 1
-    end = text.find("\n", max(_end(pair[1]), pair[0].end_mark.index))
+    end = text.find("\n", max(_ends_whole(text, pair[1]), pair[0].end_mark.index))
     return text[:start] + ("" if end < 0 else text[end + 1 :])
 
 
@@ -136,3 +138,8 @@ def _end(node: yaml.Node) -> int:
     if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
         return _end(node.value[-1])
     return int(node.end_mark.index)
+
+
+def _ends_whole(text: str, node: yaml.Node) -> int:
+    # A text of several lines ends where the next thing starts: its last line end is not its own.
+    return len(text[: _end(node)].rstrip(" \r\n"))

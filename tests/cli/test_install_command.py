@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -73,6 +75,36 @@ def test_a_server_that_does_not_start_is_said(cursor: Path, monkeypatch: pytest.
     assert "it is entered, but the server did not answer" in result.stderr
 
 
+@pytest.fixture
+def unfriendly() -> Iterator[str]:
+    """The address of a server that refuses every token."""
+
+    class Refuses(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refuses) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/mcp"
+        server.shutdown()
+
+
+def test_a_server_that_is_not_reached_or_refuses_is_said(
+    cursor: Path, unfriendly: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("T", "memmcp_wrong")
+    for url, said in ((unfriendly, "401 Unauthorized"), ("http://127.0.0.1:1/mcp", "failed")):
+        arguments = ["install", "cursor", "--yes", "--url", url, "--token-env", "T"]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("mem-mcp: it is entered, but the server did not answer: ")
+        assert said in result.stderr
+        assert "memmcp_wrong" not in result.output + cursor.read_text()
+
+
 def test_twice_is_once_and_uninstall_leaves_nothing(cursor: Path, run: Run):
     assert run("install", "cursor").exit_code == 0
     first = cursor.read_bytes()
@@ -125,6 +157,15 @@ def test_a_file_that_does_not_parse_is_left_and_the_others_are_done(
     assert '"mcpServers"' in result.stderr
     assert cursor.read_text() == "{ oops"
     assert (home / ".lmstudio" / "mcp.json").exists()
+
+
+def test_all_that_was_installed_goes_also_from_a_client_that_is_gone(
+    cursor: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    run("install", "--all")
+    monkeypatch.setattr(install.steps, "is_here", lambda *_: False)
+    assert f"cursor: memory removed from {cursor}" in run("uninstall", "--all").stdout
+    assert "nothing anywhere" in run("uninstall", "--all").stderr
 
 
 def test_a_folder_without_rights_is_named(cursor: Path, run: Run, monkeypatch: pytest.MonkeyPatch):

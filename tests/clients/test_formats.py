@@ -106,6 +106,43 @@ def test_what_does_not_parse_or_has_no_place_is_refused(name: str, text: str):
         put(format_of(name), text, (ROOTS[name], "memory"), ENTRY)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("json", '{"mcpServers": {"memory": null}}'),
+        ("json", '{"mcpServers": {"memory": "x"}}'),
+        ("json", '{"\\u006dcpServers": {"memory": {}}}'),
+        ("toml", '[ mcp_servers . "memory" ] # mine\nargs = [\n["a"]\n]\n# of z\n[z]\n'),
+        ("toml", "[mcp_servers.memory]\ncommand = '''\n[x]\n'''\n[y]\n"),
+        ("toml", "[mcp_servers.memory.env]\nA = 1\n[mcp_servers.memory]\nb = 1\n"),
+        ("yaml", "extensions:\n  memory:\n    args:\n    - a\n  y: 1\n"),
+        ("yaml", "extensions:\n  memory: {cmd: x} # one\n  y: 1\n"),
+        ("yaml", "extensions:\n  memory:\n    d: >-\n      long\n\n      text\n\n  z: 1\n"),
+        ("yaml", "extensions:\n  memory:\n"),
+    ],
+)
+def test_an_entry_in_any_writing_is_replaced_and_comes_back(name: str, text: str):
+    form, keys = format_of(name), (ROOTS[name], "memory")
+    edit = put(form, text, keys, ENTRY)
+    assert at(form.read(edit.applied(text)), keys) == ENTRY
+    assert undo(form, edit.applied(text), keys, edit) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("toml", "[mcp_servers]\nmemory = {command = 'x'}\n"),
+        ("toml", "mcp_servers.memory.command = 'x'\n"),
+        ("toml", "[mcp_servers.memory]\na = 1\n[b]\nc = 1\n[mcp_servers.memory.env]\nA = 1\n"),
+        ("yaml", "extensions: &a\n  x: 1\nb: *a\n"),
+        ("yaml", "a: 1\n...\n"),
+    ],
+)
+def test_a_file_that_would_change_elsewhere_too_is_refused(name: str, text: str):
+    with pytest.raises(Unfit, match=r"not written as a table|cannot be changed safely"):
+        put(format_of(name), text, (ROOTS[name], "memory"), ENTRY)
+
+
 def test_what_was_added_elsewhere_meanwhile_stays():
     text = '{\n  "mcpServers": {\n    "x": {}\n  }\n}\n'
     edit = put(JSON, text, KEYS, ENTRY)

@@ -474,6 +474,7 @@ def test_a_ledger_that_is_damaged_is_named(tmp_path: Path, ledger: Installations
         "/home/me/.cache/uv/environments-v2/x/bin/python",
         "/home/me/.local/share/pipx/.cache/abc/bin/python",
         "/home/me/.cache/pipx/abc/bin/python",
+        "/Users/me/Library/Caches/pipx/abc/bin/python",
         "/elsewhere/x/bin/python",
     ],
 )
@@ -488,6 +489,19 @@ def test_from_a_cache_the_entry_names_this_version_by_uvx(
     assert "emptied" in notes[0]
     with pytest.raises(MemError, match="uv tool install"):
         local_server(Path(python), "1.2.3", Path("/d"), here_)
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        "/home/me/.local/share/uv/tools/mem-mcp/bin/python",
+        "/home/me/.local/share/pipx/venvs/mem-mcp/bin/python",
+        "/cache/pipx/venvs/mem-mcp/bin/python",
+        "/home/me/archive/.venv/bin/python",
+    ],
+)
+def test_an_installation_that_stays_is_named_by_its_path(python: str):
+    assert not will_vanish(Path(python), {})
 
 
 def test_the_entry_names_the_installed_program(tmp_path: Path, machine: Callable[..., Machine]):
