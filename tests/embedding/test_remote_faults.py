@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,8 +21,8 @@ from mem_mcp.config import LLMSettings
 from mem_mcp.embedding import BundledEmbedder, CachedEmbedder, RemoteEmbedder, Role
 from mem_mcp.errors import EmbedderUnavailable, LLMError
 from mem_mcp.llm import Gateway
-from mem_mcp.store import Space, Store, adopt, open_store, schema
-from mem_mcp.store.schema import active, spaces
+from mem_mcp.store import Store, open_store, schema
+from mem_mcp.store.schema import spaces
 from mem_mcp.store.table import ROW_COLUMNS
 
 pytestmark = pytest.mark.anyio
@@ -454,19 +453,6 @@ async def test_what_was_kept_of_a_scope_is_read_again_for_vectors(
         found = await one.recall("ana has a cello", explain=True)
         assert found.degraded == []
         assert found.memories[0].scores["meaning"] > 0
-
-
-async def test_where_nothing_keeps_processes_apart_all_get_the_same_first_space(tmp_path: Path):
-    async with AsyncExitStack() as stack:
-        where: dict[str, Any] = {"dimension": None, "embedder": REMOTE, "durable": False}
-        stores = [
-            await stack.enter_async_context(open_store(f"{tmp_path}/shared", **where))
-            for _ in range(3)
-        ]
-        await asyncio.gather(*(adopt(store, REMOTE, 9) for store in stores))
-        assert {store.space for store in stores} == {Space("vector", REMOTE, 9)}
-        found = await stores[0].table.schema()
-        assert spaces(found) == [active(found)]
 
 
 # Stores of earlier versions.

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -21,6 +21,8 @@ from mem_mcp.store import Maintenance, Store, migrations, open_store
 from mem_mcp.store.bucket import Bucket
 from mem_mcp.store.bucket_erasure import announce_in_bucket
 from mem_mcp.store.lease import Lease
+from mem_mcp.store.schema import Space, active, spaces
+from mem_mcp.store.vector_migration import adopt
 
 pytestmark = pytest.mark.anyio
 KEY = "The deploy key is in the vault."
@@ -100,6 +102,29 @@ async def test_a_new_bucket_can_be_opened_by_several_at_once(settings: Settings)
     await asyncio.gather(*map(start, ("Alice", "Bob", "Carol")))
     async with AsyncMemory.open(settings) as memory:
         assert len((await memory.list_memories()).memories) == 3
+
+
+async def test_where_no_lock_keeps_servers_apart_all_get_the_same_first_space(
+    settings: Settings,
+) -> None:
+    reach = settings.store.options
+    async with AsyncExitStack() as stack:
+        stores = [
+            await stack.enter_async_context(
+                open_store(
+                    settings.storage_uri,
+                    dimension=None,
+                    embedder="openai/embedding",
+                    durable=False,
+                    options=reach,
+                )
+            )
+            for _ in range(3)
+        ]
+        await asyncio.gather(*(adopt(store, "openai/embedding", 9) for store in stores))
+        assert {store.space for store in stores} == {Space("vector", "openai/embedding", 9)}
+        found = await stores[0].table.schema()
+        assert spaces(found) == [active(found)]
 
 
 async def test_a_table_is_made_by_one_at_a_time(objects: ObjectServer, settings: Settings) -> None:
