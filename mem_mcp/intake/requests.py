@@ -50,8 +50,8 @@ def take_in(request: A, secrets: Secrets) -> tuple[A, list[str]]:
 
 async def taken_in(request: A, secrets: Secrets) -> tuple[A, list[str]]:
     """Do as `take_in` does; a long request in a thread, so that others are served meanwhile."""
-    given = (getattr(request, field.name) for field in fields(request))  # type: ignore[arg-type]
-    if sum(map(_length, given)) < _LONG:
+    names = [field.name for field in fields(request) if field.name not in _OPAQUE]  # type: ignore[arg-type]
+    if _length([getattr(request, name) for name in names]) < _LONG:
         return take_in(request, secrets)
     return await asyncio.to_thread(take_in, request, secrets)
 
@@ -132,14 +132,16 @@ class _Taking:
 
 def _length(value: Any) -> int:  # noqa: ANN401 - JSON
     """Return how many characters of text a value has."""
-    match value:
-        case str():
-            return len(value)
-        case Mapping():
-            return sum(map(_length, value.values()))
-        case list() | tuple():
-            return sum(map(_length, value))
-    return 0
+    waiting, length = [value], 0
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                length += len(text)
+            case Mapping() as some:
+                waiting.extend(some.values())
+            case list() | tuple() as some:
+                waiting.extend(some)
+    return length
 
 
 def _is_picture(part: Mapping[Any, Any]) -> bool:

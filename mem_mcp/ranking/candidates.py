@@ -36,6 +36,14 @@ class Query:
     of_their_kind: bool = False
     """Whether it is a text like those it is compared with, as a task is among tasks."""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it tells rather than asks: a task, or what is longer than a passage.
+
+        The times, orders and denials in it are of what it tells, not of what is looked for.
+        """
+        return self.of_their_kind or len(passages(self.text)) > 1
+
 
 @dataclass(frozen=True)
 class Candidates:

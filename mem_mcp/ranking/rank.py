@@ -42,7 +42,6 @@ from mem_mcp.ranking.name_boosts import (
     named_entities,
     named_speakers,
 )
-from mem_mcp.ranking.passage_split import passages
 from mem_mcp.ranking.passage_vectors import with_nearest_passages
 from mem_mcp.ranking.score_smoothing import smoothing
 from mem_mcp.ranking.second_look import led_to
@@ -85,8 +84,7 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     speakers = named_speakers(query.text, candidates.actor_ids)
     without = frozenset().union(*map(name_words, speakers))
     query_terms = terms(query.text, candidates.language, without, asked=True)
-    is_whole = query.of_their_kind or len(passages(query.text)) > 1
-    texts = candidates.wholes if is_whole else candidates.passages
+    texts = candidates.wholes if query.is_text else candidates.passages
     matches = match(query_terms, texts.terms, texts.shares)
     dense = with_nearest_passages(
         dense_scores(query.vector, texts.vector_set, matches.known),
@@ -107,8 +105,10 @@ def rank(query: Query, candidates: Candidates, signals: FeedbackSignals | None =
     parts["alike"] = weight.dense * alike
     content = _sum(parts)
     best, positive = content.max(), np.maximum(content, 0.0)
-    periods = periods_in(query.text, day_of(query.now, query.zone))
-    parts |= _time_parts(query, candidates, content, periods, has_words=bool(by_words.any()))
+    periods: Sequence[Period] = ()
+    if not query.is_text:
+        periods = periods_in(query.text, day_of(query.now, query.zone))
+        parts |= _time_parts(query, candidates, content, periods, has_words=bool(by_words.any()))
     if not set(candidates.kinds) <= _RECORDS:
         is_record = np.array([kind == "outcome" for kind in candidates.kinds])
         parts["record"] = -RECORD_LOSS * positive * is_record

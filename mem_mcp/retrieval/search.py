@@ -142,6 +142,8 @@ def _ranked(
     """Rank candidates, then order those whose scores alone do not tell them apart."""
     ranking = rank(query, candidates, signals)
     ranking = newer_first(query.text, candidates, ranking, is_current, signals)
+    if query.is_text:
+        return ranking
     ranking = same_polarity_first(query.text, candidates, ranking, signals)
     return spread(query.text, candidates, ranking)
 

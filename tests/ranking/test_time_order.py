@@ -78,3 +78,13 @@ def test_messages_of_a_conversation_are_put_in_no_order():
     kinds = ["message"] * 4
     ranking = rank(Query("last release", None, NOW), build(["Release"] * 4, kinds=kinds))
     assert not ranking.parts["order"].any()
+
+
+def test_what_a_task_or_a_long_text_tells_is_put_in_no_order():
+    told = "The latest release does not start. It was last seen running in March 2026. "
+    texts, times = ["Release 4.9 did start.", "The latest release"], [NOW - 300 * DAY, NOW - DAY]
+    candidates = build(texts, times=times)
+    timed = {"order", "time", "period"}
+    for query in (Query(told * 20, None, NOW), Query(told, None, NOW, of_their_kind=True)):
+        assert not timed & set(rank(query, candidates).parts)
+    assert timed & set(rank(Query(told, None, NOW), candidates).parts)
