@@ -73,6 +73,10 @@ class LazyMemory:
         """The memory if it is open."""
         return self._memory
 
+    def at_close(self, callback: Callable[[], None]) -> None:
+        """Call this once the memory is closed."""
+        self._stack.callback(callback)
+
     async def get(self) -> AsyncMemory:
         """Return the open memory; one that could not be opened is tried again.
 

@@ -143,6 +143,7 @@ def tools(lazy: LazyMemory, names: Sequence[str]) -> list[Tool]:
         ConfigError: the file where writes are noted cannot be written.
     """
     audit = Audit(lazy.settings.audit)
+    lazy.at_close(audit.close)
     return [_tool(lazy, audit, name, OFFERS[name]) for name in names]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -345,6 +346,7 @@ async def test_each_write_leaves_a_line_that_says_who_and_which_memory_but_no_te
         await client.call_tool("forget", {"memory_id": one["memory_id"]})
         assert found.structured_content["memories"]
         token_id = server.file.read()[0].id
+    gc.collect()  # a file that was left open would be told of here
     written = lines(audit)
     assert [each["operation"] for each in written] == [
         "remember", "give_feedback", "update_memory", "forget",
