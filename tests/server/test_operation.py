@@ -552,3 +552,4 @@ def test_processes_count_the_requests_of_a_token_together(tmp_path: Path):
     assert other.runs("eve") == 0
     for number in range(20_000):
         assert one.wait(f"token {number}", 10) == 0
+    shared.lock.close()
