@@ -85,12 +85,12 @@ async def serving(
     insecure: bool = False,
     connections: int = 100,
 ) -> AsyncIterator[Guarded]:
+    verifier = verifier_for(settings, host, insecure=insecure)
     lazy = LazyMemory(settings)
     listening = transports.listen("127.0.0.1", 0)
     address = (
         f"http://127.0.0.1:{listening.getsockname()[1]}{transports.PATHS[transport].split()[0]}"
     )
-    verifier = verifier_for(settings, host, insecure=insecure)
     app = http_app(build_server(lazy), lazy, transport, host, address, verifier)
     config = uvicorn.Config(
         app, http=bounded(connections), log_level="warning", timeout_graceful_shutdown=1
