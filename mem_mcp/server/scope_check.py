@@ -115,6 +115,4 @@ def _needed(asked: dict[str, Any] | None) -> TokenScope | None:
         return None
     name = params.get("name")
     offer = OFFERS.get(name) if isinstance(name, str) else None
-    if offer is None:
-        return None
-    return "read" if offer.reads else "write"
+    return offer.scope if offer else None

@@ -45,6 +45,7 @@ from mem_mcp.server.deadline import seconds_per_call, within
 from mem_mcp.server.lazy_memory import LazyMemory
 from mem_mcp.server.schemas import Schema, short_schema
 from mem_mcp.server.structured import structured
+from mem_mcp.server.token_file import TokenScope
 from mem_mcp.server.write_only import first_line, without_stored
 
 
@@ -64,6 +65,11 @@ class Offer:
     destroys: bool = False
     repeatable: bool = True
     """Whether the same call again changes nothing more."""
+
+    @property
+    def scope(self) -> TokenScope:
+        """What a token must allow for any call of it."""
+        return "read" if self.reads else "write"
 
 
 OFFERS = {
@@ -179,7 +185,7 @@ def _tool(lazy: LazyMemory, audit: Audit, name: str, offer: Offer) -> OperationT
     async def call(given: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
         with lazy.observed(name) as seen:
             calling = caller()
-            memory = await lazy.of_caller("read" if offer.reads else "write")
+            memory = await lazy.of_caller(offer.scope)
             if calling is not None and name == "forget" and given.get("filters"):
                 calling.require("read")  # how many match says what is stored
             user_id = given.get("user_id")
